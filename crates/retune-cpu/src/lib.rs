@@ -1,0 +1,1 @@
+//! Plans and runs a retune graph on the CPU.

@@ -1,0 +1,1 @@
+//! Data sets for fine-tuning: sources, checks, splits, transforms, batches.

@@ -1,0 +1,1 @@
+//! Readers and writers of weights files, safe on hostile input.

@@ -1,0 +1,1 @@
+//! The graph of a fine-tuning job: operations, shapes, gradients, passes.

@@ -1,0 +1,1 @@
+//! Network architectures: from a file's description to a graph, and back.

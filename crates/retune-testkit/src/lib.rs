@@ -1,0 +1,1 @@
+//! Golden comparison, finite differences and tiny inputs for retune's tests.

@@ -1,0 +1,1 @@
+//! Fine-tuning: methods, losses, optimizers, schedules, the loop, runs, metrics.

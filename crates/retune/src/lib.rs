@@ -1,0 +1,1 @@
+//! Fine-tune pretrained models: fast, accurately and honestly, without Python.

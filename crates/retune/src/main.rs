@@ -1,0 +1,2 @@
+//! The `retune` command line.
+fn main() {}

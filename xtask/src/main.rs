@@ -1,0 +1,2 @@
+//! Developer tasks: assets, goldens, benchmarks, tests.
+fn main() {}
