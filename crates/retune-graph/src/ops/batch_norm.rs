@@ -1,0 +1,167 @@
+//! Batch normalization by the batch's own moments (training). By moving statistics (inference, frozen layers) it is a
+//! scale and a shift per channel, which [`crate::passes::fold_scale`] folds into the convolution before it.
+//! Ioffe and Szegedy, *Batch normalization*, 2015.
+
+use super::{Operand, Operation, exactly, require, require_f32};
+use crate::error::{GraphError, Rule};
+use crate::grad::Backward;
+use crate::graph::{Graph, NodeId};
+use crate::shape::{DType, Dim, Shape};
+
+/// Row 0: mean of x over all axes but the last; row 1: its biased variance. Output `[2, channels]`.
+///
+/// No gradient flows through it: [`BatchNorm`]'s gradient is the whole one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchMoments;
+
+impl Operation for BatchMoments {
+    fn name(&self) -> &'static str {
+        "batch_moments"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        let [x] = exactly(inputs)?;
+        require_f32(inputs)?;
+        Ok((Shape::new([Dim::Fixed(2), channels(x.shape)?]), DType::F32))
+    }
+
+    fn grad(&self, _: &mut Backward<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
+    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+        4 * inputs[0].iter().product::<usize>() as u64
+    }
+}
+
+/// `y = gamma · (x − mean) / √(variance + epsilon) + beta`; inputs `(x, moments of x, gamma, beta)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNorm {
+    /// Added to the variance; 1e-3 in Keras, 1e-5 in PyTorch.
+    pub epsilon: f32,
+}
+
+impl Operation for BatchNorm {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        let [x, moments, gamma, beta] = exactly(inputs)?;
+        require_f32(inputs)?;
+        check_moments(x.shape, moments.shape)?;
+        let channels = [channels(x.shape)?];
+        require(gamma.shape.dims() == channels && beta.shape.dims() == channels, || {
+            format!("gamma and beta must be [{}]", channels[0])
+        })?;
+        Ok((x.shape.clone(), DType::F32))
+    }
+
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        let (x, moments, gamma, dy) = (b.input(0), b.input(1), b.input(2), b.dy);
+        let epsilon = self.epsilon;
+        let sums = b.graph.push(BatchNormGradSums { epsilon }.into(), &[x, moments, dy])?;
+        if b.needs(0) {
+            let dx = b.graph.push(BatchNormGradInput { epsilon }.into(), &[x, moments, gamma, dy, sums])?;
+            b.give(0, dx);
+        }
+        for (index, row) in [(2, 0), (3, 1)] {
+            if b.needs(index) {
+                let shape = b.graph.shape(b.input(index)).clone();
+                let grad = b.graph.slice(sums, 0, row, 1)?;
+                let grad = b.graph.reshape(grad, shape)?;
+                b.give(index, grad);
+            }
+        }
+        Ok(())
+    }
+
+    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+        2 * output.iter().product::<usize>() as u64
+    }
+}
+
+/// Row 0: `Σ dy · x̂` (the gradient of gamma); row 1: `Σ dy` (of beta), with `x̂ = (x − mean) / √(variance + epsilon)`;
+/// inputs `(x, moments, dy)`, output `[2, channels]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNormGradSums {
+    /// As in [`BatchNorm`].
+    pub epsilon: f32,
+}
+
+impl Operation for BatchNormGradSums {
+    fn name(&self) -> &'static str {
+        "batch_norm_grad_sums"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        let [x, moments, dy] = exactly(inputs)?;
+        require_f32(inputs)?;
+        check_moments(x.shape, moments.shape)?;
+        require(x.shape == dy.shape, || "dy must have the shape of x".to_owned())?;
+        Ok((moments.shape.clone(), DType::F32))
+    }
+
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        Err(b.refuse("second derivatives are not provided"))
+    }
+
+    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+        5 * inputs[0].iter().product::<usize>() as u64
+    }
+}
+
+/// `dx = gamma / √(variance + epsilon) · (dy − Σdy / n − x̂ · Σ(dy · x̂) / n)`, n values a channel;
+/// inputs `(x, moments, gamma, dy, sums)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNormGradInput {
+    /// As in [`BatchNorm`].
+    pub epsilon: f32,
+}
+
+impl Operation for BatchNormGradInput {
+    fn name(&self) -> &'static str {
+        "batch_norm_grad_input"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        let [x, moments, _gamma, dy, sums] = exactly(inputs)?;
+        require_f32(inputs)?;
+        check_moments(x.shape, moments.shape)?;
+        require(x.shape == dy.shape, || "dy must have the shape of x".to_owned())?;
+        require(moments.shape == sums.shape, || "sums must be [2, channels]".to_owned())?;
+        Ok((x.shape.clone(), DType::F32))
+    }
+
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        Err(b.refuse("second derivatives are not provided"))
+    }
+
+    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+        5 * output.iter().product::<usize>() as u64
+    }
+}
+
+fn channels(x: &Shape) -> Result<Dim, Rule> {
+    x.last().filter(|_| x.rank() >= 2).ok_or_else(|| "it takes at least two axes, channels last".to_owned())
+}
+
+fn check_moments(x: &Shape, moments: &Shape) -> Result<(), Rule> {
+    let expected = [Dim::Fixed(2), channels(x)?];
+    require(moments.dims() == expected, || format!("moments must be [2, {}]", expected[1]))
+}
+
+impl Graph {
+    /// `x` normalized by the batch's own moments, and the moments `[2, channels]`.
+    pub fn batch_norm(
+        &mut self,
+        x: NodeId,
+        gamma: NodeId,
+        beta: NodeId,
+        epsilon: f32,
+    ) -> Result<(NodeId, NodeId), GraphError> {
+        let moments = self.push(BatchMoments.into(), &[x])?;
+        let y = self.push(BatchNorm { epsilon }.into(), &[x, moments, gamma, beta])?;
+        Ok((y, moments))
+    }
+}

@@ -1,0 +1,78 @@
+//! Randomness inside the network.
+//!
+//! Every random number is a pure function of (seed, stream, epoch, example, position inside the example): the first axis
+//! of a random operation's shape is the batch (or a multiple of it), and row `r` of `rows` belongs to example
+//! `r / (rows / batch)`. So neither batch size nor threads change what an example meets.
+
+use super::{Operand, Operation, exactly, require, require_f32};
+use crate::error::{GraphError, Rule};
+use crate::grad::Backward;
+use crate::graph::{Graph, NodeId};
+use crate::shape::{DType, Dim, Shape};
+
+/// A tensor of random numbers, without inputs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Random {
+    /// Uniform in `[low, high)`.
+    Uniform {
+        /// Lower end.
+        low: f32,
+        /// Upper end, excluded.
+        high: f32,
+        /// Number of the stream, one per use.
+        stream: u32,
+    },
+    /// Normal.
+    Normal {
+        /// Mean.
+        mean: f32,
+        /// Standard deviation.
+        stddev: f32,
+        /// Number of the stream, one per use.
+        stream: u32,
+    },
+}
+
+/// `y = x · m / (1 − rate)`, m being 0 with probability `rate`, else 1. The gradient draws the same m again instead of
+/// keeping it. Srivastava et al., *Dropout*, 2014.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dropout {
+    /// Probability of a zero, in `[0, 1)`.
+    pub rate: f32,
+    /// Number of the stream, one per use.
+    pub stream: u32,
+    /// Axes along which all values share one m (spatial dropout), ascending, without the batch.
+    pub shared_axes: Vec<usize>,
+}
+
+impl Operation for Dropout {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        let [x] = exactly(inputs)?;
+        require_f32(inputs)?;
+        require((0.0..1.0).contains(&self.rate), || format!("the rate must be in [0, 1), found {}", self.rate))?;
+        require(matches!(x.shape.dims().first(), Some(Dim::Scaled(..))), || {
+            "the first axis must be the batch".to_owned()
+        })?;
+        require(self.shared_axes.iter().all(|&a| a > 0 && a < x.shape.rank()), || {
+            format!("the shared axes {:?} must exist and not be the batch", self.shared_axes)
+        })?;
+        Ok((x.shape.clone(), DType::F32))
+    }
+
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        let dx = b.graph.push(self.clone().into(), &[b.dy])?;
+        b.give(0, dx);
+        Ok(())
+    }
+}
+
+impl Graph {
+    /// Dropout of single values.
+    pub fn dropout(&mut self, x: NodeId, rate: f32, stream: u32) -> Result<NodeId, GraphError> {
+        self.push(Dropout { rate, stream, shared_axes: Vec::new() }.into(), &[x])
+    }
+}

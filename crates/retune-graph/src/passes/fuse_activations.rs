@@ -1,0 +1,33 @@
+//! Applies an activation inside the convolution or linear product that makes its argument, while the values are in cache.
+//!
+//! Only functions whose derivative follows from their value are fused where a gradient will be taken: the argument is then
+//! never stored. [`fuse_activations`] must run before [`crate::gradients`].
+
+use super::rewrite::{Rewritten, rewrite, use_counts};
+use crate::error::GraphError;
+use crate::graph::{Graph, NodeId};
+use crate::ops::{Activate, Op};
+
+/// Fuses wherever the argument has no other use.
+pub fn fuse_activations(old: &Graph, outputs: &[NodeId]) -> Result<Rewritten, GraphError> {
+    let uses = use_counts(old, outputs);
+    rewrite(old, outputs, |graph, _, node, inputs| {
+        let Op::Activate(Activate(activation)) = node.op else { return Ok(None) };
+        if !activation.derivative_from_output() || uses[node.inputs[0].0] != 1 {
+            return Ok(None);
+        }
+        let maker = graph.node(inputs[0]).clone();
+        let fused = match maker.op {
+            Op::Conv2d(mut op) if op.activation.is_none() => {
+                op.activation = Some(activation);
+                Op::Conv2d(op)
+            }
+            Op::Linear(mut op) if op.activation.is_none() => {
+                op.activation = Some(activation);
+                Op::Linear(op)
+            }
+            _ => return Ok(None),
+        };
+        graph.push(fused, &maker.inputs).map(Some)
+    })
+}

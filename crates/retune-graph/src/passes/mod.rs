@@ -1,0 +1,18 @@
+//! Graph-to-graph passes and analyses.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | [`rewrite`] | rebuilds a graph node by node, the base of every pass |
+//! | [`fold_scale`] | folds a per-channel scale and shift (frozen batch normalization) into the convolution before it |
+//! | [`fuse_activations`] | applies an activation inside the operation that makes its argument |
+//! | [`dependence`] | what each node depends on: inputs, trainable weights, randomness |
+
+pub mod dependence;
+pub mod fold_scale;
+pub mod fuse_activations;
+pub mod rewrite;
+
+pub use dependence::{Dependence, dependence};
+pub use fold_scale::fold_scale;
+pub use fuse_activations::fuse_activations;
+pub use rewrite::Rewritten;
