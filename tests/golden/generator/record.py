@@ -170,7 +170,7 @@ def check_against_float64(case: Case, initial, weights, tensors) -> None:
 
 def description(case: Case, model, weights, tensors) -> dict:
     """What `case.json` says."""
-    names = [tensor.name for tensor in model.inputs]
+    names = [tensor._keras_history.operation.name for tensor in model.inputs]
     listed = lambda prefix: [  # noqa: E731
         {"shape": list(tensors[key].shape), "dtype": str(tensors[key].dtype)}
         for key in sorted((k for k in tensors if k.startswith(prefix)), key=lambda k: int(k.rsplit("/", 1)[1]))

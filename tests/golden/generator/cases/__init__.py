@@ -1,8 +1,36 @@
 """The Keras cases, one file per family of layers; each file has a function `cases()`."""
 
-from . import activation, convolution, dense
+from . import (
+    activation,
+    attention,
+    convolution,
+    dense,
+    merging,
+    network,
+    noise,
+    normalization,
+    pooling,
+    preprocessing,
+    recurrent,
+    reshaping,
+    wrapper,
+)
 
-FAMILIES = [dense, activation, convolution]
+FAMILIES = [
+    dense,
+    activation,
+    convolution,
+    pooling,
+    normalization,
+    noise,
+    reshaping,
+    merging,
+    recurrent,
+    wrapper,
+    attention,
+    preprocessing,
+    network,
+]
 
 
 def all_cases():
