@@ -1,0 +1,3 @@
+//! Integration tests of the readers and writers, on files written by their peers.
+
+mod assets;
