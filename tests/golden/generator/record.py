@@ -40,11 +40,12 @@ def randomize(model, rng: np.random.Generator) -> None:
 
     What a `Normalization` layer was given or has learned from data is kept.
     """
-    kept = {id(w) for layer in model._flatten_layers() if isinstance(layer, keras.layers.Normalization) for w in layer.weights}
+    adapted = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Normalization)]
+    kept = {id(weight) for layer in adapted for weight in layer.weights}
     for weight in model.weights:
         if id(weight) in kept:
             continue
-        name = weight.name
+        name = path_of(weight).rsplit("/", 1)[-1].removesuffix(":0")
         if name in ("gamma", "scale"):
             values = rng.uniform(0.5, 1.5, weight.shape)
         elif name == "moving_variance":
@@ -58,22 +59,28 @@ def randomize(model, rng: np.random.Generator) -> None:
         weight.assign(values.astype(np.float32))
 
 
+def path_of(weight) -> str:
+    """The path of a Keras 3 variable, the name of a Keras 2 one."""
+    return getattr(weight, "path", None) or weight.name
+
+
 def describe_weights(model, path: Path) -> list[dict]:
     """For each of `model.weights`: a unique key, Keras's path, where the file has it, shape and whether it is trained."""
     stored = stored_arrays(path)
     described, keys = [], set()
     for index, weight in enumerate(model.weights):
-        key, copy = weight.path, 1
+        path = path_of(weight)
+        key, copy = path, 1
         while key in keys:
             copy += 1
-            key = f"{weight.path}#{copy}"
+            key = f"{path}#{copy}"
         keys.add(key)
         value = np.array(weight)
         place = next(i for i, (_, array) in enumerate(stored) if np.array_equal(array, value))
         described.append(
             {
                 "key": key,
-                "path": weight.path,
+                "path": path,
                 "file": stored.pop(place)[0],
                 "index": index,
                 "shape": list(weight.shape),
@@ -96,7 +103,12 @@ def as_list(value) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def record(case: Case, model, weights: list[dict]) -> dict[str, np.ndarray]:
+def sgd_step(gradients, variables) -> None:
+    """One step of Keras 3's gradient descent."""
+    keras.optimizers.SGD(LEARNING_RATE).apply([tf.constant(gradient) for gradient in gradients], variables)
+
+
+def record(case: Case, model, weights: list[dict], step=sgd_step) -> dict[str, np.ndarray]:
     """Everything of the case as named arrays, in the precision of `model`."""
     arrays = make_inputs(case, model)
     tensors = {f"input/{i}": array for i, array in enumerate(arrays)}
@@ -119,7 +131,7 @@ def record(case: Case, model, weights: list[dict]) -> dict[str, np.ndarray]:
         outputs = as_list(model(call, training=True))
         loss = tf.add_n([tf.reduce_sum(o * tf.cast(c, o.dtype)) for o, c in zip(outputs, cotangents)])
     input_gradients, gradients = tape.gradient(
-        loss, ([tensor for _, tensor in floats], [weight.value for _, weight in trainable])
+        loss, ([tensor for _, tensor in floats], [variable_of(weight) for _, weight in trainable])
     )
     for j, (output, cotangent) in enumerate(zip(outputs, cotangents)):
         tensors[f"train_output/{j}"] = output.numpy()
@@ -134,10 +146,15 @@ def record(case: Case, model, weights: list[dict]) -> dict[str, np.ndarray]:
             tensors[f"statistic/{weight['key']}"] = np.array(model.weights[weight["index"]])
     if trainable:
         variables = [weight for _, weight in trainable]
-        keras.optimizers.SGD(LEARNING_RATE).apply([tf.constant(g) for g in gradients], variables)
+        step(gradients, variables)
         for key, weight in trainable:
             tensors[f"after/{key}"] = np.array(weight)
     return tensors
+
+
+def variable_of(weight):
+    """The TensorFlow variable behind a weight: a Keras 3 variable holds one, a Keras 2 weight is one."""
+    return weight if isinstance(weight, tf.Variable) else weight.value
 
 
 def dense(gradient, like) -> np.ndarray:
@@ -170,7 +187,7 @@ def check_against_float64(case: Case, initial, weights, tensors) -> None:
 
 def description(case: Case, model, weights, tensors) -> dict:
     """What `case.json` says."""
-    names = [tensor._keras_history.operation.name for tensor in model.inputs]
+    names = [tensor._keras_history[0].name for tensor in model.inputs]
     listed = lambda prefix: [  # noqa: E731
         {"shape": list(tensors[key].shape), "dtype": str(tensors[key].dtype)}
         for key in sorted((k for k in tensors if k.startswith(prefix)), key=lambda k: int(k.rsplit("/", 1)[1]))
