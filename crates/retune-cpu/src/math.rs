@@ -1,0 +1,1 @@
+//! Vectorized elementary functions with stated error bounds.

@@ -1,0 +1,274 @@
+//! Plans: everything about a run that is known once the batch size is.
+//!
+//! Nodes run in the graph's order. What depends on frozen weights alone runs once, before the first step. Buffers are
+//! assigned once by lifetime: an operation may overwrite an input that nobody reads later, a reshape shares its input's
+//! buffer, and buffers that never live at the same time share memory.
+
+use retune_graph::passes::dependence;
+use retune_graph::{Bindings, Graph, NodeId, Op, WeightId};
+
+use crate::cpu::Cpu;
+use crate::kernels;
+
+/// Values per cache line; buffers start at multiples of it.
+pub(crate) const LINE: usize = 16;
+
+/// Where a node's values are while a plan runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// In the memory that steps share, from this offset.
+    Arena(usize),
+    /// In the memory of values computed once, from this offset.
+    Constant(usize),
+    /// A weight of the run.
+    Weight(WeightId),
+    /// An input of the run, by its place in [`Plan::inputs`].
+    Input(usize),
+}
+
+/// One operation to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub node: NodeId,
+    pub scratch: usize,
+    pub scratch_len: usize,
+}
+
+/// The order of operations, their buffers and their cost for one batch size.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    bindings: Bindings,
+    pub(crate) shapes: Vec<Box<[usize]>>,
+    pub(crate) locations: Vec<Option<Location>>,
+    pub(crate) constant_steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) inputs: Vec<NodeId>,
+    /// Where each output's values are when the run ends.
+    pub(crate) outputs: Vec<NodeId>,
+    pub(crate) arena_len: usize,
+    pub(crate) constants_len: usize,
+    input_len: usize,
+    weight_len: usize,
+    flops: u64,
+}
+
+impl Plan {
+    /// Plans the computation of `outputs`.
+    pub(crate) fn new(graph: &Graph, outputs: &[NodeId], bindings: Bindings, cpu: &Cpu) -> Plan {
+        let count = graph.nodes().len();
+        let shapes: Vec<Box<[usize]>> = graph.nodes().iter().map(|n| n.shape.bind(&bindings).into()).collect();
+        let len = |id: usize| shapes[id].iter().product::<usize>();
+        let reached = graph.reachable(outputs);
+        let depends = dependence(graph);
+        // A node is computed once if only frozen weights and constants lead to it.
+        let constant: Vec<bool> = (0..count).map(|id| depends[id].is_constant()).collect();
+
+        let mut plan = Plan {
+            bindings,
+            locations: vec![None; count],
+            constant_steps: Vec::new(),
+            steps: Vec::new(),
+            inputs: Vec::new(),
+            outputs: outputs.to_vec(),
+            arena_len: 0,
+            constants_len: 0,
+            input_len: 0,
+            weight_len: 0,
+            flops: 0,
+            shapes: Vec::new(),
+        };
+
+        // Roots: the node whose buffer a node's values are in. Reshapes share their input's.
+        let mut root: Vec<usize> = (0..count).collect();
+        let mut order: Vec<Vec<usize>> = vec![Vec::new(), Vec::new()];
+        for (id, node) in graph.nodes().iter().enumerate().filter(|(id, _)| reached[*id]) {
+            match &node.op {
+                Op::Input(_) => {
+                    plan.locations[id] = Some(Location::Input(plan.inputs.len()));
+                    plan.inputs.push(NodeId(id));
+                    plan.input_len += len(id);
+                }
+                Op::Weight(weight) => {
+                    plan.locations[id] = Some(Location::Weight(*weight));
+                    plan.weight_len += len(id);
+                }
+                Op::Reshape(_) if shares_buffer(&plan, &root, outputs, node.inputs[0], NodeId(id)) => {
+                    root[id] = root[node.inputs[0].0];
+                }
+                _ => order[usize::from(!constant[id])].push(id),
+            }
+        }
+
+        for (phase, ids) in order.iter().enumerate() {
+            let is_step = phase == 1;
+            // Lifetimes of buffers in this phase's steps. What the other phase or the caller reads lives on.
+            let position: std::collections::HashMap<usize, usize> = ids.iter().copied().zip(0..).collect();
+            let mut last_use = vec![0usize; count];
+            for (id, node) in graph.nodes().iter().enumerate().filter(|(id, _)| reached[*id]) {
+                let at = if matches!(node.op, Op::Reshape(_)) && !position.contains_key(&id) && root[id] != id {
+                    0 // the users of the shared buffer count, not the reshape itself
+                } else {
+                    position.get(&id).copied().unwrap_or(usize::MAX)
+                };
+                for input in &node.inputs {
+                    let buffer = root[input.0];
+                    last_use[buffer] = last_use[buffer].max(at);
+                }
+            }
+            for output in outputs {
+                last_use[root[output.0]] = usize::MAX;
+            }
+
+            let mut buffers: Vec<Buffer> = Vec::new();
+            let mut buffer_of: Vec<Option<usize>> = vec![None; count];
+            let mut scratch_buffers = Vec::new();
+            for (at, &id) in ids.iter().enumerate() {
+                let node = &graph.nodes()[id];
+                let reusable = kernels::in_place(&node.op).iter().find_map(|&index| {
+                    let input = root[node.inputs.get(index)?.0];
+                    let buffer = buffer_of[input]?;
+                    let twice = node.inputs.iter().filter(|i| root[i.0] == input).count() > 1;
+                    (!twice && last_use[input] == at && buffers[buffer].len == len(id)).then_some(buffer)
+                });
+                let end = last_use[id].max(at);
+                let buffer = match reusable {
+                    Some(buffer) => {
+                        buffers[buffer].end = end;
+                        buffer
+                    }
+                    None => {
+                        buffers.push(Buffer { len: len(id), start: at, end, offset: 0 });
+                        buffers.len() - 1
+                    }
+                };
+                buffer_of[id] = Some(buffer);
+                let input_shapes: Vec<&[usize]> = node.inputs.iter().map(|i| &*shapes[i.0]).collect();
+                let scratch_len = kernels::scratch_len(&node.op, &input_shapes, &shapes[id], cpu);
+                if scratch_len > 0 {
+                    buffers.push(Buffer { len: scratch_len, start: at, end: at, offset: 0 });
+                    scratch_buffers.push((at, buffers.len() - 1));
+                }
+                if is_step {
+                    let inputs: Vec<Vec<usize>> = node.inputs.iter().map(|i| shapes[i.0].to_vec()).collect();
+                    plan.flops += node.op.flops(&inputs, &shapes[id]);
+                }
+            }
+            let total = assign_offsets(&mut buffers);
+            let mut steps: Vec<Step> =
+                ids.iter().map(|&id| Step { node: NodeId(id), scratch: 0, scratch_len: 0 }).collect();
+            for (at, buffer) in scratch_buffers {
+                (steps[at].scratch, steps[at].scratch_len) = (buffers[buffer].offset, buffers[buffer].len);
+            }
+            for &id in ids {
+                let offset = buffers[buffer_of[id].expect("every step has a buffer")].offset;
+                plan.locations[id] = Some(if is_step { Location::Arena(offset) } else { Location::Constant(offset) });
+            }
+            if is_step {
+                (plan.steps, plan.arena_len) = (steps, total);
+            } else {
+                (plan.constant_steps, plan.constants_len) = (steps, total);
+            }
+        }
+        for id in 0..count {
+            if reached[id] && root[id] != id {
+                plan.locations[id] = plan.locations[root[id]];
+            }
+        }
+        plan.shapes = shapes;
+        plan
+    }
+
+    /// The batch size (and number of tokens) that the plan is for.
+    pub fn bindings(&self) -> Bindings {
+        self.bindings
+    }
+
+    /// Bytes that a run holds at its peak: activations, gradients and scratch, values computed once, the weights that the
+    /// graph reads, and the batch.
+    pub fn peak_bytes(&self) -> usize {
+        4 * (self.arena_len + self.constants_len + self.input_len + self.weight_len)
+    }
+
+    /// Bytes of activations, gradients and scratch.
+    pub fn arena_bytes(&self) -> usize {
+        4 * self.arena_len
+    }
+
+    /// Floating-point operations of a run, a multiply-add counted as two.
+    pub fn flops(&self) -> u64 {
+        self.flops
+    }
+
+    /// Number of operations of a run.
+    pub fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+/// Whether reshape `id` can be a view of its input. Outputs need memory of their own where the input is the caller's.
+fn shares_buffer(plan: &Plan, root: &[usize], outputs: &[NodeId], input: NodeId, id: NodeId) -> bool {
+    let callers = matches!(plan.locations[root[input.0]], Some(Location::Input(_) | Location::Weight(_)));
+    !(callers && outputs.contains(&id))
+}
+
+/// Memory that is needed from step `start` to step `end`, both included.
+struct Buffer {
+    len: usize,
+    start: usize,
+    end: usize,
+    offset: usize,
+}
+
+/// Gives buffers offsets so that those alive together do not overlap, largest first, each at the lowest place that is
+/// free during its life. Returns the memory needed.
+fn assign_offsets(buffers: &mut [Buffer]) -> usize {
+    let mut by_size: Vec<usize> = (0..buffers.len()).collect();
+    by_size.sort_by_key(|&i| (std::cmp::Reverse(buffers[i].len), i));
+    // Placed buffers, by offset.
+    let mut placed: Vec<usize> = Vec::new();
+    let mut total = 0;
+    for &index in &by_size {
+        let Buffer { len, start, end, .. } = buffers[index];
+        let len = len.next_multiple_of(LINE);
+        let mut offset = 0;
+        for &other in &placed {
+            let other = &buffers[other];
+            if other.start > end || other.end < start {
+                continue;
+            }
+            if other.offset >= offset + len {
+                break;
+            }
+            offset = offset.max(other.offset + other.len.next_multiple_of(LINE));
+        }
+        buffers[index].offset = offset;
+        total = total.max(offset + len);
+        let place = placed.partition_point(|&other| buffers[other].offset <= offset);
+        placed.insert(place, index);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(len: usize, start: usize, end: usize) -> Buffer {
+        Buffer { len, start, end, offset: 0 }
+    }
+
+    #[test]
+    fn buffers_alive_together_do_not_overlap() {
+        let mut buffers =
+            vec![buffer(160, 0, 2), buffer(320, 1, 3), buffer(160, 3, 5), buffer(16, 0, 5), buffer(100, 4, 6)];
+        let total = assign_offsets(&mut buffers);
+        for (i, a) in buffers.iter().enumerate() {
+            assert!(a.offset + a.len <= total && a.offset % LINE == 0);
+            for b in &buffers[..i] {
+                let alive = a.start <= b.end && b.start <= a.end;
+                assert!(!alive || a.offset + a.len <= b.offset || b.offset + b.len <= a.offset);
+            }
+        }
+        assert!(total < 160 + 320 + 160 + 16 + 112, "memory is shared: {total}");
+    }
+}

@@ -1,0 +1,328 @@
+//! Runs a graph batch after batch.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use retune_graph::ops::Affine;
+use retune_graph::{Bindings, DType, Dim, Graph, NodeId, Op, Symbol};
+use retune_tensor::{Tensor, Values};
+
+use crate::cpu::Cpu;
+use crate::error::CpuError;
+use crate::kernels::{self, Call, Operand};
+use crate::memory::Memory;
+use crate::plan::{Location, Plan, Step};
+
+/// What the random operations of one step depend on: a value for an example is a function of these and of the
+/// operation alone. See [`retune_graph::ops::random`].
+#[derive(Debug, Clone, Copy)]
+pub struct StepRandom<'a> {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// For each example of the batch, its id in the data set.
+    pub example_ids: &'a [u64],
+}
+
+impl StepRandom<'static> {
+    /// For graphs without random operations.
+    pub const NONE: StepRandom<'static> = StepRandom { seed: 0, epoch: 0, example_ids: &[] };
+}
+
+/// A graph with the outputs wanted of it, ready to run on batches of any size.
+///
+/// The first batch of each size makes a [`Plan`]; later ones allocate nothing. All plans share one memory.
+#[derive(Debug)]
+pub struct Session {
+    cpu: Cpu,
+    graph: Graph,
+    outputs: Vec<NodeId>,
+    plans: HashMap<Bindings, Prepared>,
+    arena: Memory,
+    operands: Vec<Operand>,
+    profile: Option<HashMap<NodeId, u64>>,
+    needs_examples: bool,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    plan: Plan,
+    constants: Memory,
+    has_constants: bool,
+}
+
+impl Session {
+    /// A session that computes `outputs` of `graph`.
+    pub fn new(cpu: &Cpu, mut graph: Graph, mut outputs: Vec<NodeId>) -> Session {
+        for output in &mut outputs {
+            if matches!(graph.node(*output).op, Op::Input(_) | Op::Weight(_)) {
+                // An output has memory of its own, so what is passed through is copied.
+                let copy = Op::Affine(Affine { scale: 1.0, offset: 0.0 });
+                *output = graph.push(copy, &[*output]).expect("a copy takes any f32 tensor");
+            }
+        }
+        let reached = graph.reachable(&outputs);
+        let most_inputs = graph.nodes().iter().map(|n| n.inputs.len()).max().unwrap_or(0);
+        let needs_examples =
+            graph.nodes().iter().zip(&reached).any(|(node, reached)| {
+                *reached && matches!(node.op, Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_))
+            });
+        Session {
+            cpu: cpu.clone(),
+            graph,
+            outputs,
+            plans: HashMap::new(),
+            arena: Memory::default(),
+            operands: Vec::with_capacity(most_inputs),
+            profile: None,
+            needs_examples,
+        }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The outputs, in the order in which [`Outputs`] gives them.
+    pub fn outputs(&self) -> &[NodeId] {
+        &self.outputs
+    }
+
+    /// The plan for these sizes, made if there is none yet.
+    pub fn plan(&mut self, bindings: Bindings) -> Result<&Plan, CpuError> {
+        self.prepare(bindings)?;
+        Ok(&self.plans[&bindings].plan)
+    }
+
+    /// Forgets what was computed from frozen weights. Call it after changing one.
+    pub fn forget_constants(&mut self) {
+        for prepared in self.plans.values_mut() {
+            prepared.has_constants = false;
+        }
+    }
+
+    /// From now on, measures how long each operation takes.
+    pub fn start_profile(&mut self) {
+        self.profile = Some(self.graph.ids().map(|id| (id, 0)).collect());
+    }
+
+    /// Nanoseconds spent in each operation since [`Session::start_profile`], longest first.
+    pub fn profile(&self) -> Vec<(NodeId, u64)> {
+        let mut times: Vec<(NodeId, u64)> =
+            self.profile.iter().flatten().map(|(&id, &ns)| (id, ns)).filter(|t| t.1 > 0).collect();
+        times.sort_by_key(|&(id, ns)| (std::cmp::Reverse(ns), id));
+        times
+    }
+
+    /// Runs the graph. `weights` are `f32`, in the order of the graph's table; `inputs` are looked up by name, their first
+    /// axis tells the batch size.
+    pub fn run(
+        &mut self,
+        weights: &[Tensor],
+        inputs: &[(&str, &Tensor)],
+        random: &StepRandom<'_>,
+    ) -> Result<Outputs<'_>, CpuError> {
+        self.check_weights(weights)?;
+        let bindings = self.bind(inputs)?;
+        if self.needs_examples && random.example_ids.len() != bindings.batch {
+            return Err(CpuError::WrongExampleCount { expected: bindings.batch, found: random.example_ids.len() });
+        }
+        self.prepare(bindings)?;
+        let Session { cpu, graph, plans, arena, operands, profile, .. } = self;
+        let prepared = plans.get_mut(&bindings).expect("prepared above");
+        let mut run = Run { cpu, graph, plan: &prepared.plan, weights, inputs, random, arena, operands, profile };
+        if !prepared.has_constants {
+            for step in &prepared.plan.constant_steps {
+                run.step(step, &mut prepared.constants, true)?;
+            }
+            prepared.has_constants = true;
+        }
+        for step in &prepared.plan.steps {
+            run.step(step, &mut prepared.constants, false)?;
+        }
+        Ok(Outputs { plan: &prepared.plan, arena: &self.arena, constants: &prepared.constants })
+    }
+
+    fn prepare(&mut self, bindings: Bindings) -> Result<(), CpuError> {
+        if self.plans.contains_key(&bindings) {
+            return Ok(());
+        }
+        let outputs = self.outputs.clone();
+        let plan = Plan::new(&self.graph, &outputs, bindings, &self.cpu);
+        self.arena.reserve(plan.arena_len)?;
+        let mut constants = Memory::default();
+        constants.reserve(plan.constants_len)?;
+        self.plans.insert(bindings, Prepared { plan, constants, has_constants: false });
+        Ok(())
+    }
+
+    fn check_weights(&self, weights: &[Tensor]) -> Result<(), CpuError> {
+        let table = self.graph.weights();
+        if weights.len() != table.len() {
+            return Err(CpuError::WrongWeightCount { expected: table.len(), found: weights.len() });
+        }
+        for (info, weight) in table.iter().zip(weights) {
+            let fits = weight.as_f32().is_some()
+                && weight.shape().len() == info.shape.rank()
+                && info.shape.dims().iter().zip(weight.shape()).all(|(dim, &size)| dim.fixed() == Some(size));
+            if !fits {
+                return Err(wrong(&info.name, DType::F32, &info.shape, weight));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the symbols stand for, after checking every input against the graph.
+    fn bind(&self, inputs: &[(&str, &Tensor)]) -> Result<Bindings, CpuError> {
+        let mut bindings = Bindings { batch: 0, tokens: 0 };
+        let reached = self.graph.nodes().iter().filter_map(|node| match &node.op {
+            Op::Input(name) => Some((name, node)),
+            _ => None,
+        });
+        for (name, node) in reached {
+            let Some(tensor) = find(inputs, name) else {
+                return Err(CpuError::MissingInput { name: name.clone() });
+            };
+            let mut fits = tensor.shape().len() == node.shape.rank()
+                && matches!((node.dtype, tensor.values()), (DType::F32, Values::F32(_)) | (DType::I32, Values::I32(_)));
+            for (dim, &size) in node.shape.dims().iter().zip(tensor.shape()) {
+                match *dim {
+                    Dim::Fixed(expected) => fits &= size == expected,
+                    Dim::Scaled(factor, symbol) => {
+                        let slot = match symbol {
+                            Symbol::Batch => &mut bindings.batch,
+                            Symbol::Tokens => &mut bindings.tokens,
+                        };
+                        fits &= size % factor == 0 && (*slot == 0 || *slot == size / factor);
+                        *slot = size / factor;
+                    }
+                }
+            }
+            if !fits {
+                return Err(wrong(name, node.dtype, &node.shape, tensor));
+            }
+        }
+        Ok(bindings)
+    }
+}
+
+fn find<'a>(inputs: &[(&str, &'a Tensor)], name: &str) -> Option<&'a Tensor> {
+    inputs.iter().find(|(n, _)| *n == name).map(|(_, tensor)| *tensor)
+}
+
+fn wrong(name: &str, dtype: DType, shape: &retune_graph::Shape, found: &Tensor) -> CpuError {
+    CpuError::WrongTensor {
+        name: name.to_owned(),
+        expected: format!("{dtype} {shape}"),
+        found: format!("{} {:?}", found.dtype(), found.shape()),
+    }
+}
+
+/// One run in progress.
+struct Run<'a> {
+    cpu: &'a Cpu,
+    graph: &'a Graph,
+    plan: &'a Plan,
+    weights: &'a [Tensor],
+    inputs: &'a [(&'a str, &'a Tensor)],
+    random: &'a StepRandom<'a>,
+    arena: &'a mut Memory,
+    operands: &'a mut Vec<Operand>,
+    profile: &'a mut Option<HashMap<NodeId, u64>>,
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: &Step, constants: &mut Memory, is_constant: bool) -> Result<(), CpuError> {
+        let node = self.graph.node(step.node);
+        self.operands.clear();
+        for input in &node.inputs {
+            let shape: &[usize] = &self.plan.shapes[input.0];
+            let data = match self.plan.locations[input.0].expect("inputs of steps have a place") {
+                Location::Arena(offset) => self.arena.at(offset).cast_const(),
+                Location::Constant(offset) => constants.at(offset).cast_const(),
+                Location::Weight(id) => self.weights[id.0].as_f32().expect("checked before the run").as_ptr(),
+                Location::Input(index) => {
+                    let Op::Input(name) = &self.graph.node(self.plan.inputs[index]).op else {
+                        unreachable!("inputs are inputs")
+                    };
+                    let tensor = find(self.inputs, name).expect("checked before the run");
+                    match tensor.values() {
+                        Values::F32(values) => values.as_ptr(),
+                        Values::I32(values) => values.as_ptr().cast(),
+                        _ => unreachable!("checked before the run"),
+                    }
+                }
+            };
+            self.operands.push(Operand { shape, data, len: shape.iter().product() });
+        }
+        let memory = if is_constant { constants } else { &mut *self.arena };
+        let offset = match self.plan.locations[step.node.0] {
+            Some(Location::Arena(offset) | Location::Constant(offset)) => offset,
+            _ => unreachable!("steps write to the arena or to the constants"),
+        };
+        let shape = &*self.plan.shapes[step.node.0];
+        // SAFETY: the plan gives every buffer room inside of its memory, apart from all others that are alive, except
+        // where the kernel said that it can run in place; weights and inputs are borrowed while `self` lives, and shapes
+        // belong to the plan.
+        let call = unsafe {
+            Call::new(
+                self.cpu,
+                self.random,
+                self.graph.layer_name(node.layer),
+                self.plan.bindings().batch,
+                self.operands,
+                shape,
+                (memory.at(offset), shape.iter().product()),
+                (memory.at(step.scratch), step.scratch_len),
+            )
+        };
+        let Some(profile) = self.profile.as_mut() else { return kernels::execute(&node.op, call) };
+        let start = Instant::now();
+        let result = kernels::execute(&node.op, call);
+        *profile.entry(step.node).or_default() += start.elapsed().as_nanos() as u64;
+        result
+    }
+}
+
+/// The outputs of a run.
+#[derive(Debug)]
+pub struct Outputs<'a> {
+    plan: &'a Plan,
+    arena: &'a Memory,
+    constants: &'a Memory,
+}
+
+impl Outputs<'_> {
+    /// Values of output `index`.
+    pub fn f32(&self, index: usize) -> &[f32] {
+        let id = self.plan.outputs[index];
+        let len = self.plan.shapes[id.0].iter().product();
+        match self.plan.locations[id.0] {
+            Some(Location::Arena(offset)) => self.arena.slice(offset, len),
+            Some(Location::Constant(offset)) => self.constants.slice(offset, len),
+            _ => unreachable!("outputs are computed, not passed through"),
+        }
+    }
+
+    /// Shape of output `index`.
+    pub fn shape(&self, index: usize) -> &[usize] {
+        &self.plan.shapes[self.plan.outputs[index].0]
+    }
+
+    /// Number of outputs.
+    pub fn len(&self) -> usize {
+        self.plan.outputs.len()
+    }
+
+    /// Whether there are no outputs.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A copy of output `index`.
+    pub fn tensor(&self, index: usize) -> Tensor {
+        Tensor::new(self.shape(index), self.f32(index).to_vec()).expect("outputs have as many values as their shape")
+    }
+}
