@@ -22,8 +22,8 @@ def write_json(path: Path, value) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Writes named arrays as safetensors."""
-    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path)
+    """Writes named arrays as safetensors, scalars with an empty shape."""
+    save_file({name: np.asarray(array, order="C").copy() for name, array in tensors.items()}, path)
     path.chmod(0o644)
 
 
