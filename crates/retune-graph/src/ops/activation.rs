@@ -181,6 +181,9 @@ pub(crate) fn activation_gradient(
 }
 
 /// `dx = dy · f′(x)`; inputs `(saved, dy)`, where `saved` is `f(x)` if [`Activation::derivative_from_output`], else `x`.
+///
+/// Where a slope or a jump meets a constant, f′ is 0, the constant's (ReLU at 0, bounds of clips, shrinks and thresholds, as
+/// in TensorFlow). Where two slopes meet it is the left one's (ReLU with a negative slope, ELU), but 1 for hard SiLU at 3.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActivateGrad(pub Activation);
 

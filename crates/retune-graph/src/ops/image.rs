@@ -1,5 +1,19 @@
 //! Random changes of images inside a network (Keras's `Random*` layers while training), keyed by example as in
 //! [`super::random`].
+//!
+//! Image `r` of the `k` images of an example (`k` is 1 unless the batch axis is a multiple of the batch) has the numbers
+//! from `8 · r` of the example's stream to itself. Draw `d` is `uniform(8 · r + d)`, or `below(8 · r + d, n)` for a whole
+//! number; a range `(low, high)` gives `low + (high − low) · uniform`.
+//!
+//! | change | draws |
+//! | --- | --- |
+//! | flip | 0: left and right swapped if `uniform < ½`; 1: top and bottom likewise |
+//! | affine | 0: rotation; 1: zoom of the height; 2: zoom of the width; 3: shift down; 4: shift right |
+//! | contrast | 0: factor |
+//! | brightness | 0: delta |
+//! | crop | 0: first row, below `height − crop height + 1`; 1: first column likewise |
+//!
+//! A draw has its number whether or not the others are used.
 
 use super::conv2d::spatial;
 use super::resize::Interpolation;
@@ -31,7 +45,12 @@ pub enum Augmentation {
         /// Whether top and bottom may be swapped.
         vertical: bool,
     },
-    /// A rotation, zoom and shift about the image's centre in one resampling.
+    /// A rotation, zoom and shift about the image's centre in one resampling. With the centre
+    /// `c = ((height − 1) / 2, (width − 1) / 2)`, shift `t` in pixels, zooms `z` and angle `a`, the output at `(y, x)` is the
+    /// input at `c + (cos a · v + sin a · u, cos a · u − sin a · v)`, where
+    /// `v = (1 + z_height) · (y − t_down − c_y)` and `u = (1 + z_width) · (x − t_right − c_x)`: the conventions of Keras's
+    /// `RandomRotation`, `RandomZoom` and `RandomTranslation`. Pixels lie at whole coordinates; nearest takes
+    /// `⌊coordinate + ½⌋`, and each pixel read outside the image is what `fill` says.
     Affine {
         /// Rotation as a share of a full turn, positive counter-clockwise.
         rotation: (f32, f32),

@@ -3,6 +3,11 @@
 //! Every random number is a pure function of (seed, stream, epoch, example, position inside the example): the first axis
 //! of a random operation's shape is the batch (or a multiple of it), and row `r` of `rows` belongs to example
 //! `r / (rows / batch)`. So neither batch size nor threads change what an example meets.
+//!
+//! Which number belongs to which value: let `k = rows / batch` and let `size` be the number of values of a row. Value `i`
+//! (row-major) of row `r` is value number `(r mod k) · size + i` of its example, and takes that number of the stream
+//! `Key::new(seed).with(Purpose::Layer(stream)).at(epoch, example id)` of `retune_tensor`: `uniform(number)` for
+//! [`Random::Uniform`] and [`Dropout`], `normal(number)` for [`Random::Normal`].
 
 use super::{Operand, Operation, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
@@ -13,7 +18,7 @@ use crate::shape::{DType, Dim, Shape};
 /// A tensor of random numbers, without inputs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Random {
-    /// Uniform in `[low, high)`.
+    /// Uniform in `[low, high)`: `low + (high − low) · uniform`.
     Uniform {
         /// Lower end.
         low: f32,
@@ -22,7 +27,7 @@ pub enum Random {
         /// Number of the stream, one per use.
         stream: u32,
     },
-    /// Normal.
+    /// Normal: `mean + stddev · normal`.
     Normal {
         /// Mean.
         mean: f32,
@@ -35,6 +40,8 @@ pub enum Random {
 
 /// `y = x · m / (1 − rate)`, m being 0 with probability `rate`, else 1. The gradient draws the same m again instead of
 /// keeping it. Srivastava et al., *Dropout*, 2014.
+///
+/// A value is kept where `uniform ≥ rate`. With shared axes, numbers run over the shape in which those axes have size 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dropout {
     /// Probability of a zero, in `[0, 1)`.
