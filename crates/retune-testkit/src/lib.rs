@@ -1,1 +1,20 @@
-//! Golden comparison, finite differences and tiny inputs for retune's tests.
+//! What retune's tests are checked against. Everything here is plain f64 arithmetic, slow and meant to be obviously right.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`array`] | [`Array`]: a shape and `f64` values |
+//! | [`interpreter`] | [`interpret`]: the meaning of every operation of a graph, as loops |
+//! | [`gradient_check`] | [`GradientCheck`]: gradient rules against finite differences |
+//! | [`samples`] | random arrays, the same in every run |
+//! | [`compare`] | [`assert_close`](compare::assert_close), which reports the worst value |
+
+pub mod array;
+pub mod compare;
+pub mod gradient_check;
+pub mod interpreter;
+pub mod samples;
+
+pub use array::Array;
+pub use compare::assert_close;
+pub use gradient_check::{GradientCheck, check_gradients};
+pub use interpreter::{StepRandom, interpret};

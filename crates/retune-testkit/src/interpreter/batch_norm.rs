@@ -1,0 +1,60 @@
+//! Batch normalization by the batch's own moments, and its gradients.
+
+use retune_graph::ops::{BatchNorm, BatchNormGradInput, BatchNormGradSums};
+
+use crate::array::Array;
+
+pub(super) fn moments(x: &Array) -> Array {
+    let (n, channels) = x.rows();
+    let values = |c: usize| (0..n).map(move |row| x.values[row * channels + c]);
+    let mean = |c: usize| values(c).sum::<f64>() / n as f64;
+    Array::from_fn(&[2, channels], |i| match i[0] {
+        0 => mean(i[1]),
+        _ => {
+            let mean = mean(i[1]);
+            values(i[1]).map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64
+        }
+    })
+}
+
+/// `x̂ = (x − mean) / √(variance + epsilon)`.
+fn standardized(x: &Array, moments: &Array, epsilon: f32) -> Array {
+    Array::from_fn(&x.shape, |i| {
+        let c = i[i.len() - 1];
+        (x.at(i) - moments.at(&[0, c])) / (moments.at(&[1, c]) + f64::from(epsilon)).sqrt()
+    })
+}
+
+pub(super) fn normalize(op: &BatchNorm, x: &Array, moments: &Array, gamma: &Array, beta: &Array) -> Array {
+    let standardized = standardized(x, moments, op.epsilon);
+    Array::from_fn(&x.shape, |i| gamma.at_broadcast(i) * standardized.at(i) + beta.at_broadcast(i))
+}
+
+pub(super) fn grad_sums(op: &BatchNormGradSums, x: &Array, moments: &Array, dy: &Array) -> Array {
+    let standardized = standardized(x, moments, op.epsilon);
+    let (rows, channels) = x.rows();
+    Array::from_fn(&[2, channels], |i| {
+        let positions = (0..rows).map(|row| row * channels + i[1]);
+        match i[0] {
+            0 => positions.map(|at| dy.values[at] * standardized.values[at]).sum(),
+            _ => positions.map(|at| dy.values[at]).sum(),
+        }
+    })
+}
+
+pub(super) fn grad_input(
+    op: &BatchNormGradInput,
+    x: &Array,
+    moments: &Array,
+    gamma: &Array,
+    dy: &Array,
+    sums: &Array,
+) -> Array {
+    let standardized = standardized(x, moments, op.epsilon);
+    let n = x.rows().0 as f64;
+    Array::from_fn(&x.shape, |i| {
+        let c = i[i.len() - 1];
+        let scale = gamma.at(&[c]) / (moments.at(&[1, c]) + f64::from(op.epsilon)).sqrt();
+        scale * (dy.at(i) - sums.at(&[1, c]) / n - standardized.at(i) * sums.at(&[0, c]) / n)
+    })
+}
