@@ -59,6 +59,13 @@ def cases():
         inputs=pixels(6, 10, 3),
         atol=1e-4,
     )
+    yield layer_case(
+        "resizing_pad_to_aspect_ratio",
+        (6, 10, 3),
+        lambda: L.Resizing(4, 4, pad_to_aspect_ratio=True, fill_value=7.0),
+        inputs=pixels(6, 10, 3),
+        atol=1e-4,
+    )
     yield layer_case("center_crop", image, lambda: L.CenterCrop(4, 3), **values)
     yield layer_case("center_crop_odd", image, lambda: L.CenterCrop(3, 2), **values)
     yield layer_case(
