@@ -94,6 +94,9 @@ pub enum Problem {
     /// The zip structure is damaged.
     #[error("damaged zip archive: {0}")]
     Zip(#[source] zip::result::ZipError),
+    /// The `.safetensors` header is damaged.
+    #[error("damaged safetensors header: {0}")]
+    Safetensors(#[source] ::safetensors::SafeTensorError),
     /// Shape and values disagree.
     #[error("{0}")]
     Tensor(#[source] TensorError),
@@ -172,6 +175,12 @@ impl std::error::Error for FormatError {
 impl From<Problem> for FormatError {
     fn from(problem: Problem) -> FormatError {
         problem.at("")
+    }
+}
+
+impl From<std::io::Error> for FormatError {
+    fn from(error: std::io::Error) -> FormatError {
+        Problem::Io(error).into()
     }
 }
 

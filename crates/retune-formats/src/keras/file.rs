@@ -133,7 +133,7 @@ impl KerasFile {
     /// If the operating system refuses, the weights are not named as the layout demands, or a name is not permitted.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), FormatError> {
         let path = path.as_ref();
-        write_atomic(path, |writer| -> Result<(), WriteError> {
+        write_atomic(path, |writer| -> Result<(), FormatError> {
             match (self.layout, &self.weights) {
                 (Layout::LegacyModel | Layout::LegacyWeights, KerasWeights::Legacy(weights)) => {
                     legacy::tree(self, weights)?.write(writer)?;
@@ -146,27 +146,12 @@ impl KerasFile {
                 }
                 (layout, _) => {
                     let expected = format!("weights named as the layout {layout:?} names them");
-                    return Err(FormatError::from(Problem::mismatch(expected, "weights of the other naming")).into());
+                    return Err(Problem::mismatch(expected, "weights of the other naming").into());
                 }
             }
             Ok(())
         })
-        .map_err(|WriteError(error)| error.in_file(path))
-    }
-}
-
-/// A [`FormatError`] that system errors turn into, as [`write_atomic`] wants.
-struct WriteError(FormatError);
-
-impl From<FormatError> for WriteError {
-    fn from(error: FormatError) -> WriteError {
-        WriteError(error)
-    }
-}
-
-impl From<std::io::Error> for WriteError {
-    fn from(error: std::io::Error) -> WriteError {
-        WriteError(Problem::Io(error).into())
+        .map_err(|error| error.in_file(path))
     }
 }
 

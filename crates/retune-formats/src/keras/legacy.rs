@@ -114,27 +114,29 @@ pub(super) fn read(root: &Hdf5Group<'_>, limits: &Limits) -> Result<KerasFile, F
 fn read_layers(group: &Hdf5Group<'_>) -> Result<LegacyWeights, FormatError> {
     let names = Attributes::of(group)?.list(LAYER_NAMES);
     let names = names.ok_or_else(|| Problem::missing("the attribute `layer_names`").at(group.path()))?;
+    let mut groups: HashMap<String, Hdf5Group<'_>> = group.groups()?.into_iter().collect();
     let mut seen = HashSet::new();
     let mut layers = Vec::with_capacity(names.len());
     for name in names {
         if !seen.insert(name.clone()) {
             return Err(Problem::Duplicate { name }.at(group.path()));
         }
-        let weights = read_weights(&group.group(&name)?)?.into_iter().collect();
-        layers.push(LegacyLayer { name, weights });
+        // A name with a `/` in it belongs to a group within a group.
+        let layer = groups.remove(&name).map_or_else(|| group.group(&name), Ok)?;
+        layers.push(LegacyLayer { name, weights: read_weights(&layer)?.into_iter().collect() });
     }
-    let top_level = match group.group(TOP_LEVEL) {
-        Ok(group) => {
+    let top_level = match groups.remove(TOP_LEVEL) {
+        Some(group) => {
             Some(LegacyLayer { name: TOP_LEVEL.to_owned(), weights: read_weights(&group)?.into_iter().collect() })
         }
-        Err(FormatError { problem: Problem::Missing { .. }, .. }) => None,
-        Err(error) => return Err(error),
+        None => None,
     };
     Ok(LegacyWeights { layers, top_level })
 }
 
 /// The data sets that a group's `weight_names` lists.
 fn read_weights(group: &Hdf5Group<'_>) -> Result<IndexMap<String, Tensor>, FormatError> {
+    let mut datasets = group.all_datasets()?;
     let mut weights = IndexMap::new();
     for name in Attributes::of(group)?.list(WEIGHT_NAMES).unwrap_or_default() {
         match weights.entry(name) {
@@ -142,7 +144,9 @@ fn read_weights(group: &Hdf5Group<'_>) -> Result<IndexMap<String, Tensor>, Forma
                 return Err(Problem::Duplicate { name: entry.key().clone() }.at(group.path()));
             }
             Entry::Vacant(entry) => {
-                let tensor = group.dataset(entry.key())?.read()?;
+                let dataset = datasets.swap_remove(entry.key());
+                let missing = || Problem::missing(format_args!("the data set `{}`", entry.key())).at(group.path());
+                let tensor = dataset.ok_or_else(missing)?.read()?;
                 entry.insert(tensor);
             }
         }

@@ -1,0 +1,167 @@
+//! `.safetensors` files: named tensors and a map of texts.
+//!
+//! Layout: 8 bytes little-endian with the header's length, the header, which is a JSON object of `dtype`, `shape` and
+//! `data_offsets` per name (and `__metadata__`), and the values, row-major and little-endian, without gaps.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use ::safetensors::{Dtype, SafeTensors};
+use indexmap::IndexMap;
+use retune_tensor::{DType, Tensor};
+use serde_json::{Map, Value, json};
+
+use crate::atomic::write_atomic;
+use crate::bytes::{self, ByteOrder};
+use crate::error::{FormatError, Problem};
+use crate::limits::{Limits, check};
+
+const METADATA: &str = "__metadata__";
+/// Length of the field that holds the header's length.
+const PREFIX_BYTES: usize = 8;
+
+/// The contents of a `.safetensors` file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SafetensorsFile {
+    /// The tensors by name, in the order of their values in the file.
+    pub tensors: IndexMap<String, Tensor>,
+    /// Texts that describe the file, for example `format` → `pt`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl SafetensorsFile {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not a `.safetensors` file, is damaged, has values of a type that [`DType`] lacks (the
+    /// 8-bit floats and smaller ones), or exceeds the default [`Limits`].
+    pub fn read(path: impl AsRef<Path>) -> Result<SafetensorsFile, FormatError> {
+        let path = path.as_ref();
+        let limits = Limits::default();
+        SafetensorsFile::from_bytes(&limits.read_file(path)?, &limits).map_err(|error| error.in_file(path))
+    }
+
+    /// Reads a file whose bytes are at hand.
+    ///
+    /// # Errors
+    /// As for [`SafetensorsFile::read`].
+    pub fn from_bytes(file: &[u8], limits: &Limits) -> Result<SafetensorsFile, FormatError> {
+        let header_bytes = file.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+        check("the size of a JSON text in bytes", header_bytes, limits.max_json_bytes)?;
+        let (header_bytes, header) = SafeTensors::read_metadata(file).map_err(Problem::Safetensors)?;
+        let data = &file[PREFIX_BYTES + header_bytes..];
+        let names = header.offset_keys();
+        check("the number of tensors", names.len() as u64, limits.max_objects)?;
+        let mut tensors = IndexMap::with_capacity(names.len());
+        for name in names {
+            let tensor = || -> Result<Tensor, Problem> {
+                let info = header.info(&name).ok_or_else(|| Problem::missing("the tensor's entry in the header"))?;
+                let (start, end) = info.data_offsets;
+                let values = data
+                    .get(start..end)
+                    .ok_or(Problem::Truncated { needed: end as u64, available: data.len() as u64 })?;
+                bytes::decode(from_safetensors(info.dtype)?, ByteOrder::Little, info.shape.clone(), values)
+            };
+            let tensor = tensor().map_err(|problem| problem.at(&name))?;
+            tensors.insert(name, tensor);
+        }
+        let metadata = header.metadata().iter().flatten().map(|(key, text)| (key.clone(), text.clone())).collect();
+        Ok(SafetensorsFile { tensors, metadata })
+    }
+
+    /// Writes the file at `path`. The same contents give the same bytes every time.
+    ///
+    /// # Errors
+    /// If the operating system refuses, or a tensor is named `__metadata__`.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), FormatError> {
+        let tensors = self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        write(path, tensors, &self.metadata)
+    }
+}
+
+/// Writes tensors to the file at `path` without owning them: see [`SafetensorsFile::write`].
+///
+/// Values of wide types come first, so that each tensor is aligned to its type; among types of one width the order
+/// is kept.
+///
+/// # Errors
+/// If the operating system refuses, a name occurs twice, or a tensor is named `__metadata__`.
+pub fn write<'a>(
+    path: impl AsRef<Path>,
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), FormatError> {
+    let path = path.as_ref();
+    let mut tensors: Vec<(&str, &Tensor)> = tensors.into_iter().collect();
+    tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size_bytes()));
+    let header = header(&tensors, metadata).map_err(|problem| problem.at("").in_file(path))?;
+    write_atomic(path, |writer| {
+        writer.write_all(&(header.len() as u64).to_le_bytes())?;
+        writer.write_all(header.as_bytes())?;
+        tensors.iter().try_for_each(|(_, tensor)| writer.write_all(&bytes::encode(tensor)))
+    })
+    .map_err(|error| Problem::Io(error).at("").in_file(path))
+}
+
+/// The header, padded with spaces so that the values start at a multiple of 8.
+fn header(tensors: &[(&str, &Tensor)], metadata: &BTreeMap<String, String>) -> Result<String, Problem> {
+    let mut entries = Map::new();
+    if !metadata.is_empty() {
+        entries.insert(METADATA.to_owned(), json!(metadata));
+    }
+    let mut offset = 0;
+    for (name, tensor) in tensors {
+        let end = offset + tensor.size_bytes();
+        let dtype = to_safetensors(tensor.dtype());
+        let entry = json!({ "dtype": dtype, "shape": tensor.shape(), "data_offsets": [offset, end] });
+        let taken: Option<Value> = entries.insert((*name).to_owned(), entry);
+        if taken.is_some() || *name == METADATA {
+            return Err(Problem::Duplicate { name: (*name).to_owned() });
+        }
+        offset = end;
+    }
+    let mut text = Value::Object(entries).to_string();
+    text.extend(std::iter::repeat_n(' ', text.len().next_multiple_of(8) - text.len()));
+    Ok(text)
+}
+
+fn from_safetensors(dtype: Dtype) -> Result<DType, Problem> {
+    Ok(match dtype {
+        Dtype::F16 => DType::F16,
+        Dtype::BF16 => DType::BF16,
+        Dtype::F32 => DType::F32,
+        Dtype::F64 => DType::F64,
+        Dtype::I8 => DType::I8,
+        Dtype::I16 => DType::I16,
+        Dtype::I32 => DType::I32,
+        Dtype::I64 => DType::I64,
+        Dtype::U8 => DType::U8,
+        Dtype::U16 => DType::U16,
+        Dtype::U32 => DType::U32,
+        Dtype::U64 => DType::U64,
+        Dtype::BOOL => DType::Bool,
+        other => {
+            let hint = "convert the tensors to float32, float16 or bfloat16";
+            return Err(Problem::Unsupported { what: format!("the safetensors data type `{other:?}`"), hint });
+        }
+    })
+}
+
+fn to_safetensors(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F16 => "F16",
+        DType::BF16 => "BF16",
+        DType::F32 => "F32",
+        DType::F64 => "F64",
+        DType::I8 => "I8",
+        DType::I16 => "I16",
+        DType::I32 => "I32",
+        DType::I64 => "I64",
+        DType::U8 => "U8",
+        DType::U16 => "U16",
+        DType::U32 => "U32",
+        DType::U64 => "U64",
+        DType::Bool => "BOOL",
+    }
+}
