@@ -1,1 +1,43 @@
-//! Data sets for fine-tuning: sources, checks, splits, transforms, batches.
+//! Data sets for fine-tuning: sources, checks, splits, preprocessing, augmentation, batches.
+//!
+//! ```text
+//! path ──sources──▶ Dataset ──split──▶ ids ──loader──▶ Batch
+//!                                            ├ decode       image files only
+//!                                            ├ preprocess   colour, size
+//!                                            ├ augment      training only
+//!                                            └ preprocess   scale
+//! ```
+//!
+//! - [`sources`]: what a path holds, [`open`]ed as [`Parts`];
+//! - [`dataset`], [`labels`]: [`Dataset`], examples of one source with their [`Labels`];
+//! - [`decode`]: image files to pixels;
+//! - [`split`]: which examples train, validate, test;
+//! - [`preprocess`]: [`Preprocessing`], from stored to what the network takes; travels with the saved model;
+//! - [`augment`]: random changes to training images;
+//! - [`weights`]: weights of classes;
+//! - [`loader`]: [`Loader`], batches prepared ahead in an order that depends on seed and epoch alone;
+//! - [`hash`]: content hashes for provenance;
+//! - [`error`]: what can be wrong, [`DataError`].
+
+pub mod augment;
+pub mod dataset;
+pub mod decode;
+pub mod error;
+pub mod hash;
+pub mod labels;
+pub mod loader;
+pub mod preprocess;
+pub mod sources;
+pub mod split;
+pub mod weights;
+
+pub use augment::Augmentation;
+pub use dataset::{Dataset, ImageFiles, Inputs};
+pub use error::{BadExample, DataError};
+pub use hash::ContentHash;
+pub use labels::{LabelKind, LabelType, Labels};
+pub use loader::{Batch, Batches, Cursor, Loader, LoaderOptions, Targets};
+pub use preprocess::Preprocessing;
+pub use sources::{Parts, SourceKind, SourceOptions, open};
+pub use split::Split;
+pub use weights::ClassWeights;

@@ -1,0 +1,392 @@
+//! [`Dataset`]: examples of one source, in the source's order, with their labels.
+
+use crate::decode::is_image_name;
+use crate::error::{BadExample, DataError, shape_text};
+use crate::hash::{ContentHash, hash_dataset};
+use crate::labels::{LabelKind, Labels};
+use retune_tensor::Tensor;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Where the inputs of a data set are.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Inputs {
+    /// Images in memory: `[examples, height, width, channels]` in their stored type.
+    Images(Tensor),
+    /// Anything else in memory: `[examples, ...]` in its stored type.
+    Features(Tensor),
+    /// Encoded images on disk, decoded as batches are made.
+    Files(ImageFiles),
+}
+
+/// Image files of a data set.
+#[derive(Debug)]
+pub struct ImageFiles {
+    /// Folder that the names are relative to.
+    pub root: PathBuf,
+    /// File names in the order of the examples, relative to `root`.
+    pub names: Vec<PathBuf>,
+    /// `[height, width]` by the files' headers, where all usable files agree.
+    pub size: Option<[usize; 2]>,
+}
+
+impl ImageFiles {
+    /// Path of one file.
+    pub fn path(&self, index: usize) -> PathBuf {
+        self.root.join(&self.names[index])
+    }
+}
+
+/// Examples of one source with their labels.
+///
+/// An example's id is its index in the source, counted from 0, the unusable examples included; so the ids of the others
+/// do not change when a bad one is mended or removed by tolerance.
+#[derive(Debug)]
+pub struct Dataset {
+    description: String,
+    inputs: Inputs,
+    labels: Labels,
+    class_names: Option<Vec<String>>,
+    excluded: BTreeMap<u64, BadExample>,
+    hash: OnceLock<ContentHash>,
+}
+
+impl Dataset {
+    /// A data set over arrays in memory.
+    ///
+    /// `description` says whence they come. Inputs are images or features, [`Inputs::Images`] of rank 4.
+    ///
+    /// # Errors
+    /// A wrong rank, no examples, or another number of labels than of inputs.
+    pub fn new(description: impl Into<String>, inputs: Inputs, labels: Labels) -> Result<Dataset, DataError> {
+        let description = description.into();
+        let count = match &inputs {
+            Inputs::Images(t) => {
+                if t.shape().len() != 4 || t.shape()[1..].contains(&0) {
+                    return Err(DataError::WrongShape {
+                        place: format!("images of {description}"),
+                        expected: "[examples, height, width, channels]".into(),
+                        found: shape_text(t.shape()),
+                        hint: "give the shape of one example, or take the array as features",
+                    });
+                }
+                t.shape()[0]
+            }
+            Inputs::Features(t) => match t.shape().split_first() {
+                Some((&count, one)) if !one.contains(&0) => count,
+                _ => {
+                    return Err(DataError::WrongShape {
+                        place: format!("inputs of {description}"),
+                        expected: "[examples, ...]".into(),
+                        found: shape_text(t.shape()),
+                        hint: "the first axis counts the examples",
+                    });
+                }
+            },
+            Inputs::Files(files) => files.names.len(),
+        };
+        if count == 0 {
+            return Err(DataError::NoExamples { place: description });
+        }
+        match labels.len() {
+            Some(found) if found != count => {
+                Err(DataError::CountMismatch { place: description, inputs: count, labels: found })
+            }
+            _ => Ok(Dataset {
+                description,
+                inputs,
+                labels,
+                class_names: None,
+                excluded: BTreeMap::new(),
+                hash: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Image files without labels, to predict on.
+    ///
+    /// # Errors
+    /// No files. Files are opened only as batches are made.
+    pub fn from_image_files(files: Vec<PathBuf>) -> Result<Dataset, DataError> {
+        if let Some(other) = files.iter().find(|f| !is_image_name(f)) {
+            return Err(DataError::UnknownKind { path: other.clone(), found: "a file not named as an image".into() });
+        }
+        let description = match files.as_slice() {
+            [one] => one.display().to_string(),
+            many => format!("{} image files", many.len()),
+        };
+        Dataset::new(
+            description,
+            Inputs::Files(ImageFiles { root: PathBuf::new(), names: files, size: None }),
+            Labels::None,
+        )
+    }
+
+    /// Names the classes.
+    ///
+    /// # Errors
+    /// Labels that are not classes, or another number of names than of classes.
+    pub fn with_class_names(mut self, names: Vec<String>) -> Result<Dataset, DataError> {
+        if self.labels.class_count() != Some(names.len()) {
+            return Err(DataError::setting(
+                format!("class names of {}", self.description),
+                self.labels.class_count().map_or("labels that are classes".into(), |n| format!("{n} names")),
+                format!("{} names", names.len()),
+            ));
+        }
+        self.class_names = Some(names);
+        Ok(self)
+    }
+
+    /// Sets bad examples aside, an error where they are more than `tolerance`.
+    pub(crate) fn excluding(mut self, bad: Vec<BadExample>, tolerance: usize) -> Result<Dataset, DataError> {
+        if bad.len() > tolerance {
+            return Err(DataError::BadExamples { total: self.total(), origin: self.description, tolerance, bad });
+        }
+        self.excluded = bad.into_iter().map(|b| (b.id, b)).collect();
+        if self.is_empty() {
+            return Err(DataError::NoExamples { place: self.description });
+        }
+        Ok(self)
+    }
+
+    /// Whence the data comes, for reports: a path and what stands there.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The inputs, unusable examples included.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// The labels, unusable examples included.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// What the labels are.
+    pub fn label_kind(&self) -> LabelKind {
+        self.labels.kind()
+    }
+
+    /// Names of the classes, where labels are classes and have names.
+    pub fn class_names(&self) -> Option<&[String]> {
+        self.class_names.as_deref()
+    }
+
+    /// The name of one class: the given one, else its number.
+    pub fn class_name(&self, class: usize) -> String {
+        self.class_names.as_ref().and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())
+    }
+
+    /// Number of classes, where labels are classes.
+    pub fn class_count(&self) -> Option<usize> {
+        self.labels.class_count()
+    }
+
+    /// Number of examples in the source, unusable ones included; ids lie below it.
+    pub fn total(&self) -> usize {
+        match &self.inputs {
+            Inputs::Images(t) | Inputs::Features(t) => t.shape()[0],
+            Inputs::Files(files) => files.names.len(),
+        }
+    }
+
+    /// Number of usable examples.
+    pub fn len(&self) -> usize {
+        self.total() - self.excluded.len()
+    }
+
+    /// Whether no example is usable.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ids of the usable examples, ascending.
+    pub fn ids(&self) -> Vec<u64> {
+        (0..self.total() as u64).filter(|id| !self.excluded.contains_key(id)).collect()
+    }
+
+    /// The examples set aside when the source was read, within the tolerance given.
+    pub fn excluded(&self) -> impl Iterator<Item = &BadExample> {
+        self.excluded.values()
+    }
+
+    pub(crate) fn is_excluded(&self, id: u64) -> bool {
+        self.excluded.contains_key(&id)
+    }
+
+    /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for image files, whose
+    /// channels are not known before they are decoded (see [`ImageFiles::size`]).
+    pub fn input_shape(&self) -> Option<&[usize]> {
+        match &self.inputs {
+            Inputs::Images(t) | Inputs::Features(t) => Some(&t.shape()[1..]),
+            Inputs::Files(_) => None,
+        }
+    }
+
+    /// Whether inputs are images.
+    pub fn has_images(&self) -> bool {
+        !matches!(self.inputs, Inputs::Features(_))
+    }
+
+    /// Where an example stands, for messages.
+    pub fn place(&self, id: u64) -> String {
+        match &self.inputs {
+            Inputs::Files(files) if (id as usize) < files.names.len() => files.path(id as usize).display().to_string(),
+            _ => format!("{}, example {id}", self.description),
+        }
+    }
+
+    /// Checks a list of ids: each in range, usable, and given once.
+    pub fn check_ids(&self, ids: &[u64]) -> Result<(), DataError> {
+        let mut seen = vec![false; self.total()];
+        for &id in ids {
+            let problem = match seen.get_mut(id as usize) {
+                None => "does not exist",
+                Some(true) => "is given twice",
+                Some(_) if self.excluded.contains_key(&id) => "cannot be used",
+                Some(unseen) => {
+                    *unseen = true;
+                    continue;
+                }
+            };
+            return Err(DataError::BadId { id, problem, len: self.total() });
+        }
+        Ok(())
+    }
+
+    /// Examples of each class among `ids`; for multi-hot labels the number of 1s. `None` where labels are not classes.
+    pub fn class_counts(&self, ids: &[u64]) -> Option<Vec<usize>> {
+        let mut counts = vec![0; self.class_count()?];
+        for &id in ids {
+            match self.labels.class_of(id as usize) {
+                Some(class) => counts[class] += 1,
+                None => {
+                    let row = self.labels.row(id as usize).unwrap_or(&[]);
+                    row.iter().zip(&mut counts).filter(|(v, _)| **v == 1.0).for_each(|(_, count)| *count += 1);
+                }
+            }
+        }
+        Some(counts)
+    }
+
+    /// An error if some class has no example among `ids`.
+    pub fn check_classes_present(&self, ids: &[u64]) -> Result<(), DataError> {
+        match self.class_counts(ids).and_then(|counts| counts.iter().position(|&n| n == 0)) {
+            Some(class) => {
+                Err(DataError::EmptyClass { place: self.description.clone(), class: self.class_name(class) })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// An error if a label is not one of `classes` classes (the outputs of the network).
+    pub fn check_labels_below(&self, classes: usize) -> Result<(), DataError> {
+        let outside = |id: &u64| self.labels.class_of(*id as usize).filter(|&class| class >= classes).map(|c| (*id, c));
+        match self.ids().iter().find_map(outside) {
+            Some((id, class)) => {
+                Err(DataError::LabelOutOfRange { place: self.place(id), label: class as i64, classes })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// SHA-256 over every input and label, in order; computed on the first call (it reads every image file).
+    ///
+    /// For image files it covers relative names and contents, so a copy elsewhere has the same hash.
+    pub fn content_hash(&self) -> Result<ContentHash, DataError> {
+        if let Some(hash) = self.hash.get() {
+            return Ok(*hash);
+        }
+        let hash = hash_dataset(self)?;
+        Ok(*self.hash.get_or_init(|| hash))
+    }
+
+    /// Decodes every image file, in parallel, and lists those that cannot be; empty for data in memory.
+    pub fn verify(&self) -> Vec<BadExample> {
+        use rayon::prelude::*;
+        let Inputs::Files(files) = &self.inputs else { return Vec::new() };
+        self.ids()
+            .into_par_iter()
+            .filter_map(|id| {
+                let path = files.path(id as usize);
+                let reason = decode_file(&path).err()?;
+                Some(BadExample { id, place: path.display().to_string(), reason })
+            })
+            .collect()
+    }
+}
+
+fn decode_file(path: &Path) -> Result<(), String> {
+    crate::decode::decode_image(&crate::decode::read_image_file(path)?).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset() -> Dataset {
+        let inputs = Inputs::Features(Tensor::new([4, 2], vec![0u8, 1, 2, 3, 4, 5, 6, 7]).unwrap());
+        Dataset::new("test", inputs, Labels::classes("test", vec![0, 1, 1, 0], 3).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn knows_its_examples_and_classes() {
+        let data = dataset();
+        assert_eq!((data.len(), data.input_shape(), data.ids()), (4, Some(&[2][..]), vec![0, 1, 2, 3]));
+        assert_eq!(data.class_counts(&data.ids()), Some(vec![2, 2, 0]));
+        assert!(
+            matches!(data.check_classes_present(&data.ids()), Err(DataError::EmptyClass { class, .. }) if class == "2")
+        );
+        assert!(matches!(data.check_labels_below(1), Err(DataError::LabelOutOfRange { label: 1, classes: 1, .. })));
+        assert!(data.check_labels_below(2).is_ok());
+        let named = data.with_class_names(vec!["a".into(), "b".into(), "c".into()]).unwrap();
+        assert_eq!(named.class_name(1), "b");
+        assert!(named.with_class_names(vec![]).is_err());
+    }
+
+    #[test]
+    fn ids_stay_when_bad_examples_are_set_aside() {
+        let bad = vec![BadExample { id: 1, place: "row 1".into(), reason: "broken".into() }];
+        let error = dataset().excluding(bad.clone(), 0).unwrap_err();
+        assert!(
+            error.to_string().contains("1 of 4 examples") && error.to_string().contains("`row 1`: broken"),
+            "{error}"
+        );
+        let data = dataset().excluding(bad, 1).unwrap();
+        assert_eq!((data.len(), data.total(), data.ids()), (3, 4, vec![0, 2, 3]));
+        assert_eq!(data.excluded().count(), 1);
+        assert!(matches!(data.check_ids(&[1]), Err(DataError::BadId { id: 1, problem: "cannot be used", .. })));
+        assert!(matches!(data.check_ids(&[0, 0]), Err(DataError::BadId { problem: "is given twice", .. })));
+        assert!(matches!(data.check_ids(&[4]), Err(DataError::BadId { problem: "does not exist", .. })));
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let x = || Inputs::Features(Tensor::new([4, 2], vec![0f32; 8]).unwrap());
+        let y = |n| Labels::classes("test", vec![0; n], 1).unwrap();
+        assert!(matches!(Dataset::new("t", x(), y(3)), Err(DataError::CountMismatch { inputs: 4, labels: 3, .. })));
+        let scalar = Inputs::Features(Tensor::new([], vec![0f32]).unwrap());
+        assert!(matches!(Dataset::new("t", scalar, Labels::None), Err(DataError::WrongShape { .. })));
+        let flat = Inputs::Images(Tensor::new([4, 2], vec![0f32; 8]).unwrap());
+        assert!(matches!(Dataset::new("t", flat, Labels::None), Err(DataError::WrongShape { .. })));
+        assert!(matches!(Dataset::from_image_files(vec![]), Err(DataError::NoExamples { .. })));
+    }
+
+    #[test]
+    fn the_hash_follows_inputs_and_labels() {
+        let hash = |x: u8, y: i32| {
+            let inputs = Inputs::Features(Tensor::new([2, 1], vec![x, 1]).unwrap());
+            let labels = Labels::classes("t", vec![0, y], 2).unwrap();
+            Dataset::new("t", inputs, labels).unwrap().content_hash().unwrap()
+        };
+        assert_eq!(hash(0, 1), hash(0, 1));
+        assert_ne!(hash(0, 1), hash(1, 1));
+        assert_ne!(hash(0, 1), hash(0, 0));
+        assert_eq!(hash(0, 1).to_string().len(), 64);
+    }
+}

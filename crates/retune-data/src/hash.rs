@@ -1,0 +1,77 @@
+//! Content hashes, so that a run can say on exactly which data it was made.
+
+use crate::dataset::{Dataset, Inputs};
+use crate::error::DataError;
+use crate::labels::Labels;
+use rayon::prelude::*;
+use retune_tensor::{Tensor, Values};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// SHA-256 of a data set's content; displays as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ContentHash(pub [u8; 32]);
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ContentHash({self})")
+    }
+}
+
+pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
+    let mut hasher = Sha256::new();
+    match data.inputs() {
+        Inputs::Images(t) | Inputs::Features(t) => add_tensor(&mut hasher, t),
+        Inputs::Files(files) => {
+            let digest = |(index, name): (usize, &std::path::PathBuf)| {
+                let path = files.path(index);
+                let bytes = match std::fs::read(&path) {
+                    Err(_) if data.is_excluded(index as u64) => Vec::new(),
+                    read => read.map_err(DataError::io(&path))?,
+                };
+                Ok((name.to_string_lossy().replace('\\', "/"), Sha256::digest(&bytes)))
+            };
+            let digests: Vec<_> = files.names.par_iter().enumerate().map(digest).collect::<Result<_, DataError>>()?;
+            for (name, digest) in digests {
+                hasher.update((name.len() as u64).to_le_bytes());
+                hasher.update(name.as_bytes());
+                hasher.update(digest);
+            }
+        }
+    }
+    match data.labels() {
+        Labels::None => hasher.update(b"none"),
+        Labels::Classes { indices, classes } => {
+            hasher.update((*classes as u64).to_le_bytes());
+            indices.iter().for_each(|index| hasher.update(index.to_le_bytes()));
+        }
+        Labels::OneHot(t) | Labels::MultiHot(t) | Labels::Real(t) => add_tensor(&mut hasher, t),
+    }
+    for name in data.class_names().unwrap_or(&[]) {
+        hasher.update((name.len() as u64).to_le_bytes());
+        hasher.update(name.as_bytes());
+    }
+    Ok(ContentHash(hasher.finalize().into()))
+}
+
+/// Adds type, shape and values (in the machine's byte order, little-endian on every machine supported).
+fn add_tensor(hasher: &mut Sha256, tensor: &Tensor) {
+    hasher.update(tensor.dtype().name().as_bytes());
+    hasher.update((tensor.shape().len() as u64).to_le_bytes());
+    tensor.shape().iter().for_each(|&dim| hasher.update((dim as u64).to_le_bytes()));
+    macro_rules! add {
+        ($($variant:ident)*) => {
+            match tensor.values() {
+                $(Values::$variant(values) => hasher.update(bytemuck::cast_slice(values)),)*
+                Values::Bool(values) => values.iter().for_each(|&v| hasher.update([u8::from(v)])),
+            }
+        };
+    }
+    add!(F32 F64 F16 BF16 I8 I16 I32 I64 U8 U16 U32 U64);
+}

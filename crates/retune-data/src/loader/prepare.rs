@@ -1,0 +1,407 @@
+//! One batch from its ids.
+
+use super::{Batch, Cursor, LoaderOptions, Targets};
+use crate::augment::{Augmentation, augment};
+use crate::dataset::{Dataset, Inputs};
+use crate::decode::{decode_image, read_image_file};
+use crate::error::{BadExample, DataError, shape_text};
+use crate::labels::Labels;
+use crate::preprocess::normalize::Affine;
+use crate::preprocess::{Color, FeatureType, ImageView, Preprocessing, Samples, Scratch, TargetEncoding};
+use crate::weights::check_weights;
+use retune_tensor::{Tensor, Values};
+use std::sync::Arc;
+
+/// All that preparing a batch needs, shared by the threads.
+#[derive(Debug)]
+pub(super) struct Preparer {
+    data: Arc<Dataset>,
+    preprocessing: Preprocessing,
+    augment: Vec<Augmentation>,
+    seed: u64,
+    affine: Affine,
+    /// Shape of one prepared input; `None` for image files that keep their own size.
+    shape: Option<Vec<usize>>,
+    class_weights: Option<Vec<f32>>,
+    example_weights: Option<Vec<f32>>,
+}
+
+/// A batch and the examples it had to leave out.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) batch: Batch,
+    pub(super) skipped: Vec<BadExample>,
+}
+
+/// A thread's own buffers.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    scratch: Scratch,
+    stored: Vec<f32>,
+    augmented: Vec<f32>,
+}
+
+/// Memory of a batch that was used.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    floats: Vec<f32>,
+    integers: Vec<i32>,
+}
+
+impl Buffers {
+    pub(super) fn of(batch: Batch) -> Buffers {
+        let mut buffers = Buffers::default();
+        for tensor in batch.inputs {
+            match tensor.into_values() {
+                Values::F32(floats) => buffers.floats = floats,
+                Values::I32(integers) => buffers.integers = integers,
+                _ => {}
+            }
+        }
+        buffers
+    }
+}
+
+impl Preparer {
+    pub(super) fn new(data: Arc<Dataset>, options: LoaderOptions) -> Result<Preparer, DataError> {
+        let mut preprocessing = options.preprocessing;
+        preprocessing.check()?;
+        options.augment.iter().try_for_each(Augmentation::check)?;
+        let shape = match data.inputs() {
+            Inputs::Files(files) => {
+                let color = *preprocessing.color.get_or_insert(Color::Rgb);
+                let size = preprocessing.resize.as_ref().map(|r| [r.height, r.width]).or(files.size);
+                if size.is_none() && data.len() > 1 {
+                    return Err(DataError::WrongShape {
+                        place: format!("images of {}", data.description()),
+                        expected: "one size for all".into(),
+                        found: "several sizes".into(),
+                        hint: "set `resize` to the size that the network takes",
+                    });
+                }
+                size.map(|[height, width]| vec![height, width, color.channels()])
+            }
+            Inputs::Images(t) => {
+                let stored = [t.shape()[1], t.shape()[2], t.shape()[3]];
+                Some(preprocessing.image_shape(stored).to_vec())
+            }
+            Inputs::Features(t) => {
+                let settings = [
+                    ("color", preprocessing.color.is_some()),
+                    ("resize", preprocessing.resize.is_some()),
+                    ("augment", !options.augment.is_empty()),
+                ];
+                if let Some((name, _)) = settings.iter().find(|(_, set)| *set) {
+                    let found = format!("inputs of shape {}", shape_text(&t.shape()[1..]));
+                    return Err(DataError::setting(*name, "images of shape [height, width, channels]", found));
+                }
+                Some(t.shape()[1..].to_vec())
+            }
+        };
+        let channels = match &shape {
+            Some(shape) => shape.last().copied().unwrap_or(1),
+            None => preprocessing.color.map_or(3, Color::channels),
+        };
+        if let Some(weights) = &options.class_weights {
+            check_weights("class-weights", weights)?;
+            if data.class_count() != Some(weights.len()) {
+                let expected = format!("one weight for each of {:?} classes", data.class_count().unwrap_or(0));
+                return Err(DataError::setting("class-weights", expected, weights.len()));
+            }
+        }
+        if let Some(weights) = &options.example_weights {
+            check_weights("example-weights", weights)?;
+            if weights.len() != data.total() {
+                let expected = format!("{} weights, one per example", data.total());
+                return Err(DataError::setting("example-weights", expected, weights.len()));
+            }
+        }
+        check_targets(data.labels(), preprocessing.targets)?;
+        Ok(Preparer {
+            affine: preprocessing.affine(channels)?,
+            data,
+            preprocessing,
+            augment: options.augment,
+            seed: options.seed,
+            shape,
+            class_weights: options.class_weights,
+            example_weights: options.example_weights,
+        })
+    }
+
+    pub(super) fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    pub(super) fn input_shape(&self) -> Option<&[usize]> {
+        self.shape.as_deref()
+    }
+
+    pub(super) fn prepare(
+        &self,
+        ids: &[u64],
+        cursor: Cursor,
+        next: Cursor,
+        worker: &mut Worker,
+        buffers: Buffers,
+    ) -> Result<Prepared, DataError> {
+        let (mut example_ids, mut skipped) = (Vec::with_capacity(ids.len()), Vec::new());
+        let input = match self.data.inputs() {
+            Inputs::Features(t) => {
+                example_ids.extend(ids);
+                self.features(t, ids, buffers)?
+            }
+            Inputs::Images(t) => {
+                example_ids.extend(ids);
+                self.stored_images(t, ids, cursor.epoch, worker, buffers.floats)?
+            }
+            Inputs::Files(_) => {
+                self.image_files(ids, cursor.epoch, worker, buffers.floats, &mut example_ids, &mut skipped)?
+            }
+        };
+        let batch = Batch {
+            inputs: vec![input],
+            targets: self.targets(&example_ids),
+            sample_weights: self.sample_weights(&example_ids),
+            example_ids,
+            cursor,
+            next,
+        };
+        Ok(Prepared { batch, skipped })
+    }
+
+    fn batch_shape(&self, count: usize, one: &[usize]) -> Vec<usize> {
+        [&[count], one].concat()
+    }
+
+    fn features(&self, stored: &Tensor, ids: &[u64], buffers: Buffers) -> Result<Tensor, DataError> {
+        let one = &stored.shape()[1..];
+        let width: usize = one.iter().product();
+        let shape = self.batch_shape(ids.len(), one);
+        if self.preprocessing.features == FeatureType::Integer {
+            let mut out = buffers.integers;
+            out.resize(ids.len() * width, 0);
+            for (&id, out) in ids.iter().zip(out.chunks_exact_mut(width)) {
+                copy_as_i32(stored.values(), id as usize * width, out)
+                    .map_err(|found| DataError::setting(self.data.place(id), "integers that fit in 32 bits", found))?;
+            }
+            return Ok(Tensor::new(shape, out).expect("the buffer was made of this size"));
+        }
+        let mut out = buffers.floats;
+        out.resize(ids.len() * width, 0.0);
+        for (&id, out) in ids.iter().zip(out.chunks_exact_mut(width)) {
+            copy_as_f32(stored.values(), id as usize * width, out);
+            self.affine.apply_in_place(out);
+        }
+        Ok(Tensor::new(shape, out).expect("the buffer was made of this size"))
+    }
+
+    fn stored_images(
+        &self,
+        images: &Tensor,
+        ids: &[u64],
+        epoch: u64,
+        worker: &mut Worker,
+        mut out: Vec<f32>,
+    ) -> Result<Tensor, DataError> {
+        let stored = [images.shape()[1], images.shape()[2], images.shape()[3]];
+        let shape = self.preprocessing.image_shape(stored);
+        let (size, prepared): (usize, usize) = (stored.iter().product(), shape.iter().product());
+        out.resize(ids.len() * prepared, 0.0);
+        for (&id, out) in ids.iter().zip(out.chunks_exact_mut(prepared)) {
+            let start = id as usize * size;
+            let samples = match images.values() {
+                Values::U8(bytes) => Samples::U8(&bytes[start..start + size]),
+                Values::F32(floats) => Samples::F32(&floats[start..start + size]),
+                other => {
+                    worker.stored.resize(size, 0.0);
+                    copy_as_f32(other, start, &mut worker.stored);
+                    Samples::F32(&worker.stored)
+                }
+            };
+            let view = ImageView { shape: stored, samples };
+            self.image(view, id, epoch, &mut worker.scratch, &mut worker.augmented, out)?;
+        }
+        Ok(Tensor::new(self.batch_shape(ids.len(), &shape), out).expect("the buffer was made of this size"))
+    }
+
+    fn image_files(
+        &self,
+        ids: &[u64],
+        epoch: u64,
+        worker: &mut Worker,
+        mut out: Vec<f32>,
+        example_ids: &mut Vec<u64>,
+        skipped: &mut Vec<BadExample>,
+    ) -> Result<Tensor, DataError> {
+        let Inputs::Files(files) = self.data.inputs() else { unreachable!("called for image files only") };
+        let mut shape: Option<[usize; 3]> = self.shape.as_ref().and_then(|s| s.as_slice().try_into().ok());
+        let mut filled = 0;
+        for &id in ids {
+            let path = files.path(id as usize);
+            let bad = |reason| BadExample { id, place: path.display().to_string(), reason };
+            let image = match read_image_file(&path).and_then(|bytes| decode_image(&bytes)) {
+                Ok(image) => image,
+                Err(reason) => {
+                    skipped.push(bad(reason));
+                    continue;
+                }
+            };
+            let view = ImageView::from(&image);
+            let found = self.preprocessing.image_shape(view.shape);
+            let wanted = *shape.get_or_insert(found);
+            if found != wanted {
+                let reason = format!("expected shape {}, found {}", shape_text(&wanted), shape_text(&found));
+                skipped.push(bad(reason));
+                continue;
+            }
+            let size: usize = wanted.iter().product();
+            if filled == 0 {
+                out.resize(ids.len() * size, 0.0);
+            }
+            let slot = &mut out[filled * size..(filled + 1) * size];
+            self.image(view, id, epoch, &mut worker.scratch, &mut worker.augmented, slot)?;
+            example_ids.push(id);
+            filled += 1;
+        }
+        let one = shape.unwrap_or([0; 3]);
+        out.truncate(filled * one.iter().product::<usize>());
+        Ok(Tensor::new(self.batch_shape(filled, &one), out).expect("the buffer was cut to this size"))
+    }
+
+    /// Colour and size, augmentation, scale.
+    fn image(
+        &self,
+        view: ImageView<'_>,
+        id: u64,
+        epoch: u64,
+        scratch: &mut Scratch,
+        augmented: &mut Vec<f32>,
+        out: &mut [f32],
+    ) -> Result<(), DataError> {
+        match view.samples {
+            Samples::U8(bytes) if self.augment.is_empty() && self.preprocessing.keeps_pixels(view.shape) => {
+                self.affine.apply_u8(bytes, out);
+            }
+            _ => {
+                self.preprocessing.pixels(view, scratch, out)?;
+                let shape = self.preprocessing.image_shape(view.shape);
+                augment(&self.augment, self.seed, epoch, id, out, shape, augmented);
+                self.affine.apply_in_place(out);
+            }
+        }
+        Ok(())
+    }
+
+    fn targets(&self, ids: &[u64]) -> Targets {
+        let labels = self.data.labels();
+        let indices = || -> Vec<i32> {
+            ids.iter().map(|&id| labels.class_of(id as usize).map_or(-1, |class| class as i32)).collect()
+        };
+        let dense = |shape: &[usize], values: Vec<f32>| {
+            let shape = self.batch_shape(ids.len(), shape);
+            Targets::Dense(Tensor::new(shape, values).expect("one row was appended for each example"))
+        };
+        match (labels, self.preprocessing.targets) {
+            (Labels::None, _) => Targets::None,
+            (Labels::Classes { .. }, TargetEncoding::AsStored | TargetEncoding::Integer)
+            | (Labels::OneHot(_), TargetEncoding::Integer) => Targets::ClassIndex(indices()),
+            (Labels::Classes { classes, .. }, TargetEncoding::OneHot) => {
+                let mut values = vec![0.0; ids.len() * classes];
+                for (row, index) in values.chunks_exact_mut((*classes).max(1)).zip(indices()) {
+                    row[index as usize] = 1.0;
+                }
+                dense(&[*classes], values)
+            }
+            (Labels::Classes { .. } | Labels::OneHot(_), TargetEncoding::Value) => {
+                dense(&[1], indices().into_iter().map(|index| index as f32).collect())
+            }
+            (Labels::OneHot(t) | Labels::MultiHot(t) | Labels::Real(t), _) => {
+                let rows = ids.iter().filter_map(|&id| labels.row(id as usize));
+                dense(&t.shape()[1..], rows.flatten().copied().collect())
+            }
+        }
+    }
+
+    fn sample_weights(&self, ids: &[u64]) -> Option<Vec<f32>> {
+        if self.class_weights.is_none() && self.example_weights.is_none() {
+            return None;
+        }
+        let weight = |&id: &u64| {
+            let class = self.data.labels().class_of(id as usize);
+            let of_class = self.class_weights.as_ref().zip(class).map_or(1.0, |(weights, class)| weights[class]);
+            of_class * self.example_weights.as_ref().map_or(1.0, |weights| weights[id as usize])
+        };
+        Some(ids.iter().map(weight).collect())
+    }
+}
+
+fn check_targets(labels: &Labels, encoding: TargetEncoding) -> Result<(), DataError> {
+    let fits = match labels {
+        Labels::None | Labels::Classes { .. } | Labels::OneHot(_) => true,
+        Labels::MultiHot(_) | Labels::Real(_) => encoding == TargetEncoding::AsStored,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(DataError::setting(
+        "targets",
+        "`as-stored` where an example has not exactly one class",
+        format!("{encoding:?}"),
+    ))
+}
+
+/// Values from `start` on, as many as `out` takes, as `f32`.
+fn copy_as_f32(values: &Values, start: usize, out: &mut [f32]) {
+    fn copy<T: Copy>(values: &[T], start: usize, out: &mut [f32], to_f32: impl Fn(T) -> f32) {
+        let values = &values[start..start + out.len()];
+        values.iter().zip(out).for_each(|(&value, out)| *out = to_f32(value));
+    }
+    match values {
+        Values::F32(v) => copy(v, start, out, |x| x),
+        Values::F64(v) => copy(v, start, out, |x| x as f32),
+        Values::F16(v) => copy(v, start, out, |x| x.to_f32()),
+        Values::BF16(v) => copy(v, start, out, |x| x.to_f32()),
+        Values::I8(v) => copy(v, start, out, f32::from),
+        Values::I16(v) => copy(v, start, out, f32::from),
+        Values::I32(v) => copy(v, start, out, |x| x as f32),
+        Values::I64(v) => copy(v, start, out, |x| x as f32),
+        Values::U8(v) => copy(v, start, out, f32::from),
+        Values::U16(v) => copy(v, start, out, f32::from),
+        Values::U32(v) => copy(v, start, out, |x| x as f32),
+        Values::U64(v) => copy(v, start, out, |x| x as f32),
+        Values::Bool(v) => copy(v, start, out, |x| f32::from(u8::from(x))),
+    }
+}
+
+/// Values from `start` on as `i32`; the first value that is none, in words.
+fn copy_as_i32(values: &Values, start: usize, out: &mut [i32]) -> Result<(), String> {
+    fn copy<T: Copy + std::fmt::Display>(
+        values: &[T],
+        start: usize,
+        out: &mut [i32],
+        to_i32: impl Fn(T) -> Option<i32>,
+    ) -> Result<(), String> {
+        let values = &values[start..start + out.len()];
+        values.iter().zip(out).try_for_each(|(&value, out)| {
+            *out = to_i32(value).ok_or_else(|| value.to_string())?;
+            Ok(())
+        })
+    }
+    let whole = |x: f64| (x.fract() == 0.0 && x.abs() <= f64::from(i32::MAX)).then_some(x as i32);
+    match values {
+        Values::F32(v) => copy(v, start, out, |x| whole(f64::from(x))),
+        Values::F64(v) => copy(v, start, out, whole),
+        Values::F16(v) => copy(v, start, out, |x| whole(f64::from(x.to_f32()))),
+        Values::BF16(v) => copy(v, start, out, |x| whole(f64::from(x.to_f32()))),
+        Values::I8(v) => copy(v, start, out, |x| Some(i32::from(x))),
+        Values::I16(v) => copy(v, start, out, |x| Some(i32::from(x))),
+        Values::I32(v) => copy(v, start, out, Some),
+        Values::I64(v) => copy(v, start, out, |x| i32::try_from(x).ok()),
+        Values::U8(v) => copy(v, start, out, |x| Some(i32::from(x))),
+        Values::U16(v) => copy(v, start, out, |x| Some(i32::from(x))),
+        Values::U32(v) => copy(v, start, out, |x| i32::try_from(x).ok()),
+        Values::U64(v) => copy(v, start, out, |x| i32::try_from(x).ok()),
+        Values::Bool(v) => copy(v, start, out, |x| Some(i32::from(x))),
+    }
+}

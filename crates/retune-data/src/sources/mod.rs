@@ -1,0 +1,251 @@
+//! Sources of examples, one file each; [`open`] finds out which one a path is.
+//!
+//! - [`image_folder`]: one sub-folder of image files per class;
+//! - [`cifar10_binary`]: CIFAR-10's binary batches;
+//! - [`idx`]: IDX files as MNIST and Fashion-MNIST have them, also `.gz`;
+//! - [`table`]: numeric CSV, also `.gz`.
+
+mod cifar10_binary;
+mod idx;
+mod image_folder;
+mod table;
+
+use crate::dataset::{Dataset, Inputs};
+use crate::error::{DataError, shape_text};
+use crate::labels::LabelType;
+use retune_tensor::{DType, Tensor, Values};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Kinds of sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SourceKind {
+    /// A folder with one sub-folder of images per class, or with folders `train`, `validation`, `test` of that form.
+    ImageFolder,
+    /// CIFAR-10's binary batches: a folder of `data_batch_1.bin` … and `test_batch.bin`, or a single file.
+    Cifar10Binary,
+    /// IDX files: a folder of `train-images-idx3-ubyte` and so on, or a file of images with its labels beside it. Also `.gz`.
+    Idx,
+    /// A table of numbers, `.csv` or `.tsv`. Also `.gz`.
+    Csv,
+}
+
+/// Order of the axes of images in arrays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// `[examples, height, width, channels]`.
+    #[default]
+    ChannelsLast,
+    /// `[examples, channels, height, width]`, turned into channels last when read.
+    ChannelsFirst,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Column {
+    /// By place, from 0.
+    Index(usize),
+    /// By the name in the header.
+    Name(String),
+}
+
+/// What is to be known about a source beyond its path. All of it has a default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct SourceOptions {
+    /// What kind of source it is. Default: told from the path.
+    pub kind: Option<SourceKind>,
+    /// How many unusable examples are set aside, and reported, before it is an error. Default 0.
+    pub tolerance: usize,
+    /// What labels are. Default: told from their type and shape (see [`Labels::from_tensor`](crate::Labels::from_tensor)); in a
+    /// table, text is classes, whole numbers of at most 100 different values on at least twice as many rows are classes, other
+    /// numbers are real values.
+    pub labels: Option<LabelType>,
+    /// Number of classes. Default: one more than the largest label.
+    pub classes: Option<usize>,
+    /// Names of the classes in the order of their numbers. Default: as the source has them.
+    pub class_names: Option<Vec<String>>,
+    /// Shape of one input, where the source does not keep it: a table whose 64 columns are 8×8 grey pixels has
+    /// `[8, 8, 1]`. Three axes make images of it.
+    pub input_shape: Option<Vec<usize>>,
+    /// Order of the axes of images in arrays. Default: `channels-last`.
+    pub layout: Layout,
+    /// Whether a table's first row has the columns' names. Default: where it has text above numbers.
+    pub header: Option<bool>,
+    /// A table's column of labels. Default: the one named `label`, `class`, `target` or `y`, else the last.
+    pub label_column: Option<Column>,
+    /// Whether the source has no labels (a table whose columns are all features). Default false.
+    pub unlabelled: bool,
+}
+
+/// A source's examples, divided where the source itself divides them.
+#[derive(Debug)]
+pub struct Parts {
+    /// Examples to train on; all of them where the source is not divided.
+    pub train: Dataset,
+    /// Examples to choose the best epoch by.
+    pub validation: Option<Dataset>,
+    /// Examples for the final figures only.
+    pub test: Option<Dataset>,
+}
+
+impl From<Dataset> for Parts {
+    fn from(train: Dataset) -> Parts {
+        Parts { train, validation: None, test: None }
+    }
+}
+
+/// Opens a source.
+///
+/// # Errors
+/// Whatever is wrong with it, and more unusable examples than `options.tolerance`.
+pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
+    std::fs::metadata(path).map_err(DataError::io(path))?;
+    let kind = match options.kind {
+        Some(kind) => kind,
+        None => detect(path)?,
+    };
+    let parts = match kind {
+        SourceKind::ImageFolder => image_folder::open(path, options),
+        SourceKind::Cifar10Binary => cifar10_binary::open(path, options),
+        SourceKind::Idx => idx::open(path, options),
+        SourceKind::Csv => table::open(path, options),
+    }?;
+    match &options.class_names {
+        None => Ok(parts),
+        Some(names) => Ok(Parts {
+            train: parts.train.with_class_names(names.clone())?,
+            validation: parts.validation.map(|d| d.with_class_names(names.clone())).transpose()?,
+            test: parts.test.map(|d| d.with_class_names(names.clone())).transpose()?,
+        }),
+    }
+}
+
+/// Tells the kind of a source from the names at its path (and, for a lone CIFAR-10 batch, from its size).
+pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
+    let unknown = |found: &str| DataError::UnknownKind { path: path.to_path_buf(), found: found.to_owned() };
+    if path.is_dir() {
+        let entries = list_folder(path)?;
+        let any = |test: fn(&str) -> bool| entries.iter().any(|e| test(&name_of(e)));
+        return match () {
+            _ if any(cifar10_binary::is_batch_name) => Ok(SourceKind::Cifar10Binary),
+            _ if any(idx::is_images_name) => Ok(SourceKind::Idx),
+            _ if entries.iter().any(|e| e.is_dir()) => Ok(SourceKind::ImageFolder),
+            _ if entries.is_empty() => Err(unknown("an empty folder")),
+            _ if entries.iter().any(|e| crate::decode::is_image_name(e)) => {
+                Err(unknown("images, but no sub-folder per class"))
+            }
+            _ => Err(unknown("files of no known name")),
+        };
+    }
+    let name = name_of(path).to_ascii_lowercase();
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    match () {
+        _ if plain.ends_with(".csv") || plain.ends_with(".tsv") => Ok(SourceKind::Csv),
+        _ if idx::is_images_name(&name) => Ok(SourceKind::Idx),
+        _ if cifar10_binary::is_batch_name(&name) => Ok(SourceKind::Cifar10Binary),
+        _ => Err(unknown("a file of no known name")),
+    }
+}
+
+/// The entries of a folder, hidden ones left out, sorted by name.
+fn list_folder(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(DataError::io(path))? {
+        let entry = entry.map_err(DataError::io(path))?.path();
+        if !name_of(&entry).starts_with('.') {
+            entries.push(entry);
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// An array as images or features: reshaped as the options say, channels put last, a lone `u8` `[examples, height, width]` given
+/// one channel; images where there are three axes and 1, 3 or 4 channels.
+fn array_inputs(place: &str, array: Tensor, options: &SourceOptions) -> Result<Inputs, DataError> {
+    let mut shape = array.shape().to_vec();
+    let mut array = array;
+    if let (Some(wanted), Some((&examples, one))) = (&options.input_shape, shape.split_first()) {
+        let found = one.iter().product::<usize>();
+        if wanted.iter().try_fold(1usize, |p, &d| p.checked_mul(d)) != Some(found) {
+            return Err(DataError::WrongShape {
+                place: format!("inputs of {place}"),
+                expected: format!("{} ({} values)", shape_text(wanted), wanted.iter().product::<usize>()),
+                found: format!("{} ({found} values)", shape_text(one)),
+                hint: "`input-shape` must have as many values as the source has for each example",
+            });
+        }
+        shape = [&[examples], wanted.as_slice()].concat();
+        array = array.reshaped(shape.clone()).expect("as many values as before");
+    }
+    if options.layout == Layout::ChannelsFirst && shape.len() == 4 {
+        array = channels_last(array);
+    } else if options.input_shape.is_none() && shape.len() == 3 && array.dtype() == DType::U8 {
+        array = array.reshaped([shape[0], shape[1], shape[2], 1]).expect("as many values as before");
+    }
+    let is_image = array.shape().len() == 4 && matches!(array.shape()[3], 1 | 3 | 4);
+    Ok(if is_image { Inputs::Images(array) } else { Inputs::Features(array) })
+}
+
+/// `[examples, channels, height, width]` to `[examples, height, width, channels]`.
+fn channels_last(array: Tensor) -> Tensor {
+    let &[examples, channels, height, width] = array.shape() else { return array };
+    let shape = [examples, height, width, channels];
+    fn transposed<T: Copy>(values: &[T], channels: usize, pixels: usize) -> Vec<T> {
+        let mut out = Vec::with_capacity(values.len());
+        for image in values.chunks_exact((channels * pixels).max(1)) {
+            (0..pixels).for_each(|pixel| out.extend((0..channels).map(|channel| image[channel * pixels + pixel])));
+        }
+        out
+    }
+    macro_rules! transpose {
+        ($($variant:ident)*) => {
+            match array.values() {
+                $(Values::$variant(v) => Values::$variant(transposed(v, channels, height * width)),)*
+            }
+        };
+    }
+    let values = transpose!(F32 F64 F16 BF16 I8 I16 I32 I64 U8 U16 U32 U64 Bool);
+    Tensor::new(shape, values).expect("as many values as before")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_go_last() {
+        let planes = Tensor::new([2, 3, 1, 2], (0u8..12).collect::<Vec<_>>()).unwrap();
+        let turned = channels_last(planes);
+        assert_eq!(turned.shape(), [2, 1, 2, 3]);
+        assert_eq!(turned.values(), &Values::U8(vec![0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]));
+    }
+
+    #[test]
+    fn arrays_become_images_or_features() {
+        let default = SourceOptions::default();
+        let shape = |t: Tensor, options: &SourceOptions| match array_inputs("t", t, options).unwrap() {
+            Inputs::Images(t) => (true, t.shape().to_vec()),
+            Inputs::Features(t) => (false, t.shape().to_vec()),
+            Inputs::Files(_) => unreachable!(),
+        };
+        assert_eq!(shape(Tensor::new([2, 4, 4], vec![0u8; 32]).unwrap(), &default), (true, vec![2, 4, 4, 1]));
+        assert_eq!(shape(Tensor::zeros([2, 4, 4]), &default), (false, vec![2, 4, 4]));
+        assert_eq!(shape(Tensor::zeros([2, 4, 4, 3]), &default), (true, vec![2, 4, 4, 3]));
+        assert_eq!(shape(Tensor::zeros([2, 4, 4, 7]), &default), (false, vec![2, 4, 4, 7]));
+        let first = SourceOptions { layout: Layout::ChannelsFirst, ..default.clone() };
+        assert_eq!(shape(Tensor::zeros([2, 3, 4, 5]), &first), (true, vec![2, 4, 5, 3]));
+        let shaped = SourceOptions { input_shape: Some(vec![2, 2, 1]), ..default };
+        assert_eq!(shape(Tensor::zeros([3, 4]), &shaped), (true, vec![3, 2, 2, 1]));
+        assert!(matches!(array_inputs("t", Tensor::zeros([3, 5]), &shaped), Err(DataError::WrongShape { .. })));
+    }
+}
