@@ -80,6 +80,7 @@ def feature():
     yield norm("without_scale", scale=False)
     yield norm("without_center", center=False)
     yield norm("without_scale_and_center", scale=False, center=False)
+    yield norm("rms_scaling", rms_scaling=True)
     yield layer_case("rms_normalization", (4, 6), lambda: L.RMSNormalization())
 
 
