@@ -47,6 +47,12 @@ impl Cpu {
         self.pool.run(tasks, &task);
     }
 
+    /// As [`Cpu::run`], and tells each task the number of its thread, below [`Cpu::threads`]: for scratch memory, never for
+    /// results.
+    pub(crate) fn run_on_threads(&self, tasks: usize, task: impl Fn(usize, usize) + Sync) {
+        self.pool.run(tasks, &|index: usize| task(crate::pool::thread(), index));
+    }
+
     /// Cuts `data` into chunks of `chunk` values and runs `task(index of the chunk, chunk)` on all threads.
     pub fn for_chunks(&self, data: &mut [f32], chunk: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
         let parts = Parts::new(data);
@@ -78,6 +84,13 @@ impl<'a> Parts<'a> {
 
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Address of the value at `start`, for writing parts that are no contiguous slices.
+    pub fn at(&self, start: usize) -> *mut f32 {
+        assert!(start <= self.len, "an offset lies inside of its slice");
+        // SAFETY: inside of the slice by the assertion.
+        unsafe { self.data.add(start) }
     }
 
     /// The part from `start`.

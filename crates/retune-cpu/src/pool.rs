@@ -43,6 +43,16 @@ struct Shared {
 
 type Call = fn(*const (), usize);
 
+thread_local! {
+    static THREAD: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// The calling thread's number in the pool that it works for; 0 for whoever calls [`Pool::run`]. Jobs of one pool that
+/// run at the same time may see one number twice, jobs of [`Pool::run`] that got the workers do not.
+pub(crate) fn thread() -> usize {
+    THREAD.get()
+}
+
 impl Pool {
     /// A pool of `threads` threads, counting the caller's.
     pub fn new(threads: usize) -> Pool {
@@ -52,7 +62,10 @@ impl Pool {
                 let shared = Arc::clone(&shared);
                 std::thread::Builder::new()
                     .name(format!("retune-cpu-{index}"))
-                    .spawn(move || shared.work())
+                    .spawn(move || {
+                        THREAD.set(index);
+                        shared.work();
+                    })
                     .expect("the system can start a thread")
             })
             .collect();

@@ -1,1 +1,364 @@
-//! gemm
+//! The inner kernel of matrix products and convolutions, and the packing of its right factor.
+//!
+//! One tile is `C[m, n] = Σ A[m, k] · B[k, n]` for up to [`TileShape::rows`] rows and [`TileShape::columns`] columns, held in
+//! registers over the whole sum. A is never packed: each row is an offset of its own, and the sum runs over segments that
+//! are contiguous (or evenly strided) in A. So a convolution reads its image directly: a row is an output pixel, a segment
+//! is one row of the filter's taps. B is packed into panels, `columns` wide.
+//!
+//! Every value of C is one chain of multiply-adds in the order of k, whatever the tiling, so the bits do not depend on it.
+//!
+//! The tile is 14×32 on AVX-512: 28 accumulators, one load of A feeding two multiply-adds, so that the multiply-add units
+//! are the limit. AVX2 has 6×16, the baseline 4×8.
+
+use crate::dispatch::Level;
+
+/// Rows and columns of a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TileShape {
+    pub rows: usize,
+    pub columns: usize,
+}
+
+/// The largest tile of any level.
+pub(crate) const MAX_ROWS: usize = 14;
+const MAX_COLUMNS: usize = 32;
+
+impl TileShape {
+    pub fn of(level: Level) -> TileShape {
+        match level {
+            Level::Avx512 => TileShape { rows: 14, columns: 32 },
+            Level::Avx2 => TileShape { rows: 6, columns: 16 },
+            Level::Baseline => TileShape { rows: 4, columns: 8 },
+        }
+    }
+}
+
+/// A part of the sum: `len` steps from these offsets into A and B.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Segment {
+    pub a: usize,
+    pub b: usize,
+    pub len: usize,
+}
+
+/// What happens to the tile of C.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Store<'a> {
+    /// C becomes the sum.
+    Set,
+    /// C becomes the sum plus a value for each column.
+    Bias(&'a [f32]),
+    /// The sum is added to C.
+    Add,
+}
+
+/// One tile.
+pub(crate) struct Tile<'a> {
+    /// A; row `m` at step `k` of a segment is `a[rows[m] + segment.a + k * a_step]`.
+    pub a: &'a [f32],
+    /// Offset of each row in A; at most [`TileShape::rows`].
+    pub rows: &'a [usize],
+    /// Distance in A between steps.
+    pub a_step: usize,
+    /// B; step `k` of a segment starts at `b[segment.b + k * b_step]` and is [`TileShape::columns`] wide.
+    pub b: &'a [f32],
+    /// Distance in B between steps.
+    pub b_step: usize,
+    /// The sum.
+    pub segments: &'a [Segment],
+    /// Columns that are stored; at most [`TileShape::columns`].
+    pub columns: usize,
+    /// What happens to C.
+    pub store: Store<'a>,
+}
+
+/// Computes a tile. Row `m` of C starts at `c + c_rows[m]`.
+///
+/// # Safety
+/// `c + c_rows[m]` is valid for `tile.columns` values for each row, and nobody else accesses them meanwhile.
+#[inline]
+pub(crate) unsafe fn compute(level: Level, tile: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
+    let shape = TileShape::of(level);
+    let count = tile.rows.len();
+    assert!(count <= shape.rows && c_rows.len() >= count && tile.columns <= shape.columns, "a tile fits its registers");
+    let last_row = tile.rows.iter().copied().max().unwrap_or(0);
+    for segment in tile.segments.iter().filter(|s| s.len > 0) {
+        let last = segment.len - 1;
+        assert!(last_row + segment.a + last * tile.a_step < tile.a.len(), "a segment lies inside of A");
+        assert!(segment.b + last * tile.b_step + shape.columns <= tile.b.len(), "a segment lies inside of B");
+    }
+    if let Store::Bias(bias) = tile.store {
+        assert!(bias.len() >= tile.columns, "there is a bias for each column");
+    }
+    // SAFETY: the assertions above are what the tile functions ask for; the level's features are there by construction.
+    unsafe {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::compute(tile, c, c_rows),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::compute(tile, c, c_rows),
+            _ => baseline::compute(tile, c, c_rows),
+        }
+    }
+}
+
+/// A register of `f32` values.
+trait Vector: Copy {
+    const LANES: usize;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self + a · b`
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+}
+
+/// A tile of exactly `ROWS` rows and `VECTORS` registers a row.
+///
+/// # Safety
+/// As [`compute`], whose assertions hold; the features of `V` are enabled.
+#[inline(always)]
+unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
+    // SAFETY: all accesses to A and B lie inside by the assertions of `compute`, those to C by its caller's promise.
+    unsafe {
+        let mut sums = [[V::splat(0.0); VECTORS]; ROWS];
+        let mut rows = [tile.a.as_ptr(); ROWS];
+        for m in 0..ROWS {
+            rows[m] = rows[m].add(*tile.rows.get_unchecked(m));
+        }
+        for segment in tile.segments {
+            let mut b = tile.b.as_ptr().add(segment.b);
+            let mut at = segment.a;
+            for _ in 0..segment.len {
+                let mut columns = [V::splat(0.0); VECTORS];
+                for v in 0..VECTORS {
+                    columns[v] = V::load(b.add(v * V::LANES));
+                }
+                for m in 0..ROWS {
+                    let value = V::splat(*rows[m].add(at));
+                    for v in 0..VECTORS {
+                        sums[m][v] = sums[m][v].multiply_add(value, columns[v]);
+                    }
+                }
+                at += tile.a_step;
+                b = b.add(tile.b_step);
+            }
+        }
+        if tile.columns == VECTORS * V::LANES {
+            for m in 0..ROWS {
+                let c = c.add(*c_rows.get_unchecked(m));
+                for v in 0..VECTORS {
+                    let c = c.add(v * V::LANES);
+                    let sum = match tile.store {
+                        Store::Set => sums[m][v],
+                        Store::Bias(bias) => sums[m][v].add(V::load(bias.as_ptr().add(v * V::LANES))),
+                        Store::Add => sums[m][v].add(V::load(c)),
+                    };
+                    sum.store(c);
+                }
+            }
+        } else {
+            for m in 0..ROWS {
+                let c = c.add(*c_rows.get_unchecked(m));
+                let mut row = [0.0f32; MAX_COLUMNS];
+                for v in 0..VECTORS {
+                    sums[m][v].store(row.as_mut_ptr().add(v * V::LANES));
+                }
+                for n in 0..tile.columns {
+                    let other = match tile.store {
+                        Store::Set => 0.0,
+                        Store::Bias(bias) => bias[n],
+                        Store::Add => *c.add(n),
+                    };
+                    *c.add(n) = row[n] + other;
+                }
+            }
+        }
+    }
+}
+
+/// Chooses the number of rows and registers at run time.
+macro_rules! choose {
+    ($tile:ident, $c:ident, $c_rows:ident, $vector:ty, $lanes:literal, [$($rows:literal)*]) => {
+        match ($tile.rows.len(), $tile.columns <= $lanes) {
+            $(($rows, true) => tile::<$vector, $rows, 1>($tile, $c, $c_rows),
+            ($rows, false) => tile::<$vector, $rows, 2>($tile, $c, $c_rows),)*
+            _ => {}
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use super::{Tile, Vector, tile};
+    use std::arch::x86_64::*;
+
+    impl Vector for __m512 {
+        const LANES: usize = 16;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller has the feature.
+            unsafe { _mm512_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller's pointer is valid for the lanes.
+            unsafe { _mm512_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: as above.
+            unsafe { _mm512_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+            // SAFETY: the caller has the feature.
+            unsafe { _mm512_fmadd_ps(a, b, self) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the caller has the feature.
+            unsafe { _mm512_add_ps(self, other) }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    pub(super) unsafe fn compute(t: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
+        // SAFETY: by the caller's promise.
+        unsafe { choose!(t, c, c_rows, __m512, 16, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::{Tile, Vector, tile};
+    use std::arch::x86_64::*;
+
+    impl Vector for __m256 {
+        const LANES: usize = 8;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller has the feature.
+            unsafe { _mm256_set1_ps(value) }
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller's pointer is valid for the lanes.
+            unsafe { _mm256_loadu_ps(from) }
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: as above.
+            unsafe { _mm256_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+            // SAFETY: the caller has the feature.
+            unsafe { _mm256_fmadd_ps(a, b, self) }
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the caller has the feature.
+            unsafe { _mm256_add_ps(self, other) }
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn compute(t: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
+        // SAFETY: by the caller's promise.
+        unsafe { choose!(t, c, c_rows, __m256, 8, [1 2 3 4 5 6]) }
+    }
+}
+
+mod baseline {
+    use super::{Tile, Vector, tile};
+
+    /// Four values that the compiler keeps in one register of SSE2 or NEON.
+    #[derive(Clone, Copy)]
+    struct Quad([f32; 4]);
+
+    impl Vector for Quad {
+        const LANES: usize = 4;
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            Quad([value; 4])
+        }
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller's pointer is valid for the lanes; an array of floats may be read unaligned.
+            Quad(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+        }
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: as above.
+            unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+        }
+        #[inline(always)]
+        unsafe fn multiply_add(mut self, a: Self, b: Self) -> Self {
+            for i in 0..4 {
+                self.0[i] += a.0[i] * b.0[i];
+            }
+            self
+        }
+        #[inline(always)]
+        unsafe fn add(mut self, other: Self) -> Self {
+            for i in 0..4 {
+                self.0[i] += other.0[i];
+            }
+            self
+        }
+    }
+
+    pub(super) unsafe fn compute(t: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
+        // SAFETY: by the caller's promise.
+        unsafe { choose!(t, c, c_rows, Quad, 4, [1 2 3 4]) }
+    }
+}
+
+/// Values of a packed B of `k` steps and `n` columns: panels of [`TileShape::columns`], the last filled up with zeros.
+pub(crate) fn packed_len(level: Level, k: usize, n: usize) -> usize {
+    let columns = TileShape::of(level).columns;
+    k * n.next_multiple_of(columns)
+}
+
+/// Packs columns `start..` of B, whose value at `(k, n)` is `b[k * k_step + n * n_step]`, into one panel `[k, columns]`.
+pub(crate) fn pack_panel(
+    b: &[f32],
+    (k_step, n_step): (usize, usize),
+    steps: usize,
+    start: usize,
+    n: usize,
+    panel: &mut [f32],
+) {
+    let columns = panel.len() / steps.max(1);
+    let used = columns.min(n - start);
+    if n_step == 1 {
+        for (k, row) in panel.chunks_exact_mut(columns).enumerate().take(steps) {
+            let from = k * k_step + start;
+            row[..used].copy_from_slice(&b[from..from + used]);
+            row[used..].fill(0.0);
+        }
+    } else {
+        if used < columns {
+            panel.fill(0.0);
+        }
+        // Sixteen steps at a time, so that a cache line of the source is used whole.
+        for k0 in (0..steps).step_by(16) {
+            let k1 = (k0 + 16).min(steps);
+            for column in 0..used {
+                let from = (start + column) * n_step;
+                for k in k0..k1 {
+                    panel[k * columns + column] = b[from + k * k_step];
+                }
+            }
+        }
+    }
+}
+
+pub(crate) mod activation {
+    pub fn apply(_: crate::dispatch::Level, _: retune_graph::ops::Activation, x: &mut [f32]) {
+        for x in x {
+            *x = x.max(0.0);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Two-dimensional convolution, NHWC, and its two gradients. One-dimensional convolutions run as height 1.
 
-use super::activation::activation_gradient;
+use super::activation::fused_gradient;
 use super::{Activation, Operand, Operation, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
@@ -17,6 +17,9 @@ pub struct ConvGeometry {
     /// Distance between neighbouring taps; 1 is a plain convolution.
     pub dilation: [usize; 2],
 }
+
+/// The most taps of a kernel along one axis.
+pub const MAX_TAPS: usize = 256;
 
 impl Default for ConvGeometry {
     fn default() -> ConvGeometry {
@@ -35,6 +38,7 @@ impl ConvGeometry {
         require(kernel > 0 && self.strides[axis] > 0 && self.dilation[axis] > 0, || {
             "kernel, strides and dilation must be positive".to_owned()
         })?;
+        require(kernel <= MAX_TAPS, || format!("a kernel has at most {MAX_TAPS} taps along an axis, found {kernel}"))?;
         let padded = input + self.padding[axis].0 + self.padding[axis].1;
         let extent = self.extent(axis, kernel);
         require(padded >= extent, || {
@@ -106,7 +110,7 @@ impl Operation for Conv2d {
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
         let (x, w) = (b.input(0), b.input(1));
         let dy = match self.activation {
-            Some(activation) => activation_gradient(b, activation, b.node)?,
+            Some(activation) => fused_gradient(b, activation)?,
             None => b.dy,
         };
         if b.needs(0) {
