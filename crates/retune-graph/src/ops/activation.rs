@@ -159,7 +159,8 @@ impl Operation for Activate {
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
-        let dx = activation_gradient(b, self.0, b.input(0))?;
+        let saved = if self.0.derivative_from_output() { b.node } else { b.input(0) };
+        let dx = b.graph.push(ActivateGrad(self.0).into(), &[saved, b.dy])?;
         b.give(0, dx);
         Ok(())
     }
@@ -170,14 +171,13 @@ impl Operation for Activate {
     }
 }
 
-/// `dy · f′`, for a node whose output is `f` of `argument`.
-pub(crate) fn activation_gradient(
-    b: &mut Backward<'_>,
-    activation: Activation,
-    argument: NodeId,
-) -> Result<NodeId, GraphError> {
-    let saved = if activation.derivative_from_output() { b.node } else { argument };
-    b.graph.push(ActivateGrad(activation).into(), &[saved, b.dy])
+/// `dy · f′`, for a product or convolution that has applied `activation` to its result. The argument was never stored, so
+/// the derivative must follow from the value.
+pub(crate) fn fused_gradient(b: &mut Backward<'_>, activation: Activation) -> Result<NodeId, GraphError> {
+    if !activation.derivative_from_output() {
+        return Err(b.refuse("fuse an activation whose derivative needs its argument for inference only"));
+    }
+    b.graph.push(ActivateGrad(activation).into(), &[b.node, b.dy])
 }
 
 /// `dx = dy · f′(x)`; inputs `(saved, dy)`, where `saved` is `f(x)` if [`Activation::derivative_from_output`], else `x`.

@@ -1,6 +1,6 @@
 //! Products with a weight matrix.
 
-use super::activation::activation_gradient;
+use super::activation::fused_gradient;
 use super::{Activation, Operand, Operation, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
@@ -36,8 +36,7 @@ impl Operation for Linear {
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
         let (x, w) = (b.input(0), b.input(1));
         let dy = match self.activation {
-            // The argument of a fused activation is never stored; `fuse_activations` only fuses where it is not needed.
-            Some(activation) => activation_gradient(b, activation, b.node)?,
+            Some(activation) => fused_gradient(b, activation)?,
             None => b.dy,
         };
         if b.needs(0) {
