@@ -1,0 +1,218 @@
+//! Passes change how a graph is computed, never what it computes: outputs and gradients stay equal.
+
+use retune_graph::ops::{Activation, Binary, ConvGeometry, Random, Unary};
+use retune_graph::passes::{Rewritten, dependence, fold_scale, fuse_activations};
+use retune_graph::{DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightInfo, gradients};
+use retune_testkit::{Array, StepRandom, assert_close, interpret, samples};
+
+use crate::case::{Built, frozen, input, weight};
+
+type Pass = fn(&Graph, &[NodeId]) -> Result<Rewritten, GraphError>;
+
+/// Runs `pass` on the graph of `build` and requires equal outputs, and equal gradients for every trainable weight. Gives
+/// the operations of the rewritten graph that its output depends on.
+fn unchanged(pass: Pass, build: impl Fn(&mut Graph) -> Built) -> Vec<Op> {
+    let mut before = Graph::new();
+    let output = build(&mut before).unwrap();
+    let rewritten = pass(&before, &[output]).unwrap();
+    let (new_output, after) = (rewritten.id(output), rewritten.graph);
+    let used = after.reachable(&[new_output]);
+    let ops = after.ids().filter(|id| used[id.0]).map(|id| after.node(id).op.clone()).collect();
+
+    let (expected, found) = (evaluate(before, output), evaluate(after, new_output));
+    assert!(found.len() > 1, "there is a gradient to compare");
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!(expected.values.iter().any(|&x| x != 0.0));
+        assert_close(found, expected, 1e-12, 1e-12);
+    }
+    ops
+}
+
+/// The output, and the gradient of its sum weighted by itself with respect to each trainable weight.
+fn evaluate(mut graph: Graph, output: NodeId) -> Vec<Array> {
+    let wrt: Vec<NodeId> = graph
+        .ids()
+        .filter(|&id| matches!(graph.node(id).op, Op::Weight(w) if graph.weight_info(w).role.is_trainable()))
+        .collect();
+    let found = gradients(&mut graph, &[(output, output)], &wrt).unwrap();
+    let outputs: Vec<NodeId> = [output].into_iter().chain(found.into_iter().flatten()).collect();
+    let shapes = graph.weights().iter().map(|info| info.shape.bind(&retune_graph::Bindings::batch(0)));
+    let weights: Vec<Array> =
+        shapes.enumerate().map(|(i, shape)| samples::uniform(i as u32, &shape, 0.5, 1.5)).collect();
+    let inputs: Vec<(&str, Array)> = graph
+        .nodes()
+        .iter()
+        .filter_map(|node| match &node.op {
+            Op::Input(name) => {
+                let shape = node.shape.bind(&retune_graph::Bindings::batch(8));
+                Some((name.as_str(), samples::normal(100, &shape)))
+            }
+            _ => None,
+        })
+        .collect();
+    interpret(&graph, &outputs, &weights, &inputs, &StepRandom::default())
+}
+
+/// Batch normalization by moving statistics, as a layer in inference mode builds it: `x · s + t` with
+/// `s = gamma / √(variance + ε)` and `t = beta − mean · s`.
+fn frozen_batch_norm(g: &mut Graph, x: NodeId, channels: usize) -> Built {
+    let [gamma, beta, mean, variance] = [0; 4].map(|_| frozen(g, &[channels]));
+    let variance = g.affine(variance, 1.0, 1e-3)?;
+    let scale = g.unary(Unary::Rsqrt, variance)?;
+    let scale = g.mul(gamma, scale)?;
+    let shift = g.mul(mean, scale)?;
+    let shift = g.sub(beta, shift)?;
+    let scaled = g.mul(x, scale)?;
+    g.add(scaled, shift)
+}
+
+fn conv(g: &mut Graph, bias: bool) -> Built {
+    let (x, w) = (input(g, "x", &[5, 5, 2]), weight(g, &[3, 3, 2, 4]));
+    let bias = bias.then(|| weight(g, &[4]));
+    g.conv2d(x, w, bias, ConvGeometry::default(), 1)
+}
+
+/// Whether some operation still runs over the image.
+fn has(ops: &[Op], name: &str) -> bool {
+    ops.iter().any(|op| op.name() == name)
+}
+
+#[test]
+fn frozen_batch_norm_folds_into_a_convolution() {
+    for bias in [false, true] {
+        let ops = unchanged(fold_scale, |g| {
+            let y = conv(g, bias)?;
+            frozen_batch_norm(g, y, 4)
+        });
+        assert!(matches!(ops.last(), Some(Op::Conv2d(_))), "the convolution is the last operation: {ops:?}");
+    }
+}
+
+#[test]
+fn frozen_batch_norm_folds_into_a_linear_product() {
+    let ops = unchanged(fold_scale, |g| {
+        let (x, w) = (input(g, "x", &[3]), weight(g, &[3, 4]));
+        let y = g.linear(x, w, None)?;
+        frozen_batch_norm(g, y, 4)
+    });
+    assert!(matches!(ops.last(), Some(Op::Linear(_))), "{ops:?}");
+}
+
+#[test]
+fn the_scale_folds_into_a_depthwise_convolution() {
+    let ops = unchanged(fold_scale, |g| {
+        let (x, w) = (input(g, "x", &[5, 5, 2]), weight(g, &[3, 3, 2, 2]));
+        let y = g.depthwise_conv2d(x, w, ConvGeometry::default())?;
+        frozen_batch_norm(g, y, 4)
+    });
+    assert!(matches!(ops[..], [.., Op::DepthwiseConv2d(_), Op::Binary(Binary::Add)]), "{ops:?}");
+}
+
+#[test]
+fn what_is_used_twice_or_follows_the_data_is_not_folded() {
+    let ops = unchanged(fold_scale, |g| {
+        let y = conv(g, true)?;
+        let normal = frozen_batch_norm(g, y, 4)?;
+        g.add(normal, y)
+    });
+    assert!(!matches!(ops.last(), Some(Op::Conv2d(_))), "{ops:?}");
+    assert!(has(&ops, "conv2d"));
+
+    let ops = unchanged(fold_scale, |g| {
+        let y = conv(g, true)?;
+        let scale = g.input("scale", Shape::fixed(&[4]), DType::F32);
+        g.mul(y, scale)
+    });
+    assert!(matches!(ops.last(), Some(Op::Binary(Binary::Mul))), "{ops:?}");
+}
+
+#[test]
+fn activations_fuse_where_their_value_gives_the_derivative() {
+    let leaky = Activation::Relu { max_value: None, negative_slope: 0.1, threshold: 0.0 };
+    for activation in [Activation::RELU, leaky, Activation::Sigmoid, Activation::Tanh, Activation::Elu { alpha: 1.0 }] {
+        let ops = unchanged(fuse_activations, |g| {
+            let y = conv(g, true)?;
+            g.activate(y, activation)
+        });
+        assert!(matches!(ops.last(), Some(Op::Conv2d(op)) if op.activation == Some(activation)), "{ops:?}");
+        let ops = unchanged(fuse_activations, |g| {
+            let (x, w) = (input(g, "x", &[3]), weight(g, &[3, 4]));
+            let y = g.linear(x, w, None)?;
+            g.activate(y, activation)
+        });
+        assert!(matches!(ops.last(), Some(Op::Linear(op)) if op.activation == Some(activation)), "{ops:?}");
+    }
+}
+
+#[test]
+fn other_activations_stay() {
+    for activation in [Activation::Silu, Activation::Gelu { approximate: false }] {
+        let ops = unchanged(fuse_activations, |g| {
+            let y = conv(g, true)?;
+            g.activate(y, activation)
+        });
+        assert!(matches!(ops.last(), Some(Op::Activate(_))), "{ops:?}");
+    }
+    // The argument is needed elsewhere.
+    let ops = unchanged(fuse_activations, |g| {
+        let y = conv(g, true)?;
+        let activated = g.activate(y, Activation::RELU)?;
+        g.mul(activated, y)
+    });
+    assert!(has(&ops, "relu"));
+    // Only one activation fits into a convolution.
+    let ops = unchanged(fuse_activations, |g| {
+        let y = conv(g, true)?;
+        let y = g.activate(y, Activation::Tanh)?;
+        g.activate(y, Activation::Sigmoid)
+    });
+    assert!(matches!(ops[..], [.., Op::Conv2d(_), Op::Activate(_)]), "{ops:?}");
+}
+
+#[test]
+fn both_passes_leave_one_operation_of_a_block() {
+    let both: Pass = |graph, outputs| {
+        let folded = fold_scale(graph, outputs)?;
+        let moved: Vec<NodeId> = outputs.iter().map(|&id| folded.id(id)).collect();
+        fuse_activations(&folded.graph, &moved)
+    };
+    // Folding keeps the place of the output: the activation that follows is the last node of either graph.
+    let mut before = Graph::new();
+    let y = conv(&mut before, true).unwrap();
+    let y = frozen_batch_norm(&mut before, y, 4).unwrap();
+    let y = before.activate(y, Activation::RELU).unwrap();
+    let fused = both(&before, &[y]).unwrap().graph;
+    let output = NodeId(fused.nodes().len() - 1);
+    assert!(matches!(&fused.node(output).op, Op::Conv2d(op) if op.activation == Some(Activation::RELU)));
+    for (found, expected) in evaluate(fused, output).iter().zip(&evaluate(before, y)) {
+        assert_close(found, expected, 1e-12, 1e-12);
+    }
+}
+
+#[test]
+fn dependence_follows_inputs_weights_and_randomness() {
+    let mut g = Graph::new();
+    let (x, constant, learned) = (input(&mut g, "x", &[3]), frozen(&mut g, &[3]), weight(&mut g, &[3]));
+    let statistic = WeightInfo { name: "mean".into(), shape: Shape::fixed(&[3]), role: Role::Statistic, decays: false };
+    let (_, statistic) = g.weight(statistic);
+    let noise = g.random(Shape::batch_of(&[3]), Random::Normal { mean: 0.0, stddev: 1.0, stream: 0 });
+    let folded = g.unary(Unary::Sqrt, constant).unwrap();
+    let features = g.mul(x, folded).unwrap();
+    let dropped = g.dropout(features, 0.5, 1).unwrap();
+    let noisy = g.add(features, noise).unwrap();
+    let head = g.mul(features, learned).unwrap();
+    let centred = g.sub(features, statistic).unwrap();
+
+    let depends = dependence(&g);
+    let of = |id: NodeId| depends[id.0];
+    assert!(of(folded).is_constant() && of(constant).is_constant());
+    assert!(!of(features).is_constant() && of(features).is_frozen() && of(features).input);
+    for random in [dropped, noisy] {
+        assert!(of(random).random && !of(random).is_frozen() && !of(random).learned);
+    }
+    for learned in [head, centred] {
+        assert!(of(learned).learned && !of(learned).is_frozen() && !of(learned).random);
+    }
+    assert!(of(learned).learned && !of(learned).input);
+}
