@@ -1,4 +1,4 @@
-"""Models compiled and trained for two steps by Keras 3, saved as `.h5`, `.weights.h5` and `.keras` with optimizer state."""
+"""Models trained for two steps by Keras 3, saved as `.h5`, `.weights.h5` and `.keras` with optimizer state."""
 
 import dataclasses
 from pathlib import Path
@@ -86,9 +86,10 @@ def train_two_steps(case: Case, model, optimizer) -> None:
     """Compiles with a mean squared error per output and takes two steps towards zero."""
     model.compile(optimizer=optimizer, loss=["mse"] * len(model.outputs), metrics=[["mae"]] * len(model.outputs))
     inputs = make_inputs(case, model)
-    targets = [np.zeros(output.shape, np.float32) for output in as_list(model(inputs if len(inputs) > 1 else inputs[0]))]
+    inputs = inputs if len(inputs) > 1 else inputs[0]
+    targets = [np.zeros(output.shape, np.float32) for output in as_list(model(inputs))]
     for _ in range(2):
-        model.train_on_batch(inputs if len(inputs) > 1 else inputs[0], targets if len(targets) > 1 else targets[0])
+        model.train_on_batch(inputs, targets if len(targets) > 1 else targets[0])
 
 
 def optimizer_state(variables, folder: Path, files) -> tuple[dict[str, np.ndarray], list[dict]]:

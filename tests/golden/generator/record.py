@@ -65,7 +65,7 @@ def path_of(weight) -> str:
 
 
 def describe_weights(model, path: Path) -> list[dict]:
-    """For each of `model.weights`: a unique key, Keras's path, where the file has it, shape and whether it is trained."""
+    """For each of `model.weights`: a unique key, Keras's path, where the file has it, shape, whether it is trained."""
     stored = stored_arrays(path)
     described, keys = [], set()
     for index, weight in enumerate(model.weights):

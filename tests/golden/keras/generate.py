@@ -20,7 +20,7 @@ def main() -> None:
     if not wanted:
         names = {case.name for case in cases}
         for folder in HERE.iterdir():
-            if folder.is_dir() and (folder / "case.json").exists() and folder.name not in names:
+            if folder.is_dir() and (folder / "model.keras").exists() and folder.name not in names:
                 shutil.rmtree(folder)
     chosen = [case for case in cases if wanted in case.name]
     failed = 0

@@ -47,7 +47,7 @@ def cases():
         "dense_constrained",
         kernel_constraint=keras.constraints.NonNeg(),
         bias_constraint=keras.constraints.MaxNorm(0.5),
-        notes="after the step the constraints are applied: kernel = max(kernel, 0), bias scaled to a norm of at most 0.5",
+        notes="after the step come the constraints: kernel = max(kernel, 0), bias scaled to a norm of at most 0.5",
     )
     yield Case(
         "dense_stack",

@@ -15,7 +15,7 @@ REDUCTIONS = {
 
 
 def collect():
-    """Tensors per case: `target`, `prediction`, `sample_weight`, `per_example`, and per reduction value and gradient."""
+    """Tensors per case: `target`, `prediction`, `sample_weight`, `per_example`; per reduction value and gradient."""
     tensors, cases = {}, []
     for index, (name, loss, config, target, prediction, notes) in enumerate(problems(np.random.default_rng(21))):
         tensors[f"{name}/target"], tensors[f"{name}/prediction"] = target, prediction

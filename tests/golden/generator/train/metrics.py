@@ -60,7 +60,8 @@ def multiclass(rng):
                 "weighted": classification(target, scores, predicted, weight),
             }
         )
-        yield name, "multiclass", arrays, values, notes + "; scores are eighths with ties, the first maximum is predicted"
+        notes += "; scores are eighths with ties, the first maximum is predicted"
+        yield name, "multiclass", arrays, values, notes
 
 
 def classification(target, scores, predicted, weight):

@@ -24,7 +24,10 @@ SCHEDULES = {
     ),
     "cosine_restarts": ("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=10)),
     "linear": ("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=40, end_learning_rate=0.0)),
-    "polynomial": ("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=40, end_learning_rate=0.01, power=2.0)),
+    "polynomial": (
+        "PolynomialDecay",
+        dict(initial_learning_rate=0.1, decay_steps=40, end_learning_rate=0.01, power=2.0),
+    ),
     "polynomial_cycle": (
         "PolynomialDecay",
         dict(initial_learning_rate=0.1, decay_steps=20, end_learning_rate=0.01, power=1.0, cycle=True),
