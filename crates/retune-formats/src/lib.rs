@@ -3,6 +3,7 @@
 //! - [`keras`]: Keras models and weights: `.h5`, `.hdf5`, `.keras`, `.weights.h5`.
 //! - [`safetensors`]: `.safetensors` files.
 //! - [`npy`], [`npz`]: numpy's arrays.
+//! - [`pickle`]: Python pickles as data, never executed.
 //! - [`hdf5`]: groups, data sets and attributes of HDF5 files.
 //! - [`error`]: [`FormatError`], which names the file, the place in it and what is wrong there.
 //! - [`limits`]: [`Limits`], what reading one file may cost.
@@ -18,6 +19,7 @@ pub mod keras;
 pub mod limits;
 pub mod npy;
 pub mod npz;
+pub mod pickle;
 mod python_literal;
 pub mod safetensors;
 mod zip_archive;
