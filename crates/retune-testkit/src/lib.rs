@@ -7,14 +7,19 @@
 //! | [`gradient_check`] | [`GradientCheck`]: gradient rules against finite differences |
 //! | [`samples`] | random arrays, the same in every run |
 //! | [`compare`] | [`assert_close`](compare::assert_close), which reports the worst value |
+//! | `golden` (feature `golden`) | `GoldenCase`: what Keras computed, from `tests/golden` |
 
 pub mod array;
 pub mod compare;
+#[cfg(feature = "golden")]
+pub mod golden;
 pub mod gradient_check;
 pub mod interpreter;
 pub mod samples;
 
 pub use array::Array;
 pub use compare::assert_close;
+#[cfg(feature = "golden")]
+pub use golden::GoldenCase;
 pub use gradient_check::{GradientCheck, check_gradients};
 pub use interpreter::{StepRandom, interpret};

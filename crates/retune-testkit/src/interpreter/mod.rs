@@ -74,10 +74,9 @@ pub fn interpret(
         assert_eq!(
             value.shape,
             shape,
-            "%{} = {} {} of layer `{}` has another shape than its rule says ({})",
+            "%{} = {:?} of layer `{}` must be {}",
             id.0,
-            node.op.name(),
-            node.op.attributes(),
+            node.op,
             graph.layer_name(node.layer),
             node.shape
         );
