@@ -8,7 +8,7 @@
 //! | [`ops`] | every operation: attributes, shape rule, gradient rule, cost |
 //! | [`grad`] | [`gradients`]: reverse-mode differentiation as more nodes, only those that a trainable weight needs |
 //! | [`passes`] | graph to graph: folding frozen batch normalization, fusing activations, what depends on what |
-//! | [`print`] | the readable form |
+//! | [`mod@print`] | the readable form |
 //! | [`error`] | what can be wrong with a graph |
 
 pub mod error;

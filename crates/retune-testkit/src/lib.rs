@@ -2,11 +2,11 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`array`] | [`Array`]: a shape and `f64` values |
+//! | [`mod@array`] | [`Array`]: a shape and `f64` values |
 //! | [`interpreter`] | [`interpret`]: the meaning of every operation of a graph, as loops |
 //! | [`gradient_check`] | [`GradientCheck`]: gradient rules against finite differences |
 //! | [`samples`] | random arrays, the same in every run |
-//! | [`compare`] | [`assert_close`](compare::assert_close), which reports the worst value |
+//! | [`compare`] | [`assert_close`], which reports the worst value |
 //! | `golden` (feature `golden`) | `GoldenCase`: what Keras computed, from `tests/golden` |
 
 pub mod array;

@@ -1,5 +1,5 @@
 //! Batch normalization by the batch's own moments (training). By moving statistics (inference, frozen layers) it is a
-//! scale and a shift per channel, which [`crate::passes::fold_scale`] folds into the convolution before it.
+//! scale and a shift per channel, which [`fold_scale`](crate::passes::fold_scale()) folds into the convolution before it.
 //! Ioffe and Szegedy, *Batch normalization*, 2015.
 
 use super::{Operand, Operation, exactly, require, require_f32};

@@ -3,9 +3,9 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`rewrite`] | rebuilds a graph node by node, the base of every pass |
-//! | [`fold_scale`] | folds a per-channel scale and shift (frozen batch normalization) into the convolution before it |
-//! | [`fuse_activations`] | applies an activation inside the operation that makes its argument |
-//! | [`dependence`] | what each node depends on: inputs, trainable weights, randomness |
+//! | [`mod@fold_scale`] | folds a per-channel scale and shift (frozen batch normalization) into the convolution before it |
+//! | [`mod@fuse_activations`] | applies an activation inside the operation that makes its argument |
+//! | [`mod@dependence`] | what each node depends on: inputs, trainable weights, randomness |
 
 pub mod dependence;
 pub mod fold_scale;
