@@ -1,9 +1,9 @@
 //! HDF5 files: groups, data sets and attributes, over the `hdf5-pure` crate.
 //!
 //! - [`read`]: [`Hdf5File`], [`Hdf5Group`], [`Hdf5Dataset`] with limits against hostile files.
-//! - [`write`]: [`GroupToWrite`], a tree built in memory and then written at once.
+//! - [`mod@write`]: [`GroupToWrite`], a tree built in memory and then written at once.
 //! - [`dtype`]: HDF5 number types and [`retune_tensor::DType`], in both directions.
-//! - [`metered`]: bounds the work that a file can cause by counting the bytes read from it.
+//! - `metered`: bounds the work that a file can cause by counting the bytes read from it.
 
 pub mod dtype;
 mod metered;

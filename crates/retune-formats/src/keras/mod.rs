@@ -1,6 +1,6 @@
 //! Keras files: whole models and weights, of Keras 1, 2 and 3, in and out.
 //!
-//! - [`file`]: [`KerasFile`], what a file contains, and reading and writing of every [`Layout`].
+//! - [`mod@file`]: [`KerasFile`], what a file contains, and reading and writing of every [`Layout`].
 //! - [`weights`]: [`KerasWeights`], named tensors in the two ways in which Keras names them.
 //! - [`legacy`]: `.h5`/`.hdf5` of Keras 1 and 2 (and of Keras 3's `legacy_h5` format).
 //! - [`paths`]: the HDF5 tree of Keras 3's `.weights.h5`.

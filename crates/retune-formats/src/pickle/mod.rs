@@ -2,7 +2,7 @@
 //!
 //! - [`value`]: [`Pickle`] and [`Value`], the objects of a pickle and the way through them.
 //! - [`machine`]: the stack machine that reads protocols 0 to 5.
-//! - [`scanner`]: the opcodes' arguments.
+//! - `scanner`: the opcodes' arguments.
 //! - [`numpy`]: numpy arrays within pickles.
 //!
 //! A pickle is a program whose dangerous instructions name a Python object (`GLOBAL`) and call it (`REDUCE`). Here a
