@@ -10,7 +10,7 @@ use crate::shape::{DType, Dim, Shape};
 
 /// Row 0: mean of x over all axes but the last; row 1: its biased variance. Output `[2, channels]`.
 ///
-/// No gradient flows through it: [`BatchNorm`]'s gradient is the whole one.
+/// No gradient flows through it: [`BatchNorm`]'s gradient is the whole one. What else is made of it cannot be differentiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchMoments;
 
@@ -25,8 +25,8 @@ impl Operation for BatchMoments {
         Ok((Shape::new([Dim::Fixed(2), channels(x.shape)?]), DType::F32))
     }
 
-    fn grad(&self, _: &mut Backward<'_>) -> Result<(), GraphError> {
-        Ok(())
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        Err(b.refuse("its moments have a gradient only inside batch normalization; build others from reduce_mean"))
     }
 
     fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {

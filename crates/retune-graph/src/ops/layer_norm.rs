@@ -8,7 +8,7 @@ use crate::shape::{DType, Dim, Shape};
 
 /// For each row, a row being the last `axes` axes: its mean and biased variance. Output `[leading axes…, 2]`.
 ///
-/// No gradient flows through it: [`LayerNorm`]'s gradient is the whole one.
+/// No gradient flows through it: [`LayerNorm`]'s gradient is the whole one. What else is made of it cannot be differentiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowMoments {
     /// How many trailing axes make a row.
@@ -26,8 +26,8 @@ impl Operation for RowMoments {
         Ok((moments_shape(x.shape, self.axes)?, DType::F32))
     }
 
-    fn grad(&self, _: &mut Backward<'_>) -> Result<(), GraphError> {
-        Ok(())
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        Err(b.refuse("its moments have a gradient only inside layer normalization; build others from reduce_mean"))
     }
 
     fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {

@@ -121,6 +121,23 @@ fn targets_are_data() {
     assert!(matches!(error, GraphError::NoGradient { op: "softmax_cross_entropy", .. }), "{error}");
 }
 
+/// Normalization has the whole gradient, so a second user of its moments must not lose one silently.
+#[test]
+fn other_uses_of_moments_are_refused() {
+    let mut g = Graph::new();
+    let (x, gamma, beta) = (input(&mut g, "x", &[3]), weight(&mut g, &[3]), weight(&mut g, &[3]));
+    let scaled = g.mul(x, gamma).unwrap();
+    let (y, moments) = g.batch_norm(scaled, gamma, beta, 1e-3).unwrap();
+    assert!(matches!(train(&mut g, y)[..], [Some(_), Some(_)]));
+    let mean = g.slice(moments, 0, 0, 1).unwrap();
+    let ones = g.fill(Shape::fixed(&[1, 3]), 1.0);
+    let error = gradients(&mut g, &[(mean, ones)], &[gamma]).unwrap_err();
+    assert!(matches!(error, GraphError::NoGradient { op: "batch_moments", .. }), "{error}");
+
+    let y = g.layer_norm(scaled, gamma, beta, 1, 1e-3).unwrap();
+    assert!(matches!(train(&mut g, y)[..], [Some(_), Some(_)]));
+}
+
 /// A function whose derivative needs its argument cannot be differentiated where the argument is never stored.
 #[test]
 fn a_fused_activation_that_needs_its_argument_is_refused() {
