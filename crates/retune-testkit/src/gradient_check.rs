@@ -198,3 +198,46 @@ impl Point {
         differences
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use retune_graph::Shape;
+    use retune_graph::ops::Unary;
+
+    fn absolute(g: &mut Graph) -> Result<NodeId, GraphError> {
+        let x = g.input("x", Shape::batch_of(&[3]), DType::F32);
+        g.unary(Unary::Abs, x)
+    }
+
+    #[test]
+    fn a_right_rule_passes() {
+        GradientCheck { range: (0.5, 2.0), ..Default::default() }.run(absolute);
+    }
+
+    /// On its kink the rule of |x| is no derivative, which stands for any wrong rule.
+    #[test]
+    #[should_panic(expected = "finite difference")]
+    fn a_wrong_rule_is_found() {
+        GradientCheck { range: (-1e-4, 1e-4), ..Default::default() }.run(absolute);
+    }
+
+    #[test]
+    #[should_panic(expected = "no gradient reaches %0")]
+    fn a_missing_rule_is_found() {
+        check_gradients(|g| {
+            let y = absolute(g)?;
+            g.unary(Unary::Sign, y)
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "zero everywhere")]
+    fn a_gradient_that_checks_nothing_is_found() {
+        check_gradients(|g| {
+            let y = absolute(g)?;
+            let zero = g.affine(y, 0.0, 0.0)?;
+            g.mul(zero, y)
+        });
+    }
+}
