@@ -43,6 +43,9 @@ pub enum DataError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// An array or pickle file cannot be read.
+    #[error(transparent)]
+    Format(Box<retune_formats::FormatError>),
     /// Nothing tells what kind of data this is.
     #[error(
         "cannot tell what kind of data `{}` holds: {found}\nhint: expected a folder with one sub-folder of images per \
@@ -192,6 +195,12 @@ pub enum DataError {
         /// The panic's message.
         message: String,
     },
+}
+
+impl From<retune_formats::FormatError> for DataError {
+    fn from(error: retune_formats::FormatError) -> DataError {
+        DataError::Format(Box::new(error))
+    }
 }
 
 impl DataError {

@@ -2,8 +2,8 @@
 //!
 //! - [`batch`]: [`Batch`], [`Targets`], and [`Cursor`], a place in the stream of batches;
 //! - [`order`]: the order of an epoch;
-//! - [`prepare`]: one batch from its ids: decode, preprocess, augment, gather targets;
-//! - [`run_ahead`]: the threads, and their results in order.
+//! - `prepare`: one batch from its ids: decode, preprocess, augment, gather targets;
+//! - `run_ahead`: the threads, and their results in order.
 
 pub mod batch;
 pub mod order;

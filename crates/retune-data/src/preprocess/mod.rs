@@ -104,7 +104,7 @@ pub struct Preprocessing {
 pub struct Scratch {
     bytes: Vec<u8>,
     floats: Vec<f32>,
-    rows: Vec<f32>,
+    row: Vec<f32>,
 }
 
 impl Preprocessing {
@@ -185,7 +185,7 @@ impl Preprocessing {
                 let (samples, channels) = recolor(samples, channels, self.color, &mut s.bytes)?;
                 match &self.resize {
                     Some(resize) if !resize.keeps([height, width]) => {
-                        resize.apply(samples, [height, width, channels], &mut s.rows, out);
+                        resize.apply(samples, [height, width, channels], &mut s.row, out);
                     }
                     _ => samples.iter().zip(out).for_each(|(&byte, out)| *out = f32::from(byte)),
                 }
@@ -195,7 +195,7 @@ impl Preprocessing {
                 let (samples, channels) = recolor(samples, channels, self.color, &mut s.floats)?;
                 match &self.resize {
                     Some(resize) if !resize.keeps([height, width]) => {
-                        resize.apply(samples, [height, width, channels], &mut s.rows, out);
+                        resize.apply(samples, [height, width, channels], &mut s.row, out);
                     }
                     _ => out.copy_from_slice(samples),
                 }

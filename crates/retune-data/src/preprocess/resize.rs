@@ -105,7 +105,7 @@ impl Resize {
     }
 
     /// Resizes `source` of `[height, width, channels]` into `out` of `[self.height, self.width, channels]`.
-    pub(crate) fn apply<S: Sample>(&self, source: &[S], shape: [usize; 3], rows: &mut Vec<f32>, out: &mut [f32]) {
+    pub(crate) fn apply<S: Sample>(&self, source: &[S], shape: [usize; 3], row: &mut Vec<f32>, out: &mut [f32]) {
         let [height, width, _] = shape;
         // The sides that, with the other one whole, have the wanted ratio.
         let ratio_height = (width * self.height) / self.width;
@@ -128,54 +128,46 @@ impl Resize {
             width: window_width,
             fill,
         };
-        self.resample(source, shape, window, rows, out);
+        self.resample(source, shape, window, row, out);
     }
 
-    /// Samples a window of `source`: first along rows into `rows`, then along columns.
+    /// Samples a window of `source`. Each output row is first made at the window's full width, then sampled along it.
     fn resample<S: Sample>(
         &self,
         source: &[S],
         shape: [usize; 3],
         window: Window,
-        rows: &mut Vec<f32>,
+        row: &mut Vec<f32>,
         out: &mut [f32],
     ) {
         let [height, width, channels] = shape;
         let across = Taps::new(window.width, self.width, self.filter, self.antialias);
         let down = Taps::new(window.height, self.height, self.filter, self.antialias);
-        let row = self.width * channels;
-        // Only rows of the image itself; where the window is larger, the rest is constant.
-        let first_row = window.top.max(0) as usize;
-        let row_count = window.height.min(height - first_row);
-        rows.clear();
-        rows.resize(row_count * row, 0.0);
-        for (y, out) in rows.chunks_exact_mut(row).enumerate() {
-            let from = &source[(first_row + y) * width * channels..][..width * channels];
-            for (x, pixel) in out.chunks_exact_mut(channels).enumerate() {
-                let (first, weights) = across.of(x);
-                for (j, &weight) in weights.iter().enumerate() {
-                    match usize::try_from(window.left + (first + j) as isize).ok().filter(|&x| x < width) {
-                        Some(x) => {
-                            let from = &from[x * channels..(x + 1) * channels];
-                            pixel.iter_mut().zip(from).for_each(|(sum, &sample)| *sum += weight * sample.to_f32());
-                        }
-                        None => pixel.iter_mut().for_each(|sum| *sum += weight * window.fill),
+        // Columns of the window that lie in the image, and where they begin there. Those beside it stay `fill`.
+        let (inside, from) = match usize::try_from(window.left) {
+            Ok(left) => (0..window.width, left),
+            Err(_) => (window.left.unsigned_abs()..window.left.unsigned_abs() + width, 0),
+        };
+        row.clear();
+        row.resize(window.width * channels, window.fill);
+        for (y, out) in out.chunks_exact_mut(self.width * channels).enumerate() {
+            let (first, weights) = down.of(y);
+            let sums = &mut row[inside.start * channels..inside.end * channels];
+            sums.fill(0.0);
+            for (j, &weight) in weights.iter().enumerate() {
+                match usize::try_from(window.top + (first + j) as isize).ok().filter(|&y| y < height) {
+                    Some(y) => {
+                        let source = &source[(y * width + from) * channels..][..sums.len()];
+                        sums.iter_mut().zip(source).for_each(|(sum, &sample)| *sum += weight * sample.to_f32());
                     }
+                    None => sums.iter_mut().for_each(|sum| *sum += weight * window.fill),
                 }
             }
-        }
-        for (y, out) in out.chunks_exact_mut(row).enumerate() {
-            let (first, weights) = down.of(y);
-            out.fill(0.0);
-            for (j, &weight) in weights.iter().enumerate() {
-                let y = window.top + (first + j) as isize - first_row as isize;
-                match usize::try_from(y).ok().filter(|&y| y < row_count) {
-                    Some(y) => {
-                        let from = &rows[y * row..(y + 1) * row];
-                        out.iter_mut().zip(from).for_each(|(sum, &value)| *sum += weight * value);
-                    }
-                    None => out.iter_mut().for_each(|sum| *sum += weight * window.fill),
-                }
+            match channels {
+                1 => across.sample::<1>(row, out),
+                3 => across.sample::<3>(row, out),
+                4 => across.sample::<4>(row, out),
+                _ => across.sample_any(row, out, channels),
             }
         }
     }
@@ -206,10 +198,10 @@ impl Taps {
     fn new(from: usize, to: usize, filter: Filter, antialias: bool) -> Taps {
         let ratio = from as f64 / to as f64;
         let reach = if antialias { ratio.max(1.0) } else { 1.0 };
-        // A triangle of half-width `reach` covers at most this many whole pixels.
+        // The triangle is above 0 in an open interval of length `2 · reach`, which holds at most this many pixels.
         let per_pixel = match filter {
             Filter::Nearest => 1,
-            Filter::Bilinear => ((2.0 * reach).ceil() as usize + 1).min(from),
+            Filter::Bilinear => ((2.0 * reach).ceil() as usize).min(from),
         };
         let mut taps = Taps { first: Vec::with_capacity(to), weights: vec![0.0; to * per_pixel], per_pixel };
         for (i, weights) in taps.weights.chunks_exact_mut(per_pixel).enumerate() {
@@ -228,6 +220,31 @@ impl Taps {
             taps.first.push(first);
         }
         taps
+    }
+
+    /// Samples one row of pixels of `C` channels.
+    fn sample<const C: usize>(&self, row: &[f32], out: &mut [f32]) {
+        let (row, _) = row.as_chunks::<C>();
+        let (out, _) = out.as_chunks_mut::<C>();
+        for (i, pixel) in out.iter_mut().enumerate() {
+            let (first, weights) = self.of(i);
+            let mut sum = [0.0; C];
+            for (from, &weight) in row[first..].iter().zip(weights) {
+                (0..C).for_each(|c| sum[c] += weight * from[c]);
+            }
+            *pixel = sum;
+        }
+    }
+
+    /// The same for any number of channels.
+    fn sample_any(&self, row: &[f32], out: &mut [f32], channels: usize) {
+        for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
+            let (first, weights) = self.of(i);
+            pixel.fill(0.0);
+            for (from, &weight) in row[first * channels..].chunks_exact(channels).zip(weights) {
+                pixel.iter_mut().zip(from).for_each(|(sum, &value)| *sum += weight * value);
+            }
+        }
     }
 
     fn of(&self, i: usize) -> (usize, &[f32]) {

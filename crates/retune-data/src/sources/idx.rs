@@ -29,8 +29,10 @@ pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataEr
     let train = find(&["train"]).or(files.first().filter(|_| files.len() == 1)).ok_or_else(|| {
         DataError::UnknownKind { path: path.to_path_buf(), found: "no IDX file whose name begins with `train`".into() }
     })?;
-    let other = |begin: &[&str]| find(begin).filter(|f| *f != train).map(|f| read(f, options)).transpose();
-    Ok(Parts { train: read(train, options)?, validation: other(&["val"])?, test: other(&["t10k", "test"])? })
+    let data = read(train, options)?;
+    let options = options.with_classes_of(&data);
+    let other = |begin: &[&str]| find(begin).filter(|f| *f != train).map(|f| read(f, &options)).transpose();
+    Ok(Parts { validation: other(&["val"])?, test: other(&["t10k", "test"])?, train: data })
 }
 
 /// The file of labels that belongs to a file of images: `images` and `idx3` replaced, with or without `.gz`.

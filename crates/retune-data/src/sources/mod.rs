@@ -1,11 +1,15 @@
 //! Sources of examples, one file each; [`open`] finds out which one a path is.
 //!
-//! - [`image_folder`]: one sub-folder of image files per class;
-//! - [`cifar10_binary`]: CIFAR-10's binary batches;
-//! - [`idx`]: IDX files as MNIST and Fashion-MNIST have them, also `.gz`;
-//! - [`table`]: numeric CSV, also `.gz`.
+//! - `image_folder`: one sub-folder of image files per class;
+//! - `cifar10_binary`, `cifar10_pickle`: CIFAR-10's binary and Python batches, `cifar10` what they share;
+//! - `idx`: IDX files as MNIST and Fashion-MNIST have them, also `.gz`;
+//! - `arrays`: numpy's `.npy` and `.npz`;
+//! - `table`: numeric CSV, also `.gz`.
 
+mod arrays;
+mod cifar10;
 mod cifar10_binary;
+mod cifar10_pickle;
 mod idx;
 mod image_folder;
 mod table;
@@ -26,8 +30,12 @@ pub enum SourceKind {
     ImageFolder,
     /// CIFAR-10's binary batches: a folder of `data_batch_1.bin` … and `test_batch.bin`, or a single file.
     Cifar10Binary,
+    /// CIFAR-10's Python batches: a folder of `data_batch_1` … and `test_batch`, or a single file.
+    Cifar10Pickle,
     /// IDX files: a folder of `train-images-idx3-ubyte` and so on, or a file of images with its labels beside it. Also `.gz`.
     Idx,
+    /// numpy's `.npz`, a folder of `.npy` files, or one `.npy`.
+    Numpy,
     /// A table of numbers, `.csv` or `.tsv`. Also `.gz`.
     Csv,
 }
@@ -74,12 +82,25 @@ pub struct SourceOptions {
     pub input_shape: Option<Vec<usize>>,
     /// Order of the axes of images in arrays. Default: `channels-last`.
     pub layout: Layout,
+    /// Name of the array of inputs in a `.npz`. Default: `x_train` (then also `x_val`, `x_test`) or `x`.
+    pub inputs_key: Option<String>,
+    /// Name of the array of labels that belongs to `inputs_key`. Default: `y`.
+    pub labels_key: Option<String>,
+    /// The `.npy` file of labels that belongs to a `.npy` file of inputs. Default: the name with `y` for a first `x`.
+    pub labels_path: Option<PathBuf>,
     /// Whether a table's first row has the columns' names. Default: where it has text above numbers.
     pub header: Option<bool>,
     /// A table's column of labels. Default: the one named `label`, `class`, `target` or `y`, else the last.
     pub label_column: Option<Column>,
     /// Whether the source has no labels (a table whose columns are all features). Default false.
     pub unlabelled: bool,
+}
+
+impl SourceOptions {
+    /// The same for another part of the source, whose labels must be classes of the training part.
+    fn with_classes_of(&self, train: &Dataset) -> SourceOptions {
+        SourceOptions { classes: self.classes.or(train.class_count()), ..self.clone() }
+    }
 }
 
 /// A source's examples, divided where the source itself divides them.
@@ -111,7 +132,13 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
     };
     let parts = match kind {
         SourceKind::ImageFolder => image_folder::open(path, options),
-        SourceKind::Cifar10Binary => cifar10_binary::open(path, options),
+        SourceKind::Cifar10Binary => {
+            cifar10::open(path, options, cifar10_binary::is_batch_name, cifar10_binary::read_batch)
+        }
+        SourceKind::Cifar10Pickle => {
+            cifar10::open(path, options, cifar10_pickle::is_batch_name, cifar10_pickle::read_batch)
+        }
+        SourceKind::Numpy => arrays::open(path, options),
         SourceKind::Idx => idx::open(path, options),
         SourceKind::Csv => table::open(path, options),
     }?;
@@ -125,7 +152,7 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
     }
 }
 
-/// Tells the kind of a source from the names at its path (and, for a lone CIFAR-10 batch, from its size).
+/// Tells the kind of a source from the names at its path.
 pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
     let unknown = |found: &str| DataError::UnknownKind { path: path.to_path_buf(), found: found.to_owned() };
     if path.is_dir() {
@@ -133,6 +160,8 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
         let any = |test: fn(&str) -> bool| entries.iter().any(|e| test(&name_of(e)));
         return match () {
             _ if any(cifar10_binary::is_batch_name) => Ok(SourceKind::Cifar10Binary),
+            _ if any(cifar10_pickle::is_batch_name) => Ok(SourceKind::Cifar10Pickle),
+            _ if any(arrays::is_array_name) => Ok(SourceKind::Numpy),
             _ if any(idx::is_images_name) => Ok(SourceKind::Idx),
             _ if entries.iter().any(|e| e.is_dir()) => Ok(SourceKind::ImageFolder),
             _ if entries.is_empty() => Err(unknown("an empty folder")),
@@ -147,6 +176,8 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
     match () {
         _ if plain.ends_with(".csv") || plain.ends_with(".tsv") => Ok(SourceKind::Csv),
         _ if idx::is_images_name(&name) => Ok(SourceKind::Idx),
+        _ if arrays::is_array_name(&name) => Ok(SourceKind::Numpy),
+        _ if cifar10_pickle::is_batch_name(&name) => Ok(SourceKind::Cifar10Pickle),
         _ if cifar10_binary::is_batch_name(&name) => Ok(SourceKind::Cifar10Binary),
         _ => Err(unknown("a file of no known name")),
     }

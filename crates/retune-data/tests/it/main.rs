@@ -1,0 +1,8 @@
+//! Whole ways through the crate on small files made by the tests themselves.
+
+#![allow(clippy::unwrap_used)]
+
+mod damage;
+mod fixtures;
+mod loader;
+mod sources;
