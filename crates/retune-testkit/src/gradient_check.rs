@@ -1,7 +1,5 @@
 //! Gradient rules against finite differences, both evaluated by the interpreter in `f64`.
 
-use std::collections::BTreeMap;
-
 use retune_graph::{Bindings, DType, Graph, GraphError, NodeId, Op, gradients};
 
 use crate::array::Array;
@@ -31,6 +29,9 @@ impl Default for GradientCheck {
         GradientCheck { batch: 2, tokens: 0, range: (-2.0, 2.0), integers: 3, kinks: Vec::new(), seed: 0 }
     }
 }
+
+/// Name of the input that weighs the output.
+const COTANGENT: &str = "cotangent";
 
 /// Distance of the outer points of a difference quotient. It has four points, so its error is of the order of `STEP⁴`.
 const STEP: f64 = 1e-3;
@@ -79,7 +80,7 @@ pub fn differentiate(build: impl Fn(&mut Graph) -> Result<NodeId, GraphError>) -
         .collect();
     assert!(!points.is_empty(), "there is nothing to differentiate with respect to");
     let shape = graph.shape(output).clone();
-    let cotangent = graph.input("cotangent", shape, DType::F32);
+    let cotangent = graph.input(COTANGENT, shape, DType::F32);
     let found = gradients(&mut graph, &[(output, cotangent)], &points)?;
     let gradients = points.into_iter().zip(found).map(|(point, gradient)| match gradient {
         Some(gradient) => (point, gradient),
@@ -124,25 +125,32 @@ impl GradientCheck {
         }
     }
 
-    /// A value for each input and each weight.
-    fn point(&self, graph: &Graph) -> Point {
+    /// A value for each input and each weight of `graph`, and an id for each example.
+    pub fn point(&self, graph: &Graph) -> Point {
         let bindings = Bindings { batch: self.batch, tokens: self.tokens };
-        let mut values = BTreeMap::new();
-        for id in graph.ids() {
-            let node = graph.node(id);
-            let shape = node.shape.bind(&bindings);
-            let stream = self.seed.wrapping_mul(1000).wrapping_add(id.0 as u32);
-            let value = match (&node.op, node.dtype) {
-                (Op::Input(_), DType::I32) => samples::below(stream, &shape, self.integers),
-                (Op::Input(_) | Op::Weight(_), _) => {
-                    let (low, high) = self.range;
-                    samples::spread(stream, &shape, low, high).map(|x| self.away_from_kinks(x))
-                }
-                _ => continue,
-            };
-            values.insert(id, value);
+        let (mut weights, mut inputs) = (Vec::new(), Vec::new());
+        for (index, info) in graph.weights().iter().enumerate() {
+            weights.push(self.values(2 * index as u32, &info.shape.bind(&bindings)));
         }
-        Point { values, example_ids: (0..self.batch as u64).map(|i| 100 + 7 * i).collect() }
+        for node in graph.nodes() {
+            let Op::Input(name) = &node.op else { continue };
+            let (stream, shape) = (2 * inputs.len() as u32 + 1, node.shape.bind(&bindings));
+            let value = match node.dtype {
+                DType::F32 => self.values(stream, &shape),
+                DType::I32 => samples::below(self.stream(stream), &shape, self.integers),
+            };
+            inputs.push((name.clone(), value));
+        }
+        Point { weights, inputs, example_ids: (0..self.batch as u64).map(|i| 100 + 7 * i).collect() }
+    }
+
+    fn stream(&self, number: u32) -> u32 {
+        self.seed.wrapping_mul(1000).wrapping_add(number)
+    }
+
+    fn values(&self, stream: u32, shape: &[usize]) -> Array {
+        let (low, high) = self.range;
+        samples::spread(self.stream(stream), shape, low, high).map(|x| self.away_from_kinks(x))
     }
 
     fn away_from_kinks(&self, x: f64) -> f64 {
@@ -155,47 +163,59 @@ impl GradientCheck {
 }
 
 /// Where a graph is evaluated.
-struct Point {
-    values: BTreeMap<NodeId, Array>,
-    example_ids: Vec<u64>,
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// The value of each weight, in the order of their ids.
+    pub weights: Vec<Array>,
+    /// The value of each input by name.
+    pub inputs: Vec<(String, Array)>,
+    /// The id of each example.
+    pub example_ids: Vec<u64>,
 }
 
 impl Point {
-    fn interpret(&self, graph: &Graph, outputs: &[NodeId]) -> Vec<Array> {
-        let (mut weights, mut inputs) = (vec![Array::zeros(&[]); graph.weights().len()], Vec::new());
-        for (id, value) in &self.values {
-            match &graph.node(*id).op {
-                Op::Weight(weight) => weights[weight.0] = value.clone(),
-                Op::Input(name) => inputs.push((name.as_str(), value.clone())),
-                _ => unreachable!("only inputs and weights have a value of their own"),
+    /// The keys of the random operations at this point.
+    pub fn random(&self) -> StepRandom<'_> {
+        StepRandom { seed: 1, epoch: 2, example_ids: &self.example_ids }
+    }
+
+    /// The values of `outputs` at this point.
+    pub fn interpret(&self, graph: &Graph, outputs: &[NodeId]) -> Vec<Array> {
+        let inputs: Vec<(&str, Array)> = self.inputs.iter().map(|(name, x)| (name.as_str(), x.clone())).collect();
+        interpret(graph, outputs, &self.weights, &inputs, &self.random())
+    }
+
+    /// The value of an input or a weight, for change.
+    fn value_mut(&mut self, graph: &Graph, node: NodeId) -> &mut Array {
+        match &graph.node(node).op {
+            Op::Weight(weight) => &mut self.weights[weight.0],
+            Op::Input(name) => {
+                let found = self.inputs.iter_mut().find(|(given, _)| given == name);
+                &mut found.expect("a point has a value for every input").1
             }
+            op => unreachable!("{op:?} has no value of its own"),
         }
-        let random = StepRandom { seed: 1, epoch: 2, example_ids: &self.example_ids };
-        interpret(graph, outputs, &weights, &inputs, &random)
     }
 
     /// Five-point central differences of `⟨output, cotangent⟩` with respect to each value of `wrt`.
     fn differences(&mut self, graph: &Graph, output: NodeId, wrt: NodeId) -> Array {
-        let cotangent = graph
-            .ids()
-            .find(|&id| matches!(&graph.node(id).op, Op::Input(name) if name == "cotangent"))
-            .map(|id| self.values[&id].clone())
-            .expect("`differentiate` adds the cotangent");
-        let point = self.values[&wrt].clone();
+        let (_, cotangent) = self.inputs.iter().find(|(name, _)| name == COTANGENT).expect("`differentiate` adds it");
+        let cotangent = cotangent.clone();
+        let shape = self.value_mut(graph, wrt).shape.clone();
         let mut at = |position: usize, step: f64| {
-            let mut moved = point.clone();
-            moved.values[position] += step;
-            self.values.insert(wrt, moved);
-            self.interpret(graph, &[output])[0].dot(&cotangent)
+            let value = self.value_mut(graph, wrt).values[position];
+            self.value_mut(graph, wrt).values[position] = value + step;
+            let result = self.interpret(graph, &[output])[0].dot(&cotangent);
+            self.value_mut(graph, wrt).values[position] = value;
+            result
         };
         let slope = |position: usize| {
             let near = at(position, 0.5 * STEP) - at(position, -0.5 * STEP);
             let far = at(position, STEP) - at(position, -STEP);
             (8.0 * near - far) / (6.0 * STEP)
         };
-        let differences = Array::new(&point.shape, (0..point.values.len()).map(slope).collect());
-        self.values.insert(wrt, point);
-        differences
+        let count: usize = shape.iter().product();
+        Array::new(&shape, (0..count).map(slope).collect())
     }
 }
 

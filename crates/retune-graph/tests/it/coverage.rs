@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use retune_graph::Op;
 use retune_graph::ops::Activation;
-use retune_testkit::gradient_check::differentiate;
-
-use crate::gradients::{all_cases, settings};
+use retune_testkit::cases::{activation_settings, all};
+use retune_testkit::differentiate;
 
 /// An exhaustive match, so that a new variant does not compile until it is listed, and the list of all names.
 macro_rules! variants {
@@ -67,7 +66,7 @@ const NAMES: &[&str] = &[
 #[test]
 fn every_operation_is_checked() {
     let (mut variants, mut names) = (BTreeSet::new(), BTreeSet::new());
-    for case in all_cases() {
+    for case in all() {
         let graph = differentiate(&case.build).unwrap().graph;
         for node in graph.nodes() {
             variants.insert(op_variant(&node.op));
@@ -85,7 +84,8 @@ fn every_operation_is_checked() {
 
 #[test]
 fn every_activation_is_checked() {
-    let seen: BTreeSet<_> = settings().iter().map(|(activation, _)| activation_variant(activation)).collect();
+    let seen: BTreeSet<_> =
+        activation_settings().iter().map(|(activation, _)| activation_variant(activation)).collect();
     let missing: Vec<_> = ACTIVATION_VARIANTS.iter().filter(|name| !seen.contains(*name)).collect();
     assert!(missing.is_empty(), "no gradient case has {missing:?}");
 }

@@ -4,8 +4,7 @@ use retune_graph::ops::image::Augmentation;
 use retune_graph::ops::pool::Pooling;
 use retune_graph::ops::{Conv2d, ConvGeometry, ImageAugment, Transpose};
 use retune_graph::{DType, Graph, GraphError, Shape, gradients};
-
-use crate::case::{Built, input, integers, rows, weight};
+use retune_testkit::cases::{Built, input, integers, rows, weight};
 
 /// The message of what `build` does wrong inside layer `block/layer`.
 fn message(build: impl Fn(&mut Graph) -> Built) -> String {

@@ -3,9 +3,8 @@
 use retune_graph::ops::{Activation, Binary, ConvGeometry, Random, Unary};
 use retune_graph::passes::{Rewritten, dependence, fold_scale, fuse_activations};
 use retune_graph::{DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightInfo, gradients};
+use retune_testkit::cases::{Built, frozen, input, weight};
 use retune_testkit::{Array, StepRandom, assert_close, interpret, samples};
-
-use crate::case::{Built, frozen, input, weight};
 
 type Pass = fn(&Graph, &[NodeId]) -> Result<Rewritten, GraphError>;
 

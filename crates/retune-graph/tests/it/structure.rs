@@ -2,9 +2,8 @@
 
 use retune_graph::ops::{Activation, ConvGeometry, Linear};
 use retune_graph::{DType, Graph, GraphError, NodeId, Op, Shape, gradients};
+use retune_testkit::cases::{frozen, input, weight};
 use retune_testkit::{Array, StepRandom, assert_close, interpret, samples};
-
-use crate::case::{frozen, input, weight};
 
 /// How many nodes from `first` on are of this kind.
 fn count(graph: &Graph, first: usize, kind: impl Fn(&Op) -> bool) -> usize {

@@ -2,7 +2,7 @@
 
 use retune_graph::ops::resize::Interpolation;
 
-use crate::case::{Case, case, input};
+use super::build::{Case, case, input};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();

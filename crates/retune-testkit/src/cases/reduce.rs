@@ -3,7 +3,7 @@
 use retune_graph::ops::reduce::Reduction;
 use retune_graph::{Dim, Shape, Symbol};
 
-use crate::case::{Case, case, input, rows, tokens, weight};
+use super::build::{Case, case, input, rows, tokens, weight};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![

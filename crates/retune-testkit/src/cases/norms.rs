@@ -3,7 +3,7 @@
 use retune_graph::ops::reduce::Reduction;
 use retune_graph::{Graph, NodeId, Shape};
 
-use crate::case::{Built, Case, case, frozen, input, rows, tokens, weight};
+use super::build::{Built, Case, case, frozen, input, rows, tokens, weight};
 
 fn batch_norm(g: &mut Graph, x: NodeId, channels: usize, epsilon: f32) -> Built {
     let (gamma, beta) = (weight(g, &[channels]), weight(g, &[channels]));

@@ -2,7 +2,7 @@
 
 use retune_graph::{DType, Role, Shape, WeightInfo};
 
-use crate::case::{Case, case, frozen, input, integers, rows, weight};
+use super::build::{Case, case, frozen, input, integers, rows, weight};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![

@@ -2,7 +2,7 @@
 
 use retune_graph::{Dim, Shape, Symbol};
 
-use crate::case::{Case, case, input, rows, weight};
+use super::build::{Case, case, input, rows, weight};
 
 pub fn cases() -> Vec<Case> {
     vec![

@@ -3,7 +3,7 @@
 use retune_graph::Graph;
 use retune_graph::ops::{Conv2dGradInput, ConvGeometry};
 
-use crate::case::{Built, Case, case, input, rows, weight};
+use super::build::{Built, Case, case, input, rows, weight};
 
 /// Geometries for images of 5×6 and windows of 3×2.
 fn geometries() -> Vec<(&'static str, ConvGeometry)> {
@@ -33,7 +33,7 @@ fn conv2d(g: &mut Graph, geometry: ConvGeometry, groups: usize, bias: bool) -> B
 
 /// The forward of a transposed convolution: the gradient of a convolution of 5×6 images.
 fn transposed(g: &mut Graph, geometry: ConvGeometry, groups: usize) -> Built {
-    let size = |axis: usize, input, kernel| geometry.output(axis, input, kernel).unwrap();
+    let size = |axis: usize, input, kernel| geometry.output(axis, input, kernel).expect("the window fits");
     let x = input(g, "x", &[size(0, 5, 3), size(1, 6, 2), 2 * groups]);
     let w = weight(g, &[3, 2, 3, 2 * groups]);
     g.push(Conv2dGradInput { geometry, groups, input_size: [5, 6] }.into(), &[x, w])

@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use crate::case::{Case, case, frozen, input, rows, tokens, weight};
+use super::build::{Case, case, frozen, input, rows, tokens, weight};
 
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![

@@ -3,7 +3,7 @@
 use retune_graph::ops::{Binary, Unary};
 use retune_graph::{DType, Graph, Shape};
 
-use crate::case::{Built, Case, case, input, rows, tokens, weight};
+use super::build::{Built, Case, case, input, rows, tokens, weight};
 
 /// Functions with a gradient.
 const BINARY: [Binary; 6] = [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Maximum, Binary::Minimum];

@@ -2,7 +2,7 @@
 
 use retune_graph::ops::{Activation, Conv2d, ConvGeometry, Linear};
 
-use crate::case::{Case, case, input, rows, weight};
+use super::build::{Case, case, input, rows, weight};
 
 /// Every activation at several settings, with the arguments at which its derivative jumps.
 pub fn settings() -> Vec<(Activation, Vec<f64>)> {

@@ -1,15 +1,19 @@
 //! A graph whose gradients are checked, and short names for building one.
 
 use retune_graph::{DType, Dim, Graph, GraphError, NodeId, Role, Shape, Symbol, WeightInfo};
-use retune_testkit::GradientCheck;
+
+use crate::gradient_check::GradientCheck;
 
 /// What building a node gives.
 pub type Built = Result<NodeId, GraphError>;
 
-/// One graph, and the point at which its gradients are checked.
+/// One graph, and the point at which it is evaluated.
 pub struct Case {
+    /// What is special about it.
     pub name: String,
+    /// The point, and the check of its gradients.
     pub check: GradientCheck,
+    /// Builds the graph and gives its output.
     pub build: Box<dyn Fn(&mut Graph) -> Built>,
 }
 
@@ -19,38 +23,34 @@ pub fn case(name: impl Into<String>, build: impl Fn(&mut Graph) -> Built + 'stat
 }
 
 impl Case {
+    /// At values of this range.
     pub fn range(mut self, low: f64, high: f64) -> Case {
         self.check.range = (low, high);
         self
     }
 
+    /// Away from these values.
     pub fn kinks(mut self, kinks: &[f64]) -> Case {
         self.check.kinks = kinks.to_vec();
         self
     }
 
+    /// At another random point.
     pub fn seed(mut self, seed: u32) -> Case {
         self.check.seed = seed;
         self
     }
 
+    /// With this many tokens.
     pub fn tokens(mut self, tokens: usize) -> Case {
         self.check.tokens = tokens;
         self
     }
 
+    /// With this many examples.
     pub fn batch(mut self, batch: usize) -> Case {
         self.check.batch = batch;
         self
-    }
-}
-
-/// Checks every case; the name of the one that fails is the last one printed.
-pub fn check_all(cases: Vec<Case>) {
-    assert!(!cases.is_empty());
-    for case in cases {
-        println!("{}", case.name);
-        case.check.run(&case.build);
     }
 }
 

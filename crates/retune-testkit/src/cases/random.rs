@@ -3,7 +3,7 @@
 use retune_graph::ops::{Dropout, Random};
 use retune_graph::{Dim, Shape, Symbol};
 
-use crate::case::{Case, case, input, rows};
+use super::build::{Case, case, input, rows};
 
 pub fn cases() -> Vec<Case> {
     vec![

@@ -3,7 +3,7 @@
 use retune_graph::Shape;
 use retune_graph::ops::Activation;
 
-use crate::case::{Case, case, input, integers, weight};
+use super::build::{Case, case, input, integers, weight};
 
 pub fn cases() -> Vec<Case> {
     vec![

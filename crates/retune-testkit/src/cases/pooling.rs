@@ -3,7 +3,7 @@
 use retune_graph::ops::ConvGeometry;
 use retune_graph::ops::pool::Pooling;
 
-use crate::case::{Case, case, input, rows};
+use super::build::{Case, case, input, rows};
 
 pub fn cases() -> Vec<Case> {
     let plain = ConvGeometry::default();
