@@ -1,1 +1,17 @@
-//! Fine-tuning: methods, losses, optimizers, schedules, the loop, runs, metrics.
+//! Fine-tuning: losses, optimizers, schedules, metrics, the loop, run directories, recipes.
+//!
+//! - [`losses`]: one loss per example, as nodes on a network's output;
+//! - [`optimizers`]: from gradients to new weights;
+//! - [`schedules`]: the learning rate of every step;
+//! - [`metrics`]: how good predictions are, with intervals;
+//! - [`steps`]: the steps of training, each a function of its own;
+//! - [`error`]: what can go wrong, [`TrainError`].
+
+pub mod error;
+pub mod losses;
+pub mod metrics;
+pub mod optimizers;
+pub mod schedules;
+pub mod steps;
+
+pub use error::TrainError;

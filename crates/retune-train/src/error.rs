@@ -1,0 +1,140 @@
+//! What can go wrong in a run, said with the place and what to do.
+
+use retune_cpu::CpuError;
+use retune_data::DataError;
+use retune_graph::GraphError;
+use std::path::{Path, PathBuf};
+
+/// An error of training, evaluation, or of a run's folder.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// Something is wrong with the data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The training graph cannot be built.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The training graph cannot be run.
+    #[error(transparent)]
+    Cpu(#[from] CpuError),
+    /// Two things that must agree do not.
+    #[error("{what}: expected {expected}, found {found}")]
+    Mismatch {
+        /// What must agree.
+        what: &'static str,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// What is asked for cannot work as it stands; the check before training found it.
+    #[error("{problem}\nhint: {hint}")]
+    Unfit {
+        /// What is wrong, in a sentence.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The loss is not a number or infinite.
+    #[error(
+        "the loss is {value} at epoch {epoch}, step {step}: training has diverged{}\nhint: lower the learning rate, clip \
+         gradients (`clip-norm = 1.0`), or check the inputs for extreme values",
+        checkpoint_note(checkpoint.as_deref())
+    )]
+    Diverged {
+        /// The loss.
+        value: f32,
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// Optimizer steps done before.
+        step: u64,
+        /// The last good checkpoint.
+        checkpoint: Option<PathBuf>,
+    },
+    /// A file or folder of the run cannot be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file or folder of the run cannot be written (a full disk, missing rights).
+    #[error(
+        "cannot write `{}`: {source}\nhint: what was saved before is unharmed; make room or check the rights, then resume",
+        path.display()
+    )]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file of the run does not hold what it should.
+    #[error("`{}` is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another process works in the run's folder.
+    #[error("`{}` is in use by another process\nhint: wait until it ends, or choose another output folder", path.display())]
+    Locked {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// There is a run in the folder already.
+    #[error(
+        "`{}` already holds a run\nhint: resume it with `retune resume {}`, or choose another output folder",
+        path.display(), path.display()
+    )]
+    RunExists {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// The folder holds nothing that could be resumed.
+    #[error("`{}` holds no run that can be resumed: {reason}", path.display())]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// Model, data or settings are not those that the run began with.
+    #[error(
+        "{what} changed since the run began: it was {before}, now it is {now}\nhint: put it back, or begin a new run"
+    )]
+    Changed {
+        /// What changed.
+        what: String,
+        /// Its hash then.
+        before: String,
+        /// Its hash now.
+        now: String,
+    },
+}
+
+fn checkpoint_note(checkpoint: Option<&Path>) -> String {
+    match checkpoint {
+        Some(path) => format!("; the last good checkpoint is `{}`", path.display()),
+        None => String::new(),
+    }
+}
+
+impl TrainError {
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+        let path = path.to_path_buf();
+        move |source| TrainError::Read { path, source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+        let path = path.to_path_buf();
+        move |source| TrainError::Write { path, source }
+    }
+
+    pub(crate) fn unfit(problem: impl Into<String>, hint: impl Into<String>) -> TrainError {
+        TrainError::Unfit { problem: problem.into(), hint: hint.into() }
+    }
+}

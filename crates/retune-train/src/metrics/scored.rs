@@ -1,0 +1,198 @@
+//! Predictions on a set of items, with what is true of them.
+
+use crate::error::TrainError;
+
+/// What is predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// One of several classes, a score for each.
+    MultiClass,
+    /// Yes or no, the score of yes.
+    Binary,
+    /// Any number of labels, a score for each.
+    MultiLabel,
+    /// Real values.
+    Regression,
+    /// Outputs that metrics know nothing about; only their loss is known.
+    Unknown,
+}
+
+/// Scores and truth of a set of items, in the items' order. Scores are probabilities where the problem has classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    problem: Problem,
+    width: usize,
+    scores: Vec<f32>,
+    classes: Vec<u32>,
+    values: Vec<f32>,
+    losses: Vec<f32>,
+    weights: Vec<f64>,
+    ids: Vec<u64>,
+}
+
+impl Scored {
+    /// Items of one class each. `scores` is `[items, width]`; of width 1 it holds the probability of class 1.
+    ///
+    /// # Errors
+    /// Lengths that do not agree, or a class without a score.
+    pub fn classes(scores: Vec<f32>, width: usize, classes: Vec<u32>) -> Result<Scored, TrainError> {
+        let items = classes.len();
+        let problem = if width == 1 { Problem::Binary } else { Problem::MultiClass };
+        if let Some(&class) = classes.iter().find(|&&class| class as usize >= width.max(2)) {
+            return Err(TrainError::Mismatch {
+                what: "class of an item",
+                expected: format!("below {}", width.max(2)),
+                found: class.to_string(),
+            });
+        }
+        Scored { problem, width, scores, classes, ..Scored::empty(items) }.checked()
+    }
+
+    /// Items of any number of labels each: `labels` is `[items, width]` of 0 and 1.
+    ///
+    /// # Errors
+    /// Lengths that do not agree.
+    pub fn labels(scores: Vec<f32>, width: usize, labels: Vec<f32>) -> Result<Scored, TrainError> {
+        let empty = Scored::empty(labels.len() / width.max(1));
+        Scored { problem: Problem::MultiLabel, width, scores, values: labels, ..empty }.checked()
+    }
+
+    /// Items with real values: `values` is `[items, width]`.
+    ///
+    /// # Errors
+    /// Lengths that do not agree.
+    pub fn values(scores: Vec<f32>, width: usize, values: Vec<f32>) -> Result<Scored, TrainError> {
+        let empty = Scored::empty(values.len() / width.max(1));
+        Scored { problem: Problem::Regression, width, scores, values, ..empty }.checked()
+    }
+
+    /// Items of which only the loss will be known.
+    pub fn unknown(items: usize) -> Scored {
+        Scored::empty(items)
+    }
+
+    fn empty(items: usize) -> Scored {
+        Scored {
+            problem: Problem::Unknown,
+            width: 0,
+            scores: Vec::new(),
+            classes: Vec::new(),
+            values: Vec::new(),
+            losses: vec![0.0; items],
+            weights: vec![1.0; items],
+            ids: (0..items as u64).collect(),
+        }
+    }
+
+    fn checked(self) -> Result<Scored, TrainError> {
+        let items = self.losses.len();
+        let truth = if self.values.is_empty() { items } else { self.values.len() / self.width.max(1) };
+        if self.width == 0 || self.scores.len() != items * self.width || truth != items {
+            return Err(TrainError::Mismatch {
+                what: "scores",
+                expected: format!("{} values for each of {items} items", self.width),
+                found: self.scores.len().to_string(),
+            });
+        }
+        Ok(self)
+    }
+
+    /// Gives each item its loss.
+    pub fn with_losses(mut self, losses: Vec<f32>) -> Scored {
+        assert_eq!(losses.len(), self.len(), "a loss for each item");
+        self.losses = losses;
+        self
+    }
+
+    /// Gives each item its weight.
+    pub fn with_weights(mut self, weights: Vec<f64>) -> Scored {
+        assert_eq!(weights.len(), self.len(), "a weight for each item");
+        self.weights = weights;
+        self
+    }
+
+    /// Gives each item its id in the data set.
+    pub fn with_ids(mut self, ids: Vec<u64>) -> Scored {
+        assert_eq!(ids.len(), self.len(), "an id for each item");
+        self.ids = ids;
+        self
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.losses.len()
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.losses.is_empty()
+    }
+
+    /// What is predicted.
+    pub fn problem(&self) -> Problem {
+        self.problem
+    }
+
+    /// Number of scores per item.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of classes or labels that can be told apart; 0 for values.
+    pub fn class_count(&self) -> usize {
+        match self.problem {
+            Problem::MultiClass | Problem::MultiLabel => self.width,
+            Problem::Binary => 2,
+            Problem::Regression | Problem::Unknown => 0,
+        }
+    }
+
+    /// Scores of all items, `[items, width]`.
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// Scores of one item.
+    pub fn row(&self, item: usize) -> &[f32] {
+        &self.scores[item * self.width..(item + 1) * self.width]
+    }
+
+    /// True classes, for items of one class each.
+    pub fn true_classes(&self) -> &[u32] {
+        &self.classes
+    }
+
+    /// True labels or values, `[items, width]`.
+    pub fn true_values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Loss of each item.
+    pub fn losses(&self) -> &[f32] {
+        &self.losses
+    }
+
+    /// Weight of each item.
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// Id of each item.
+    pub fn ids(&self) -> &[u64] {
+        &self.ids
+    }
+
+    /// The class answered for an item of one class: the largest score, the first of equals; of a single score, whether it is above
+    /// one half (Keras's threshold).
+    pub fn predicted_class(&self, item: usize) -> u32 {
+        match self.row(item) {
+            [probability] => u32::from(*probability > 0.5),
+            row => argmax(row) as u32,
+        }
+    }
+}
+
+/// Place of the largest value, the first of equals.
+pub fn argmax(row: &[f32]) -> usize {
+    row.iter().enumerate().fold(0, |best, (place, &score)| if score > row[best] { place } else { best })
+}
