@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use retune_graph::Op;
 use retune_graph::ops::Activation;
-use retune_testkit::cases::{activation_settings, all};
+use retune_graph::{Graph, Op};
+use retune_testkit::cases::{activation_settings, all, without_gradient};
 use retune_testkit::differentiate;
 
 /// An exhaustive match, so that a new variant does not compile until it is listed, and the list of all names.
@@ -80,6 +80,21 @@ fn every_operation_is_checked() {
     assert!(missing.is_empty(), "no gradient case has {missing:?}");
     let missing: Vec<_> = NAMES.iter().filter(|name| !names.contains(*name)).collect();
     assert!(missing.is_empty(), "no gradient case has {missing:?}");
+}
+
+/// What is not differentiable can still be evaluated, and gives what its shape rule says.
+#[test]
+fn operations_without_gradient_are_evaluated() {
+    let mut changed = 0;
+    for case in without_gradient() {
+        let mut graph = Graph::new();
+        let output = (case.build)(&mut graph).unwrap();
+        let point = case.check.point(&graph);
+        let results = point.interpret(&graph, &[output]);
+        assert!(results[0].values.iter().all(|x| x.is_finite()), "{}", case.name);
+        changed += usize::from(results[0].values != point.inputs[0].1.values);
+    }
+    assert!(changed > 20, "{changed}");
 }
 
 #[test]

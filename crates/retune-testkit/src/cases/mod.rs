@@ -5,6 +5,7 @@
 //!
 //! | file | graphs of |
 //! | --- | --- |
+//! | `augment` | random changes of images |
 //! | `build` | [`Case`], and short names for building one |
 //! | `activation` | activation functions, also fused into products and convolutions |
 //! | `attention` | compositions in which values are used more than once |
@@ -12,6 +13,7 @@
 //! | `elementwise` | functions of values and pairs |
 //! | `layout` | operations that move values |
 //! | `loss` | softmax, cross-entropy, rows of a table |
+//! | `network` | tiny networks from the input to the loss |
 //! | `norms` | batch and layer normalization |
 //! | `pooling` | pooling over windows |
 //! | `products` | matrix products |
@@ -21,11 +23,13 @@
 
 mod activation;
 mod attention;
+mod augment;
 mod build;
 mod convolution;
 mod elementwise;
 mod layout;
 mod loss;
+mod network;
 mod norms;
 mod pooling;
 mod products;
@@ -34,12 +38,14 @@ mod reduce;
 mod resize;
 
 pub use activation::settings as activation_settings;
+pub use augment::cases as without_gradient;
 pub use build::{Built, Case, frozen, input, integers, rows, tokens, weight};
+pub use network::image_classifier;
 
 /// The cases of a family.
 pub type Family = fn() -> Vec<Case>;
 
-/// Every family by name.
+/// Every family whose gradients are defined, by name.
 pub const FAMILIES: &[(&str, Family)] = &[
     ("activation", activation::cases),
     ("attention", attention::cases),
@@ -47,6 +53,7 @@ pub const FAMILIES: &[(&str, Family)] = &[
     ("elementwise", elementwise::cases),
     ("layout", layout::cases),
     ("loss", loss::cases),
+    ("network", network::cases),
     ("norms", norms::cases),
     ("pooling", pooling::cases),
     ("products", products::cases),
@@ -55,7 +62,7 @@ pub const FAMILIES: &[(&str, Family)] = &[
     ("resize", resize::cases),
 ];
 
-/// Every case of every family.
+/// Every case of every family of [`FAMILIES`].
 pub fn all() -> Vec<Case> {
     FAMILIES.iter().flat_map(|(_, cases)| cases()).collect()
 }
