@@ -9,11 +9,14 @@
 //!   strides, pixels fall into `stride²` phases that are reached by different taps; each phase is such a sum of its own;
 //! - gradient of the weight: a tap and channel sums over the pixels of x, times dy, for groups of images whose partial
 //!   sums are then added in order.
+//!
+//! Large 3×3 convolutions of stride 1 go to [`super::winograd`] instead.
 
 use retune_graph::ops::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
-use super::{Call, gemm::activation};
+use super::winograd::{self, Filters, Tiling};
+use super::{Call, activation};
 use crate::cpu::{Cpu, Parts};
 use crate::dispatch::Level;
 use crate::multiversion;
@@ -132,7 +135,7 @@ impl Correlation<'_> {
         let panel_len = taps * ci * tile_columns;
         // Taps that are neighbours in the image make one segment.
         let joined = self.groups == 1 && self.columns.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        let per_row = if joined { 1 } else { self.columns.len() };
+        let per_row = if joined { self.columns.len().min(1) } else { self.columns.len() };
         let segment_count = self.rows.len() * per_row;
         let pixels = count * self.grid[1];
 
@@ -345,7 +348,42 @@ fn forward_sum<'a>(op: &Conv2d, x: &[usize], y: &[usize], taps: &'a Taps) -> Cor
     }
 }
 
+/// The forward pass as Winograd tiles, where that applies.
+fn forward_tiling(op: &Conv2d, x: &[usize], w: &[usize], y: &[usize]) -> Option<Tiling> {
+    winograd::applies(&op.geometry, op.groups, [w[0], w[1], w[2], w[3]], [y[1], y[2]]).then(|| Tiling {
+        images: x[0],
+        input: image(x),
+        output: image(y),
+        padding: [op.geometry.padding[0].0, op.geometry.padding[1].0],
+    })
+}
+
+/// The input's gradient as Winograd tiles: a convolution of dy with the flipped kernel.
+fn grad_input_tiling(op: &Conv2dGradInput, dy: &[usize], w: &[usize], dx: &[usize]) -> Option<Tiling> {
+    let [rows, columns] = op.geometry.padding;
+    let fits = rows.0 <= 2 && columns.0 <= 2;
+    (fits && winograd::applies(&op.geometry, op.groups, [w[0], w[1], w[2], w[3]], [dx[1], dx[2]])).then(|| Tiling {
+        images: dy[0],
+        input: image(dy),
+        output: image(dx),
+        padding: [2 - rows.0, 2 - columns.0],
+    })
+}
+
+/// The weight's gradient as Winograd tiles.
+fn grad_weight_tiling(op: &Conv2dGradWeight, x: &[usize], dy: &[usize], dw: &[usize]) -> Option<Tiling> {
+    winograd::applies(&op.geometry, op.groups, [dw[0], dw[1], dw[2], dw[3]], [dy[1], dy[2]]).then(|| Tiling {
+        images: x[0],
+        input: image(x),
+        output: image(dy),
+        padding: [op.geometry.padding[0].0, op.geometry.padding[1].0],
+    })
+}
+
 pub(crate) fn forward_scratch_len(op: &Conv2d, inputs: &[&[usize]], output: &[usize], cpu: &Cpu) -> usize {
+    if let Some(tiling) = forward_tiling(op, inputs[0], inputs[1], output) {
+        return tiling.scratch_len(cpu);
+    }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| inputs[1][axis]);
     let taps = Taps::forward(&op.geometry, [kh, kw]);
     let sum = forward_sum(op, inputs[0], output, &taps);
@@ -353,6 +391,13 @@ pub(crate) fn forward_scratch_len(op: &Conv2d, inputs: &[&[usize]], output: &[us
 }
 
 pub(crate) fn forward(op: &Conv2d, mut call: Call<'_>) {
+    if let Some(tiling) = forward_tiling(op, call.input_shape(0), call.input_shape(1), call.shape) {
+        let shape = call.input_shape(1);
+        let filters = Filters { w: call.input(1), channels: [shape[2], shape[3]], transposed: false };
+        let bias = (call.input_count() == 3).then(|| call.input(2));
+        let (x, y, scratch) = (call.input(0), call.output(), call.scratch());
+        return winograd::correlate(call.cpu, &tiling, x, filters, bias, op.activation, y, scratch);
+    }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| call.input_shape(1)[axis]);
     let taps = Taps::forward(&op.geometry, [kh, kw]);
     let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * ci, co / op.groups, op.groups));
@@ -393,6 +438,9 @@ fn phases(op: &Conv2dGradInput) -> impl Iterator<Item = [usize; 2]> + use<> {
 }
 
 pub(crate) fn grad_input_scratch_len(op: &Conv2dGradInput, inputs: &[&[usize]], output: &[usize], cpu: &Cpu) -> usize {
+    if let Some(tiling) = grad_input_tiling(op, inputs[0], inputs[1], output) {
+        return tiling.scratch_len(cpu);
+    }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| inputs[1][axis]);
     let thread_scratch = phases(op).map(|phase| {
         let taps = Taps::phase(&op.geometry, [kh, kw], phase);
@@ -402,6 +450,12 @@ pub(crate) fn grad_input_scratch_len(op: &Conv2dGradInput, inputs: &[&[usize]], 
 }
 
 pub(crate) fn grad_input(op: &Conv2dGradInput, mut call: Call<'_>) {
+    if let Some(tiling) = grad_input_tiling(op, call.input_shape(0), call.input_shape(1), call.shape) {
+        let shape = call.input_shape(1);
+        let filters = Filters { w: call.input(1), channels: [shape[2], shape[3]], transposed: true };
+        let (dy, dx, scratch) = (call.input(0), call.output(), call.scratch());
+        return winograd::correlate(call.cpu, &tiling, dy, filters, None, None, dx, scratch);
+    }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| call.input_shape(1)[axis]);
     let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * (co / op.groups), ci, op.groups));
     let target = Parts::new(call.output());
@@ -454,12 +508,19 @@ pub(crate) fn grad_weight_scratch_len(
     output: &[usize],
     cpu: &Cpu,
 ) -> usize {
+    if let Some(tiling) = grad_weight_tiling(op, inputs[0], inputs[1], output) {
+        return tiling.weight_scratch_len();
+    }
     let tasks = WeightTasks::new(op, inputs[0], inputs[1], output);
     (tasks.partial - 1) * output.iter().product::<usize>() + cpu.threads() * tasks.thread_scratch(inputs[0][3])
 }
 
 pub(crate) fn grad_weight(op: &Conv2dGradWeight, mut call: Call<'_>) {
     let (x_shape, dy_shape) = (call.input_shape(0), call.input_shape(1));
+    if let Some(tiling) = grad_weight_tiling(op, x_shape, dy_shape, call.shape) {
+        let (x, dy, dw, scratch) = (call.input(0), call.input(1), call.output(), call.scratch());
+        return winograd::weight_gradient(call.cpu, &tiling, x, dy, dw, scratch);
+    }
     let tasks = WeightTasks::new(op, x_shape, dy_shape, call.shape);
     let (images, channels) = (x_shape[0], x_shape[3]);
     let (x, dy, dw) = (call.input(0), call.input(1), call.output());

@@ -10,6 +10,7 @@
 //! The tile is 14×32 on AVX-512: 28 accumulators, one load of A feeding two multiply-adds, so that the multiply-add units
 //! are the limit. AVX2 has 6×16, the baseline 4×8.
 
+use super::vector::{Vector, vectorized};
 use crate::dispatch::Level;
 
 /// Rows and columns of a tile.
@@ -90,27 +91,8 @@ pub(crate) unsafe fn compute(level: Level, tile: &Tile<'_>, c: *mut f32, c_rows:
     if let Store::Bias(bias) = tile.store {
         assert!(bias.len() >= tile.columns, "there is a bias for each column");
     }
-    // SAFETY: the assertions above are what the tile functions ask for; the level's features are there by construction.
-    unsafe {
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => avx512::compute(tile, c, c_rows),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => avx2::compute(tile, c, c_rows),
-            _ => baseline::compute(tile, c, c_rows),
-        }
-    }
-}
-
-/// A register of `f32` values.
-trait Vector: Copy {
-    const LANES: usize;
-    unsafe fn splat(value: f32) -> Self;
-    unsafe fn load(from: *const f32) -> Self;
-    unsafe fn store(self, to: *mut f32);
-    /// `self + a · b`
-    unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
-    unsafe fn add(self, other: Self) -> Self;
+    // SAFETY: the assertions above are what it asks for.
+    unsafe { compute_on(level, tile, c, c_rows) }
 }
 
 /// A tile of exactly `ROWS` rows and `VECTORS` registers a row.
@@ -179,146 +161,30 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<'
 
 /// Chooses the number of rows and registers at run time.
 macro_rules! choose {
-    ($tile:ident, $c:ident, $c_rows:ident, $vector:ty, $lanes:literal, [$($rows:literal)*]) => {
-        match ($tile.rows.len(), $tile.columns <= $lanes) {
-            $(($rows, true) => tile::<$vector, $rows, 1>($tile, $c, $c_rows),
-            ($rows, false) => tile::<$vector, $rows, 2>($tile, $c, $c_rows),)*
+    ($tile:ident, $c:ident, $c_rows:ident, $vector:ty, [$($rows:literal)*]) => {
+        match ($tile.rows.len(), $tile.columns <= <$vector>::LANES) {
+            $(($rows, true) => self::tile::<$vector, $rows, 1>($tile, $c, $c_rows),
+            ($rows, false) => self::tile::<$vector, $rows, 2>($tile, $c, $c_rows),)*
             _ => {}
         }
     };
 }
 
-#[cfg(target_arch = "x86_64")]
-mod avx512 {
-    use super::{Tile, Vector, tile};
-    use std::arch::x86_64::*;
-
-    impl Vector for __m512 {
-        const LANES: usize = 16;
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: the caller has the feature.
-            unsafe { _mm512_set1_ps(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's pointer is valid for the lanes.
-            unsafe { _mm512_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_ps(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
-            // SAFETY: the caller has the feature.
-            unsafe { _mm512_fmadd_ps(a, b, self) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: the caller has the feature.
-            unsafe { _mm512_add_ps(self, other) }
-        }
-    }
-
-    #[target_feature(enable = "avx512f,avx2,fma")]
-    pub(super) unsafe fn compute(t: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
+vectorized! {
+    /// A tile by its number of rows and registers.
+    ///
+    /// # Safety
+    /// The assertions of [`compute`] hold.
+    unsafe fn compute_on[V](tile: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
         // SAFETY: by the caller's promise.
-        unsafe { choose!(t, c, c_rows, __m512, 16, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{Tile, Vector, tile};
-    use std::arch::x86_64::*;
-
-    impl Vector for __m256 {
-        const LANES: usize = 8;
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: the caller has the feature.
-            unsafe { _mm256_set1_ps(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's pointer is valid for the lanes.
-            unsafe { _mm256_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: as above.
-            unsafe { _mm256_storeu_ps(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
-            // SAFETY: the caller has the feature.
-            unsafe { _mm256_fmadd_ps(a, b, self) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: the caller has the feature.
-            unsafe { _mm256_add_ps(self, other) }
-        }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn compute(t: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
-        // SAFETY: by the caller's promise.
-        unsafe { choose!(t, c, c_rows, __m256, 8, [1 2 3 4 5 6]) }
-    }
-}
-
-mod baseline {
-    use super::{Tile, Vector, tile};
-
-    /// Four values that the compiler keeps in one register of SSE2 or NEON.
-    #[derive(Clone, Copy)]
-    struct Quad([f32; 4]);
-
-    impl Vector for Quad {
-        const LANES: usize = 4;
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            Quad([value; 4])
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's pointer is valid for the lanes; an array of floats may be read unaligned.
-            Quad(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: as above.
-            unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
-        }
-        #[inline(always)]
-        unsafe fn multiply_add(mut self, a: Self, b: Self) -> Self {
-            for i in 0..4 {
-                self.0[i] += a.0[i] * b.0[i];
+        unsafe {
+            match V::LANES {
+                16 => choose!(tile, c, c_rows, V, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
+                8 => choose!(tile, c, c_rows, V, [1 2 3 4 5 6]),
+                _ => choose!(tile, c, c_rows, V, [1 2 3 4]),
             }
-            self
-        }
-        #[inline(always)]
-        unsafe fn add(mut self, other: Self) -> Self {
-            for i in 0..4 {
-                self.0[i] += other.0[i];
-            }
-            self
         }
     }
-
-    pub(super) unsafe fn compute(t: &Tile<'_>, c: *mut f32, c_rows: &[usize]) {
-        // SAFETY: by the caller's promise.
-        unsafe { choose!(t, c, c_rows, Quad, 4, [1 2 3 4]) }
-    }
-}
-
-/// Values of a packed B of `k` steps and `n` columns: panels of [`TileShape::columns`], the last filled up with zeros.
-pub(crate) fn packed_len(level: Level, k: usize, n: usize) -> usize {
-    let columns = TileShape::of(level).columns;
-    k * n.next_multiple_of(columns)
 }
 
 /// Packs columns `start..` of B, whose value at `(k, n)` is `b[k * k_step + n * n_step]`, into one panel `[k, columns]`.
@@ -351,14 +217,6 @@ pub(crate) fn pack_panel(
                     panel[k * columns + column] = b[from + k * k_step];
                 }
             }
-        }
-    }
-}
-
-pub(crate) mod activation {
-    pub fn apply(_: crate::dispatch::Level, _: retune_graph::ops::Activation, x: &mut [f32]) {
-        for x in x {
-            *x = x.max(0.0);
         }
     }
 }

@@ -3,7 +3,7 @@
 use retune_graph::ops::{Linear, MatMul};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
-use super::{Call, gemm::activation};
+use super::{Call, activation};
 use crate::cpu::{Cpu, Parts};
 
 /// Rows of C that make a task, in tiles.

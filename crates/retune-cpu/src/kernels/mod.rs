@@ -9,9 +9,25 @@ use crate::cpu::Cpu;
 use crate::error::CpuError;
 use crate::session::StepRandom;
 
+pub(crate) mod activation;
+mod batch_norm;
+mod binary;
+mod columns;
 pub(crate) mod conv2d;
+mod cross_entropy;
+mod elementwise;
 pub(crate) mod gemm;
+mod layout;
 pub(crate) mod matmul;
+mod pool;
+mod random;
+mod reduce;
+mod rows;
+mod softmax;
+mod stream;
+mod strided;
+pub(crate) mod vector;
+pub(crate) mod winograd;
 
 /// Tasks of streaming kernels: this many values at a time fit a core's L2 cache several times.
 pub(crate) const CHUNK: usize = 1 << 14;
@@ -74,7 +90,7 @@ impl<'a> Call<'a> {
 
     /// Whether the output is this input's buffer: its values are in [`Call::output`] before the kernel starts.
     pub fn is_in_place(&self, index: usize) -> bool {
-        self.len > 0 && std::ptr::eq(self.inputs[index].data, self.output)
+        self.len > 0 && self.inputs[index].len > 0 && std::ptr::eq(self.inputs[index].data, self.output)
     }
 
     /// Values of an `f32` input.
@@ -98,6 +114,11 @@ impl<'a> Call<'a> {
         let values = self.input(index);
         // SAFETY: `i32` inputs are stored bit by bit in the `f32` buffers; both types have one size and alignment.
         unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<i32>(), values.len()) }
+    }
+
+    /// The error of an index outside of `0..limit`.
+    pub fn index_out_of_range(&self, index: i32, limit: usize) -> CpuError {
+        CpuError::IndexOutOfRange { layer: self.layer.to_owned(), index: i64::from(index), limit }
     }
 
     /// The output's values. Calling it again gives the same memory: keep one at a time.
@@ -134,6 +155,10 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &
         Op::Conv2d(op) => conv2d::forward_scratch_len(op, inputs, output, cpu),
         Op::Conv2dGradInput(op) => conv2d::grad_input_scratch_len(op, inputs, output, cpu),
         Op::Conv2dGradWeight(op) => conv2d::grad_weight_scratch_len(op, inputs, output, cpu),
+        Op::Reduce(op) => reduce::scratch_len(op, inputs),
+        Op::BatchMoments(_) | Op::BatchNormGradSums(_) => batch_norm::sums_scratch_len(inputs[0]),
+        Op::BatchNorm(_) => batch_norm::scratch_len(inputs[0]),
+        Op::BatchNormGradInput(_) => batch_norm::grad_input_scratch_len(inputs[0]),
         _ => 0,
     }
 }
@@ -141,7 +166,36 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &
 /// Runs one operation.
 pub(crate) fn execute(op: &Op, call: Call<'_>) -> Result<(), CpuError> {
     match op {
-        Op::Input(_) | Op::Weight(_) | Op::Reshape(_) => unreachable!("the planner gives these no step"),
+        Op::Input(_) | Op::Weight(_) => unreachable!("the planner gives these no step"),
+        Op::Activate(op) => activation::activate(op, call),
+        Op::ActivateGrad(op) => activation::activate_grad(op, call),
+        Op::Affine(op) => elementwise::affine(op, call),
+        Op::BatchMoments(_) => batch_norm::moments(call),
+        Op::BatchNorm(op) => batch_norm::batch_norm(op, call),
+        Op::BatchNormGradInput(op) => batch_norm::grad_input(op, call),
+        Op::BatchNormGradSums(op) => batch_norm::grad_sums(op, call),
+        Op::Binary(op) => binary::binary(op, call),
+        Op::BroadcastTo(_) => binary::broadcast_to(call),
+        Op::Cast(_) => elementwise::cast(call),
+        Op::Concat(op) => layout::concat(op, call),
+        Op::Dropout(op) => random::dropout(op, call),
+        Op::Fill(value) => elementwise::fill(*value, call),
+        Op::LogSoftmax(_) => softmax::log_softmax(call),
+        Op::LogSoftmaxGrad(_) => softmax::log_softmax_grad(call),
+        Op::Pad(op) => layout::pad(op, call),
+        Op::Pool2d(op) => pool::pool(op, call),
+        Op::Pool2dGrad(op) => pool::pool_grad(op, call),
+        Op::Random(op) => random::random(op, call),
+        Op::Reduce(op) => reduce::reduce(op, call),
+        Op::Reshape(_) => elementwise::copy(call),
+        Op::Reverse(op) => layout::reverse(op, call),
+        Op::Slice(op) => layout::slice(op, call),
+        Op::Softmax(_) => softmax::softmax(call),
+        Op::SoftmaxCrossEntropy(op) => cross_entropy::loss(op, call)?,
+        Op::SoftmaxCrossEntropyGrad(op) => cross_entropy::grad(op, call)?,
+        Op::SoftmaxGrad(_) => softmax::softmax_grad(call),
+        Op::Transpose(op) => layout::transpose(op, call),
+        Op::Unary(op) => elementwise::unary(op, call),
         Op::MatMul(op) => matmul::matmul(op, call),
         Op::Linear(op) => matmul::linear(op, call),
         Op::Conv2d(op) => conv2d::forward(op, call),

@@ -1,0 +1,254 @@
+//! Pooling over windows of images, NHWC, and its gradients.
+
+use retune_graph::ops::pool::Pooling;
+use retune_graph::ops::{ConvGeometry, Pool2d, Pool2dGrad};
+
+use crate::kernels::{CHUNK, Call};
+use crate::math::max;
+use crate::multiversion;
+
+/// Channels that the gradient of maxima handles at a time.
+const CHANNELS: usize = 64;
+
+/// Where windows along one axis begin and end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Windows {
+    stride: usize,
+    dilation: usize,
+    before: usize,
+    kernel: usize,
+    input: usize,
+}
+
+impl Windows {
+    pub fn new(geometry: &ConvGeometry, axis: usize, kernel: usize, input: usize) -> Windows {
+        Windows {
+            stride: geometry.strides[axis],
+            dilation: geometry.dilation[axis],
+            before: geometry.padding[axis].0,
+            kernel,
+            input,
+        }
+    }
+
+    /// The taps of window `place` that lie inside of the image: tap `first + i` is at pixel `pixel + i · dilation`, for `i`
+    /// below `count`.
+    pub fn taps(&self, place: usize) -> Taps {
+        let start = place * self.stride;
+        let first = self.before.saturating_sub(start).div_ceil(self.dilation);
+        let pixel = start + first * self.dilation - self.before.min(start + first * self.dilation);
+        let inside = if pixel < self.input { (self.input - pixel).div_ceil(self.dilation) } else { 0 };
+        let count = inside.min(self.kernel.saturating_sub(first));
+        Taps { first, pixel, count }
+    }
+}
+
+/// The taps of a window that lie inside of the image; see [`Windows::taps`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taps {
+    pub first: usize,
+    pub pixel: usize,
+    pub count: usize,
+}
+
+fn sizes(shape: &[usize]) -> [usize; 4] {
+    [shape[0], shape[1], shape[2], shape[3]]
+}
+
+/// Everything that the row functions need to know of an operation.
+#[derive(Clone, Copy)]
+struct Pool {
+    rows: Windows,
+    columns: Windows,
+    dilation: [usize; 2],
+    width: usize,
+    channels: usize,
+}
+
+impl Pool {
+    fn new(op: &Pool2d, [_, height, width, channels]: [usize; 4]) -> Pool {
+        Pool {
+            rows: Windows::new(&op.geometry, 0, op.window[0], height),
+            columns: Windows::new(&op.geometry, 1, op.window[1], width),
+            dilation: op.geometry.dilation,
+            width,
+            channels,
+        }
+    }
+
+    /// Calls `f(offset of the tap's channels in the image)` for the taps of a window inside of the image, in reading order.
+    #[inline(always)]
+    fn for_each_tap(&self, rows: Taps, columns: Taps, mut f: impl FnMut(usize)) {
+        for u in 0..rows.count {
+            let row = (rows.pixel + u * self.dilation[0]) * self.width;
+            for v in 0..columns.count {
+                f((row + columns.pixel + v * self.dilation[1]) * self.channels);
+            }
+        }
+    }
+}
+
+multiversion! {
+    /// One row of maxima; `image` is the whole image.
+    fn max_row(pool: &Pool, rows: Taps, image: &[f32], y: &mut [f32]) {
+        let channels = pool.channels;
+        for (j, y) in y.chunks_exact_mut(channels).enumerate() {
+            let mut is_first = true;
+            pool.for_each_tap(rows, pool.columns.taps(j), |at| {
+                let x = &image[at..][..channels];
+                if is_first {
+                    y.copy_from_slice(x);
+                } else {
+                    for c in 0..channels {
+                        y[c] = max(y[c], x[c]);
+                    }
+                }
+                is_first = false;
+            });
+            if is_first {
+                y.fill(f32::NEG_INFINITY);
+            }
+        }
+    }
+
+    /// One row of means.
+    fn average_row(pool: &Pool, rows: Taps, image: &[f32], y: &mut [f32]) {
+        let channels = pool.channels;
+        for (j, y) in y.chunks_exact_mut(channels).enumerate() {
+            let columns = pool.columns.taps(j);
+            y.fill(0.0);
+            pool.for_each_tap(rows, columns, |at| {
+                let x = &image[at..][..channels];
+                for c in 0..channels {
+                    y[c] += x[c];
+                }
+            });
+            let scale = 1.0 / (rows.count * columns.count).max(1) as f32;
+            for y in y.iter_mut() {
+                *y *= scale;
+            }
+        }
+    }
+
+    /// The gradient of one row of maxima for channels from `channel` on: the first tap that equals the maximum takes it.
+    fn max_row_grad(
+        pool: &Pool,
+        rows: Taps,
+        channel: usize,
+        len: usize,
+        image: &[f32],
+        y: &[f32],
+        dy: &[f32],
+        dx: &mut [f32],
+    ) {
+        let mut left = [0.0; CHANNELS];
+        let left = &mut left[..len];
+        let places = y.chunks_exact(pool.channels).zip(dy.chunks_exact(pool.channels));
+        for (j, (y, dy)) in places.enumerate() {
+            let y = &y[channel..][..len];
+            left.copy_from_slice(&dy[channel..][..len]);
+            pool.for_each_tap(rows, pool.columns.taps(j), |at| {
+                let x = &image[at + channel..][..len];
+                let dx = &mut dx[at + channel..][..len];
+                for c in 0..len {
+                    let taken = if x[c] == y[c] { left[c] } else { 0.0 };
+                    dx[c] += taken;
+                    left[c] = if x[c] == y[c] { 0.0 } else { left[c] };
+                }
+            });
+        }
+    }
+
+    /// The gradient of one row of means.
+    fn average_row_grad(pool: &Pool, rows: Taps, dy: &[f32], dx: &mut [f32]) {
+        let channels = pool.channels;
+        for (j, dy) in dy.chunks_exact(channels).enumerate() {
+            let columns = pool.columns.taps(j);
+            let scale = 1.0 / (rows.count * columns.count).max(1) as f32;
+            pool.for_each_tap(rows, columns, |at| {
+                let dx = &mut dx[at..][..channels];
+                for c in 0..channels {
+                    dx[c] += dy[c] * scale;
+                }
+            });
+        }
+    }
+}
+
+pub(crate) fn pool(op: &Pool2d, mut call: Call<'_>) {
+    let (x, level) = (call.input(0), call.cpu.level());
+    let input = sizes(call.input_shape(0));
+    let [_, places, columns, channels] = sizes(call.shape);
+    let (pool, image_len, row_len) = (Pool::new(op, input), input[1..].iter().product::<usize>(), columns * channels);
+    if row_len == 0 {
+        return;
+    }
+    let rows_per_task = (CHUNK / row_len).max(1);
+    call.cpu.for_chunks(call.output(), rows_per_task * row_len, |task, output| {
+        for (index, y) in output.chunks_exact_mut(row_len).enumerate() {
+            let row = task * rows_per_task + index;
+            let (image, taps) = (&x[row / places * image_len..][..image_len], pool.rows.taps(row % places));
+            match op.pooling {
+                Pooling::Max => max_row(level, &pool, taps, image, y),
+                Pooling::Average => average_row(level, &pool, taps, image, y),
+            }
+        }
+    });
+}
+
+pub(crate) fn pool_grad(op: &Pool2dGrad, mut call: Call<'_>) {
+    let (dy, level, input) = (call.input(0), call.cpu.level(), sizes(call.shape));
+    let [_, places, columns, channels] = sizes(call.input_shape(0));
+    let (image_len, row_len) = (input[1..].iter().product::<usize>(), columns * channels);
+    if image_len == 0 {
+        return;
+    }
+    match op {
+        Pool2dGrad::Max(op) => {
+            let (pool, x, y) = (Pool::new(op, input), call.input(1), call.input(2));
+            call.cpu.for_chunks(call.output(), image_len, |n, dx| {
+                dx.fill(0.0);
+                let image = &x[n * image_len..][..image_len];
+                for place in 0..places {
+                    let at = (n * places + place) * row_len;
+                    let (y, dy, taps) = (&y[at..][..row_len], &dy[at..][..row_len], pool.rows.taps(place));
+                    for channel in (0..channels).step_by(CHANNELS) {
+                        let len = CHANNELS.min(channels - channel);
+                        max_row_grad(level, &pool, taps, channel, len, image, y, dy, dx);
+                    }
+                }
+            });
+        }
+        Pool2dGrad::Average(op, _) => {
+            let pool = Pool::new(op, input);
+            call.cpu.for_chunks(call.output(), image_len, |n, dx| {
+                dx.fill(0.0);
+                for place in 0..places {
+                    let dy = &dy[(n * places + place) * row_len..][..row_len];
+                    average_row_grad(level, &pool, pool.rows.taps(place), dy, dx);
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_are_those_inside_of_the_image() {
+        for (stride, dilation, before, kernel, input) in
+            [(1, 1, 1, 3, 5), (2, 1, 0, 2, 5), (2, 3, 4, 3, 7), (3, 2, 5, 4, 2), (1, 1, 0, 1, 1)]
+        {
+            let windows = Windows { stride, dilation, before, kernel, input };
+            for place in 0..6 {
+                let pixel = |tap: usize| (place * stride + tap * dilation).checked_sub(before).filter(|&p| p < input);
+                let inside: Vec<(usize, usize)> = (0..kernel).filter_map(|tap| Some((tap, pixel(tap)?))).collect();
+                let Taps { first, pixel, count } = windows.taps(place);
+                let found: Vec<_> = (0..count).map(|i| (first + i, pixel + i * dilation)).collect();
+                assert_eq!(found, inside, "{windows:?}, window {place}");
+            }
+        }
+    }
+}

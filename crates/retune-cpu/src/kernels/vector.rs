@@ -1,0 +1,159 @@
+//! Registers of `f32` values, for the few kernels that plain loops do not describe well enough.
+
+/// A register. Its functions are compiled to single instructions inside of [`vectorized!`] functions.
+///
+/// # Safety of its functions
+/// The processor has the features of the register's level, and pointers are valid for [`Vector::LANES`] values.
+#[allow(clippy::missing_safety_doc)]
+pub(crate) trait Vector: Copy {
+    const LANES: usize;
+    unsafe fn splat(value: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    /// `self + a · b`, rounded once where the level has such an instruction.
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! x86_vector {
+    ($register:ident, $lanes:literal, $set1:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $fma:ident) => {
+        impl Vector for std::arch::x86_64::$register {
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            unsafe fn splat(value: f32) -> Self {
+                // SAFETY: by the trait's promise, here and below.
+                unsafe { std::arch::x86_64::$set1(value) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$store(to, self) }
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$add(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$sub(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$fma(a, b, self) }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+x86_vector!(
+    __m512,
+    16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_sub_ps,
+    _mm512_fmadd_ps
+);
+#[cfg(target_arch = "x86_64")]
+x86_vector!(
+    __m256,
+    8,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_sub_ps,
+    _mm256_fmadd_ps
+);
+
+/// Four values that the compiler keeps in one register of SSE2 or NEON.
+#[derive(Clone, Copy)]
+pub(crate) struct Quad([f32; 4]);
+
+impl Quad {
+    #[inline(always)]
+    fn zip(self, other: Quad, f: impl Fn(f32, f32) -> f32) -> Quad {
+        Quad(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+}
+
+impl Vector for Quad {
+    const LANES: usize = 4;
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Quad([value; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: by the trait's promise; arrays of floats may be read unaligned.
+        Quad(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+        self.zip(a.zip(b, |a, b| a * b), |sum, product| sum + product)
+    }
+}
+
+/// Compiles an `unsafe fn name[V](args)`, generic over the register `V: Vector`, for each level, and makes a function of
+/// that name that takes the level first.
+macro_rules! vectorized {
+    ($($(#[$meta:meta])* unsafe fn $name:ident[$vector:ident]($($arg:ident: $ty:ty),* $(,)?) $body:block)*) => {$(
+        $(#[$meta])*
+        #[inline]
+        unsafe fn $name(level: $crate::dispatch::Level, $($arg: $ty),*) {
+            #[inline(always)]
+            unsafe fn body<$vector: $crate::kernels::vector::Vector>($($arg: $ty),*) $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
+            unsafe fn avx512($($arg: $ty),*) {
+                // SAFETY: by the caller's promise; the features of the register are those of this function.
+                unsafe { body::<std::arch::x86_64::__m512>($($arg),*) }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,bmi2")]
+            unsafe fn avx2($($arg: $ty),*) {
+                // SAFETY: as above.
+                unsafe { body::<std::arch::x86_64::__m256>($($arg),*) }
+            }
+
+            // SAFETY: `Level` values above the baseline only exist where `Level::detect` found their features.
+            unsafe {
+                match level {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::dispatch::Level::Avx512 => avx512($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::dispatch::Level::Avx2 => avx2($($arg),*),
+                    _ => body::<$crate::kernels::vector::Quad>($($arg),*),
+                }
+            }
+        }
+    )*};
+}
+pub(crate) use vectorized;

@@ -1,0 +1,60 @@
+//! Batch normalization.
+
+use retune_graph::ops::{BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums};
+use retune_testkit::Array;
+
+use crate::case::{Case, Operand, check_all, float, normal, uniform};
+
+const SHAPES: [&[usize]; 9] =
+    [&[1, 3], &[5, 1], &[300, 3], &[2, 9, 9, 16], &[4, 33, 31, 10], &[7, 400], &[40, 1500], &[3000, 100], &[200, 257]];
+
+/// Values whose mean is large next to their deviation in some channels.
+fn images(stream: u32, shape: &[usize]) -> Operand {
+    let channels = shape[shape.len() - 1];
+    let noise = normal(stream, shape).values;
+    let mut place = 0;
+    float(noise.map(|x| {
+        place += 1;
+        x + ((place - 1) % channels) as f64 * 0.37
+    }))
+}
+
+/// Means near those of [`images`], and positive variances.
+fn moments(channels: usize) -> Operand {
+    let mut values = images(11, &[channels]).values.values;
+    values.extend(uniform(12, &[channels], 0.1, 3.0).values.values);
+    float(Array::new(&[2, channels], values))
+}
+
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for shape in SHAPES {
+        let channels = shape[shape.len() - 1];
+        let rows = shape.iter().product::<usize>() / channels;
+        let (x, dy, factors) = (images(1, shape), normal(2, shape), || normal(3, &[channels]));
+        let epsilon = 1e-3;
+        cases.push(Case::new(BatchMoments, [x.clone()]).with_tolerance(1e-5, 1e-6));
+        let inputs = [x.clone(), moments(channels), factors(), normal(4, &[channels])];
+        cases.push(Case::new(BatchNorm { epsilon }, inputs).with_tolerance(1e-5, 1e-5));
+        let inputs = [x.clone(), moments(channels), dy.clone()];
+        let sums = Case::new(BatchNormGradSums { epsilon }, inputs);
+        cases.push(sums.with_tolerance(1e-5, 1e-6 * (rows as f64).max(100.0)));
+        let inputs = [x, moments(channels), factors(), dy, normal(5, &[2, channels])];
+        cases.push(Case::new(BatchNormGradInput { epsilon }, inputs).with_tolerance(1e-5, 1e-4));
+    }
+    cases
+}
+
+#[test]
+fn agree_with_the_interpreter() {
+    check_all(&cases());
+}
+
+/// The variance of numbers near 1000 by the mean of squares would have no correct digit.
+#[test]
+fn variances_survive_large_means() {
+    for shape in [&[20_000, 3][..], &[64, 500], &[1000, 64]] {
+        let x = float(normal(6, shape).values.map(|x| 1000.0 + 0.1 * x));
+        check_all(&[Case::new(BatchMoments, [x]).with_tolerance(1e-4, 0.0)]);
+    }
+}
