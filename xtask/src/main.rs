@@ -1,2 +1,68 @@
-//! Developer tasks: assets, goldens, benchmarks, tests.
-fn main() {}
+//! Developer tasks, run as `cargo xtask TASK`. They need nothing but the Rust toolchain, and Python 3.11 or later where a
+//! task compares with programs written in Python.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`test`] | `test`: all tests |
+//! | [`ci`] | `ci`: formatting, lints, documentation, dependencies, tests |
+//! | [`assets`] | `assets`: real models and data for the larger tests and the benchmarks |
+//! | [`goldens`] | `goldens`: the golden files made anew, which must change nothing |
+//! | [`interop`] | `interop`: what retune writes, loaded and computed by Keras |
+//! | [`bench`] | `bench`: retune beside its peers, on the same work, in turn |
+//! | [`python`] | virtual environments under `target/` |
+//! | [`process`] | running programs, and where the repository is |
+
+mod assets;
+mod bench;
+mod ci;
+mod goldens;
+mod interop;
+mod process;
+mod python;
+mod test;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// What a task gives: nothing, or the reason why it stopped.
+pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+tasks:
+  test [-- ARGS]           all tests, in release; ARGS go to `cargo test`
+  ci                       formatting, lints, documentation, dependencies, tests
+  assets [NAME]...         fetch real models and data into `assets/`
+  goldens [KIND]...        make the golden files anew and show what changed (keras, keras_legacy, train)
+  interop [MODEL]...       compare files written by retune with Keras; by default real and golden models
+  bench [WORK]... [--quick] [--images DIR]
+                           measure beside the peers (cifar-cnn, mini-xception, startup, build)
+
+`assets`, `goldens`, `interop` and `bench` need Python 3.11 or later; the variable PYTHON names another than `python3`";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let task = args.next().unwrap_or_default();
+    let args: Vec<String> = args.collect();
+    let done = match task.as_str() {
+        "test" => test::run(&args),
+        "ci" => ci::run(&args),
+        "assets" => assets::run(&args),
+        "goldens" => goldens::run(&args),
+        "interop" => interop::run(&args),
+        "bench" => bench::run(&args),
+        "" | "help" | "-h" | "--help" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        unknown => Err(format!("unknown task `{unknown}`\nhint: `cargo xtask help` lists them").into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

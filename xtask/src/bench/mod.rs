@@ -1,0 +1,167 @@
+//! `cargo xtask bench`: retune beside its peers, on the same work, in turn. What is measured, and by which programs, is
+//! said in `bench/README.md`.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`training`] | training steps beside Keras: time, memory, share of the machine's peak |
+//! | [`startup`] | time until the first step, and until `retune --help` has answered |
+//! | [`build`] | a clean release build |
+//! | [`measurement`] | what a timed program reports |
+//! | [`table`] | tables in Markdown |
+
+mod build;
+mod measurement;
+mod startup;
+mod table;
+mod training;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::process::{build_retune, cargo, output, program, root, run as run_command, target};
+use crate::python::{self, Environment};
+use crate::{Result, assets};
+use training::WORKS;
+
+/// Where the last report is kept.
+const REPORT: &str = "bench/results/latest.md";
+
+/// The names of all works.
+fn names() -> Vec<&'static str> {
+    WORKS.iter().map(|work| work.name).chain(["startup", "build"]).collect()
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+struct Options {
+    works: Vec<&'static str>,
+    /// Few short rounds: shows that all works, measures nothing worth quoting.
+    quick: bool,
+    /// A folder with one sub-folder of images for each class, instead of random images.
+    images: Option<PathBuf>,
+}
+
+impl Options {
+    fn parse(args: &[String]) -> Result<Options> {
+        let mut options = Options { works: Vec::new(), quick: false, images: None };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--quick" => options.quick = true,
+                "--images" => options.images = Some(args.next().ok_or("`--images` takes a folder")?.into()),
+                name => match names().into_iter().find(|known| *known == name) {
+                    Some(work) => options.works.push(work),
+                    None => {
+                        return Err(format!("nothing to measure is named `{name}`\nhint: {}", names().join(", ")).into());
+                    }
+                },
+            }
+        }
+        if options.works.is_empty() {
+            options.works = names();
+        }
+        Ok(options)
+    }
+}
+
+/// The programs that are timed.
+struct Programs {
+    retune: PathBuf,
+    /// The example `step_time` of the crate `retune`.
+    step_time: PathBuf,
+    peers: Environment,
+}
+
+impl Programs {
+    fn build() -> Result<Programs> {
+        let retune = build_retune()?;
+        run_command(cargo().args(["build", "--release", "--locked", "--package", "retune", "--example", "step_time"]))?;
+        let step_time = target().join("release/examples").join(format!("step_time{}", std::env::consts::EXE_SUFFIX));
+        Ok(Programs { retune, step_time, peers: python::environment_of_file("bench", "bench/requirements.txt")? })
+    }
+}
+
+/// Measures the works named, by default all, prints the report and keeps it.
+pub(crate) fn run(args: &[String]) -> Result {
+    let options = Options::parse(args)?;
+    let mut report = heading(&options)?;
+    let asks = |name| options.works.contains(&name);
+
+    let trainings: Vec<_> = WORKS.iter().filter(|work| asks(work.name)).collect();
+    if !trainings.is_empty() || asks("startup") {
+        let programs = Programs::build()?;
+        if !trainings.is_empty() {
+            report += &training::measure(&programs, &trainings, &options)?;
+        }
+        if asks("startup") {
+            report += &startup::measure(&programs, &options)?;
+        }
+    }
+    if asks("build") {
+        report += &build::measure()?;
+    }
+
+    print!("{report}");
+    let path = root().join(REPORT);
+    fs::create_dir_all(path.parent().expect("the report lies in a folder"))?;
+    fs::write(&path, report)?;
+    eprintln!("kept in {REPORT}");
+    Ok(())
+}
+
+/// What was measured, where, and how busy the machine was.
+fn heading(options: &Options) -> Result<String> {
+    let version = output(program("git").args(["describe", "--always", "--dirty"])).unwrap_or_default();
+    let cores = std::thread::available_parallelism()?;
+    let mut text = String::from("# Benchmarks\n\n");
+    writeln!(text, "- `cargo xtask bench {}{}`", options.works.join(" "), if options.quick { " --quick" } else { "" })?;
+    writeln!(text, "- commit {}", version.trim())?;
+    writeln!(text, "- {}, {cores} cores", processor())?;
+    if let Ok(load) = fs::read_to_string("/proc/loadavg") {
+        writeln!(text, "- load average before the start: {}", load.split(' ').next().unwrap_or_default())?;
+    }
+    if options.quick {
+        writeln!(text, "- **quick: too short to be quoted**")?;
+    }
+    Ok(text)
+}
+
+/// The processor's name, where the system tells.
+fn processor() -> String {
+    let described = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = described.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), str::to_owned)
+}
+
+/// The path of a work's model, fetched if it is not there.
+fn model(asset: &str) -> Result<PathBuf> {
+    assets::path(asset)
+}
+
+/// A peer's program.
+fn peer(name: &str) -> PathBuf {
+    Path::new("bench/peers").join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Options> {
+        Options::parse(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn everything_is_measured_unless_named() {
+        assert_eq!(parse(&["--quick"]).unwrap().works, ["cifar-cnn", "mini-xception", "startup", "build"]);
+        let some = parse(&["cifar-cnn", "--images", "photos"]).unwrap();
+        assert_eq!(some, Options { works: vec!["cifar-cnn"], quick: false, images: Some("photos".into()) });
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        assert!(parse(&["resnet"]).unwrap_err().to_string().contains("cifar-cnn"));
+        assert!(parse(&["--images"]).is_err());
+    }
+}
