@@ -105,7 +105,10 @@ pub(crate) fn check_image_file(path: &Path) -> Result<ImageHeader, String> {
 
 const CUT_SHORT: &str = "file cut short: a JPEG without its end marker";
 
-/// Decodes an encoded image; the reason in words where it is damaged, cut short, or of no known format.
+/// Decodes an encoded image; JPEG may differ from libjpeg by a few steps of 255 where colours are stored at half size.
+///
+/// # Errors
+/// The reason in words where it is damaged, cut short, or of no known format.
 pub fn decode_image(bytes: &[u8]) -> Result<DecodedImage, String> {
     let reader = reader(bytes)?;
     if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_complete(bytes) {
@@ -147,9 +150,9 @@ fn reason(error: &ImageError) -> String {
 
 /// Whether the end marker stands after the start of the first scan.
 ///
-/// The decoder fills what is missing from a cut file with grey and says nothing, so it must be looked for here. Segments before
-/// the scan are stepped over by their length, as a thumbnail inside one has an end marker of its own; inside the
-/// scan a byte `ff` of image data is always followed by `00`.
+/// The decoder fills what is missing from a cut file with grey and says nothing, so it must be looked for here.
+/// Segments before the scan are stepped over by their length, as a thumbnail inside one has an end marker of its own;
+/// inside the scan a byte `ff` of image data is always followed by `00`.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
     while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {

@@ -78,9 +78,9 @@ impl Labels {
 
     /// Labels from an array as found in a file.
     ///
-    /// Where `wanted` is not given: integers of shape `[examples]` or `[examples, 1]` are class indices; a matrix of 0 and 1
-    /// with two or more columns is one-hot where each row sums to 1, else multi-hot; everything else is real values.
-    /// The number of classes is `classes` if given, else one more than the largest index.
+    /// Where `wanted` is not given: integers of shape `[examples]` or `[examples, 1]` are class indices; a matrix of 0
+    /// and 1 with two or more columns is one-hot where each row sums to 1, else multi-hot; everything else is real
+    /// values. The number of classes is `classes` if given, else one more than the largest index.
     pub fn from_tensor(
         place: &str,
         labels: Tensor,

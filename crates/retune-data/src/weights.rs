@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassWeights {
-    /// `n / (k · count[class])` for `n` examples of `k` classes, so that every class weighs the same in all and the mean
-    /// weight is 1 (scikit-learn's `balanced`).
+    /// `n / (k · count[class])` for `n` examples of `k` classes, so that every class weighs the same in all and the
+    /// mean weight is 1 (scikit-learn's `balanced`).
     Balanced,
     /// One weight per class.
     Given(Vec<f32>),
@@ -19,8 +19,8 @@ impl ClassWeights {
     /// One weight per class, for the examples `ids` that are trained on.
     ///
     /// # Errors
-    /// Labels that are not one class per example; another number of weights than classes; a negative weight or one that is not
-    /// finite; for [`Balanced`](ClassWeights::Balanced), a class without examples.
+    /// Labels that are not one class per example; another number of weights than classes; a negative weight or one
+    /// that is not finite; for [`Balanced`](ClassWeights::Balanced), a class without examples.
     pub fn resolve(&self, data: &Dataset, ids: &[u64]) -> Result<Vec<f32>, DataError> {
         let counts = data.class_counts(ids).filter(|_| ids.first().is_none_or(|&id| has_one_class(data, id)));
         let Some(counts) = counts else {

@@ -5,8 +5,8 @@ use crate::error::DataError;
 use retune_tensor::Key;
 use serde::{Deserialize, Serialize};
 
-/// `(x − mean[c]) · f + mean[c]`, kept within the range of values; `mean[c]` is taken over the image's pixels, `f` uniform in
-/// `[1 − max_change, 1 + max_change)` (Keras's `RandomContrast`).
+/// `(x − mean[c]) · f + mean[c]`, kept within the range of values; `mean[c]` is taken over the image's pixels, `f`
+/// uniform in `[1 − max_change, 1 + max_change)` (Keras's `RandomContrast`).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Contrast {

@@ -121,7 +121,8 @@ impl Augmentation {
         }
     }
 
-    /// Changes one image of `[height, width, channels]` in place. `scratch` is used where the old pixels are still needed.
+    /// Changes one image of `[height, width, channels]` in place. `scratch` is used where the old pixels are still
+    /// needed.
     pub fn apply(&self, key: Key, pixels: &mut [f32], shape: [usize; 3], scratch: &mut Vec<f32>) {
         match self {
             Augmentation::HorizontalFlip(a) => a.apply(key, pixels, shape),

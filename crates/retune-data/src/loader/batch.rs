@@ -40,14 +40,15 @@ impl Targets {
 /// What one step takes: prepared inputs, targets, weights, and where they come from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// One tensor per input of the network: `f32` `[batch, height, width, channels]` for images, `f32` or `i32` `[batch, ...]` for
-    /// features.
+    /// One tensor per input of the network: `f32` `[batch, height, width, channels]` for images, `f32` or `i32`
+    /// `[batch, ...]` for features.
     pub inputs: Vec<Tensor>,
     /// What the network is to give.
     pub targets: Targets,
     /// Weight of each example in the loss; `None` where all weigh 1.
     pub sample_weights: Option<Vec<f32>>,
-    /// Ids of the examples. Fewer than the batch size in an epoch's last batch, and where unreadable examples were skipped.
+    /// Ids of the examples. Fewer than the batch size in an epoch's last batch, and where unreadable examples were
+    /// skipped.
     pub example_ids: Vec<u64>,
     /// Where this batch stands.
     pub cursor: Cursor,

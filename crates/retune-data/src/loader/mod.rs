@@ -1,4 +1,5 @@
-//! From a data set to batches: prepared ahead by worker threads, in an order that depends on nothing but seed and epoch.
+//! From a data set to batches: prepared ahead by worker threads, in an order that depends on nothing but seed and
+//! epoch.
 //!
 //! - [`batch`]: [`Batch`], [`Targets`], and [`Cursor`], a place in the stream of batches;
 //! - [`order`]: the order of an epoch;
@@ -43,7 +44,8 @@ pub struct LoaderOptions {
     pub example_weights: Option<Vec<f32>>,
     /// How many examples that turn out to be unreadable are skipped, and reported, before it is an error.
     pub tolerance: usize,
-    /// Threads that prepare batches; 0 prepares each batch when it is asked for. `None`: one for data in memory, else one per core.
+    /// Threads that prepare batches; 0 prepares each batch when it is asked for. `None`: one for data in memory, else
+    /// one per core.
     pub workers: Option<usize>,
     /// Batches prepared ahead at most.
     pub prefetch: usize,
@@ -140,8 +142,8 @@ impl Loader {
         self.shared.batches_per_epoch()
     }
 
-    /// Shape of one prepared input, where it is known before the first batch (not for image files that keep their stored size, and
-    /// none are known to share).
+    /// Shape of one prepared input, where it is known before the first batch (not for image files that keep their
+    /// stored size, and none are known to share).
     pub fn input_shape(&self) -> Option<&[usize]> {
         self.shared.preparer.input_shape()
     }
@@ -156,8 +158,9 @@ impl Loader {
         self.batches(Cursor { epoch, position: 0 }, epoch + 1)
     }
 
-    /// The batches from a place on, up to the beginning of epoch `end`. Threads run on across epochs, so that no epoch begins with
-    /// a wait. A stream begun at [`Batch::next`] of some batch goes on exactly as the one that gave that batch.
+    /// The batches from a place on, up to the beginning of epoch `end`. Threads run on across epochs, so that no epoch
+    /// begins with a wait. A stream begun at [`Batch::next`] of some batch goes on exactly as the one that gave that
+    /// batch.
     pub fn batches(&self, from: Cursor, end: u64) -> Batches {
         Batches::start(self.shared.clone(), from, end)
     }

@@ -3,7 +3,8 @@
 use retune_tensor::{Key, Purpose};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The ids of one epoch in their order: the ids as given, or permuted by `Key::new(seed).with(Purpose::Shuffle).at(epoch, 0)`.
+/// The ids of one epoch in their order: the ids as given, or permuted by
+/// `Key::new(seed).with(Purpose::Shuffle).at(epoch, 0)`.
 pub fn epoch_order(ids: &[u64], shuffle_seed: Option<u64>, epoch: u64) -> Vec<u64> {
     match shuffle_seed {
         None => ids.to_vec(),
@@ -14,7 +15,8 @@ pub fn epoch_order(ids: &[u64], shuffle_seed: Option<u64>, epoch: u64) -> Vec<u6
     }
 }
 
-/// The orders of the epochs, the latest two kept: threads that run ahead are in the next epoch while others end the last.
+/// The orders of the epochs, the latest two kept: threads that run ahead are in the next epoch while others end the
+/// last.
 #[derive(Debug)]
 pub(crate) struct EpochOrders {
     ids: Arc<Vec<u64>>,

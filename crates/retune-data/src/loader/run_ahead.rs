@@ -1,9 +1,9 @@
 //! Threads that prepare batches ahead of the step that takes them, and hand them over in order.
 //!
-//! Batches are numbered. A thread takes the next number as soon as it is less than `prefetch` ahead of the last batch handed over,
-//! prepares that batch, and puts it into its slot; [`Batches::next`] waits for the slot whose turn it is. Errors travel in
-//! the slots like batches do, so that they come up at the same place whatever the number of threads. Dropping
-//! [`Batches`] ends the threads after the batch in hand.
+//! Batches are numbered. A thread takes the next number as soon as it is less than `prefetch` ahead of the last batch
+//! handed over, prepares that batch, and puts it into its slot; [`Batches::next`] waits for the slot whose turn it is.
+//! Errors travel in the slots like batches do, so that they come up at the same place whatever the number of threads.
+//! Dropping [`Batches`] ends the threads after the batch in hand.
 
 use super::prepare::{Buffers, Prepared, Worker};
 use super::{Batch, Cursor, Shared};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Colour channels that a network takes.
 ///
 /// Stored images have 1 channel (grey), 2 (grey, alpha), 3 (red, green, blue) or 4 (with alpha). Alpha is dropped; grey
-/// fills each of three channels; three become grey as `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), for 8-bit images rounded
-/// to 8 bits exactly as Pillow's `convert("L")` does.
+/// fills each of three channels; three become grey as `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), for 8-bit images
+/// rounded to 8 bits exactly as Pillow's `convert("L")` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Color {

@@ -155,7 +155,8 @@ impl Preprocessing {
         Ok(())
     }
 
-    /// Prepares the features of one example, or of several: the last axis, of size `channels`, has the means and deviations.
+    /// Prepares the features of one example, or of several: the last axis, of size `channels`, has the means and
+    /// deviations.
     ///
     /// # Errors
     /// `mean`/`std` of another length than `channels`.

@@ -48,8 +48,8 @@ impl Normalize {
 
 /// `x · scale[c] + offset[c]`, with channels last.
 ///
-/// Both steps are folded in f64 and rounded once: `scale[c] = scale / std[c]`, `offset[c] = (offset − mean[c]) / std[c]`. Without a
-/// [`Normalize`] they are exactly the numbers given.
+/// Both steps are folded in f64 and rounded once: `scale[c] = scale / std[c]`, `offset[c] = (offset − mean[c]) /
+/// std[c]`. Without a [`Normalize`] they are exactly the numbers given.
 #[derive(Debug, Clone)]
 pub(crate) struct Affine {
     /// One value if all channels agree, else [`LANES`] times the channels, so that the inner loop sees no channel.

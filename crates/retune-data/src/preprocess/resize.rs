@@ -1,14 +1,14 @@
 //! Resizing images, with half-pixel centres: output pixel `i` of `n` samples the source of size `m` at
 //! `(i + ½) · m / n − ½`.
 //!
-//! - [`Filter::Nearest`]: source pixel `⌊(i + ½) · m / n⌋`. Equals `tf.image.resize(method="nearest")`, PyTorch's `nearest-exact`
-//!   and Pillow's `NEAREST`.
+//! - [`Filter::Nearest`]: source pixel `⌊(i + ½) · m / n⌋`. Equals `tf.image.resize(method="nearest")`, PyTorch's
+//!   `nearest-exact` and Pillow's `NEAREST`.
 //! - [`Filter::Bilinear`] without antialiasing: the two nearest pixels of each axis by distance, edges repeated. Equals
-//!   `tf.image.resize(method="bilinear")`, so Keras's `Resizing` and `image_dataset_from_directory`, and PyTorch's `interpolate(mode="bilinear",
-//!   align_corners=False)`.
-//! - [`Filter::Bilinear`] with antialiasing: where it shrinks, a triangle of half-width `m / n` around the sampled point,
-//!   its weights normalized to sum 1. Equals `tf.image.resize(antialias=True)` and torchvision's `antialias=True`; Pillow's `BILINEAR` but
-//!   for its rounding to 8 bits.
+//!   `tf.image.resize(method="bilinear")`, so Keras's `Resizing` and `image_dataset_from_directory`, and PyTorch's
+//!   `interpolate(mode="bilinear", align_corners=False)`.
+//! - [`Filter::Bilinear`] with antialiasing: where it shrinks, a triangle of half-width `m / n` around the sampled
+//!   point, its weights normalized to sum 1. Equals `tf.image.resize(antialias=True)` and torchvision's
+//!   `antialias=True`; Pillow's `BILINEAR` but for its rounding to 8 bits.
 //!
 //! Results stay `f32` and are not rounded.
 
@@ -34,15 +34,15 @@ pub enum Fit {
     /// The ratio is not kept.
     #[default]
     Stretch,
-    /// The largest box of the wanted ratio is cut from the centre (Keras's `crop_to_aspect_ratio`), its sides then multiplied by
-    /// `fraction` (timm's `crop_pct`; torchvision's "resize to 256, crop 224" is 0.875).
+    /// The largest box of the wanted ratio is cut from the centre (Keras's `crop_to_aspect_ratio`), its sides then
+    /// multiplied by `fraction` (timm's `crop_pct`; torchvision's "resize to 256, crop 224" is 0.875).
     CenterCrop {
         /// Share of the box's sides that is kept, in `(0, 1]`. Default 1.
         #[serde(default = "one")]
         fraction: f32,
     },
-    /// As many pixels are added on both of two sides as give the wanted ratio, or one column or row less where their number is odd
-    /// (Keras's `pad_to_aspect_ratio`).
+    /// As many pixels are added on both of two sides as give the wanted ratio, or one column or row less where their
+    /// number is odd (Keras's `pad_to_aspect_ratio`).
     Pad {
         /// Value of the pixels around it, in the range of stored pixels. Default 0.
         #[serde(default)]

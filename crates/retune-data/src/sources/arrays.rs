@@ -1,5 +1,6 @@
-//! numpy's arrays: `.npz` with the keys `x`, `y` or, as Keras's data sets have them, `x_train`, `y_train`, `x_test`, `y_test` (also `x_val`,
-//! `y_val`); `.npy` files of the same names in a folder; or one `.npy` with its labels beside it.
+//! numpy's arrays: `.npz` with the keys `x`, `y` or, as Keras's data sets have them, `x_train`, `y_train`, `x_test`,
+//! `y_test` (also `x_val`, `y_val`); `.npy` files of the same names in a folder; or one `.npy` with its labels beside
+//! it.
 
 use super::{Parts, SourceOptions, array_inputs, list_folder, name_of};
 use crate::dataset::{Dataset, Inputs};

@@ -1,5 +1,6 @@
-//! CIFAR-10's Python batches (<https://www.cs.toronto.edu/~kriz/cifar.html>): pickled dictionaries of `data`, a `uint8` array
-//! `[images, 3072]` with the red plane first, and `labels`, a list of numbers. The pickle is read as data; nothing in it runs.
+//! CIFAR-10's Python batches (<https://www.cs.toronto.edu/~kriz/cifar.html>): pickled dictionaries of `data`, a
+//! `uint8` array `[images, 3072]` with the red plane first, and `labels`, a list of numbers. The pickle is read as
+//! data; nothing in it runs.
 
 use super::cifar10::{Images, PIXELS};
 use crate::error::{DataError, shape_text};

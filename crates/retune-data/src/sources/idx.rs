@@ -1,5 +1,5 @@
-//! IDX files (<http://yann.lecun.com/exdb/mnist>): two zero bytes, a type (8: unsigned bytes), the number of axes, each axis as a
-//! big-endian `u32`, then the values. As MNIST and Fashion-MNIST name them: `train-images-idx3-ubyte`,
+//! IDX files (<http://yann.lecun.com/exdb/mnist>): two zero bytes, a type (8: unsigned bytes), the number of axes,
+//! each axis as a big-endian `u32`, then the values. As MNIST and Fashion-MNIST name them: `train-images-idx3-ubyte`,
 //! `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, also with `.idx3-ubyte` and `.gz`.
 
 use super::{Parts, SourceOptions, array_inputs, list_folder, name_of};

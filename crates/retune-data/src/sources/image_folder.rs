@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Folders may nest below a class. Hidden files are left out; files not named as images are left out and counted in the
-//! description. Every image's header is read when the folder is opened, in parallel, so that an unreadable file is known before training.
+//! description. Every image's header is read when the folder is opened, in parallel, so that an unreadable file is
+//! known before training.
 
-use super::{Parts, SourceOptions, list_folder, name_of};
+use super::{Parts, SourceOptions, TEST, TRAIN, VALIDATION, list_folder, name_of};
 use crate::dataset::{Dataset, ImageFiles, Inputs};
 use crate::decode::{ImageHeader, check_image_file, is_image_name};
 use crate::error::{BadExample, DataError};
@@ -17,9 +18,6 @@ use crate::labels::Labels;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-const TRAIN: &[&str] = &["train", "training"];
-const VALIDATION: &[&str] = &["validation", "valid", "val", "dev"];
-const TEST: &[&str] = &["test", "testing"];
 /// Deepest nesting below a class; deeper is a loop of links.
 const MAX_DEPTH: usize = 16;
 
@@ -41,7 +39,8 @@ fn class_folders(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(list_folder(path)?.into_iter().filter(|e| e.is_dir()).collect())
 }
 
-/// Reads one part. `known` are the classes of the training part; without it, each folder is a class and may not be empty.
+/// Reads one part. `known` are the classes of the training part; without it, each folder is a class and may not be
+/// empty.
 fn read(
     root: &Path,
     folders: Vec<PathBuf>,

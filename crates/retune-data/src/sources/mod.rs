@@ -21,6 +21,11 @@ use retune_tensor::{DType, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+/// Names of the parts that a folder may be divided into, in lower case.
+const TRAIN: &[&str] = &["train", "training"];
+const VALIDATION: &[&str] = &["validation", "valid", "val", "dev"];
+const TEST: &[&str] = &["test", "testing"];
+
 /// Kinds of sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -32,11 +37,12 @@ pub enum SourceKind {
     Cifar10Binary,
     /// CIFAR-10's Python batches: a folder of `data_batch_1` … and `test_batch`, or a single file.
     Cifar10Pickle,
-    /// IDX files: a folder of `train-images-idx3-ubyte` and so on, or a file of images with its labels beside it. Also `.gz`.
+    /// IDX files: a folder of `train-images-idx3-ubyte` and so on, or a file of images with its labels beside it. Also
+    /// `.gz`.
     Idx,
     /// numpy's `.npz`, a folder of `.npy` files, or one `.npy`.
     Numpy,
-    /// A table of numbers, `.csv` or `.tsv`. Also `.gz`.
+    /// A table of numbers, `.csv` or `.tsv`, or a folder of `train.csv`, `validation.csv`, `test.csv`. Also `.gz`.
     Csv,
 }
 
@@ -69,9 +75,9 @@ pub struct SourceOptions {
     pub kind: Option<SourceKind>,
     /// How many unusable examples are set aside, and reported, before it is an error. Default 0.
     pub tolerance: usize,
-    /// What labels are. Default: told from their type and shape (see [`Labels::from_tensor`](crate::Labels::from_tensor)); in a
-    /// table, text is classes, whole numbers of at most 100 different values on at least twice as many rows are classes, other
-    /// numbers are real values.
+    /// What labels are. Default: told from their type and shape (see
+    /// [`Labels::from_tensor`](crate::Labels::from_tensor)); in a table, text is classes, whole numbers of at most 100
+    /// different values on at least twice as many rows are classes, other numbers are real values.
     pub labels: Option<LabelType>,
     /// Number of classes. Default: one more than the largest label.
     pub classes: Option<usize>,
@@ -92,6 +98,8 @@ pub struct SourceOptions {
     pub header: Option<bool>,
     /// A table's column of labels. Default: the one named `label`, `class`, `target` or `y`, else the last.
     pub label_column: Option<Column>,
+    /// A table's columns that are neither features nor labels.
+    pub drop_columns: Vec<Column>,
     /// Whether the source has no labels (a table whose columns are all features). Default false.
     pub unlabelled: bool,
 }
@@ -163,6 +171,7 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
             _ if any(cifar10_pickle::is_batch_name) => Ok(SourceKind::Cifar10Pickle),
             _ if any(arrays::is_array_name) => Ok(SourceKind::Numpy),
             _ if any(idx::is_images_name) => Ok(SourceKind::Idx),
+            _ if any(table::is_table_name) => Ok(SourceKind::Csv),
             _ if entries.iter().any(|e| e.is_dir()) => Ok(SourceKind::ImageFolder),
             _ if entries.is_empty() => Err(unknown("an empty folder")),
             _ if entries.iter().any(|e| crate::decode::is_image_name(e)) => {
@@ -172,9 +181,8 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
         };
     }
     let name = name_of(path).to_ascii_lowercase();
-    let plain = name.strip_suffix(".gz").unwrap_or(&name);
     match () {
-        _ if plain.ends_with(".csv") || plain.ends_with(".tsv") => Ok(SourceKind::Csv),
+        _ if table::is_table_name(&name) => Ok(SourceKind::Csv),
         _ if idx::is_images_name(&name) => Ok(SourceKind::Idx),
         _ if arrays::is_array_name(&name) => Ok(SourceKind::Numpy),
         _ if cifar10_pickle::is_batch_name(&name) => Ok(SourceKind::Cifar10Pickle),
@@ -200,8 +208,8 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// An array as images or features: reshaped as the options say, channels put last, a lone `u8` `[examples, height, width]` given
-/// one channel; images where there are three axes and 1, 3 or 4 channels.
+/// An array as images or features: reshaped as the options say, channels put last, a lone `u8` `[examples, height,
+/// width]` given one channel; images where there are three axes and 1, 3 or 4 channels.
 fn array_inputs(place: &str, array: Tensor, options: &SourceOptions) -> Result<Inputs, DataError> {
     let mut shape = array.shape().to_vec();
     let mut array = array;

@@ -1,18 +1,19 @@
 //! Tables of numbers: `.csv` (comma, semicolon or tab, whichever the first line has most of) and `.tsv`, also `.gz`.
 //!
-//! One column holds the labels, as numbers or text; all others are features and must be finite numbers in every row.
+//! One column holds the labels, as numbers or text; all others, but for those dropped, are features and must be finite
+//! numbers in every row. A folder of `train.csv`, `test.csv` (also `validation.csv`) is divided so.
 
-use super::{Column, Parts, SourceOptions, array_inputs, name_of};
+use super::{Column, Parts, SourceOptions, TEST, TRAIN, VALIDATION, array_inputs, list_folder, name_of};
 use crate::dataset::Dataset;
 use crate::error::{BadExample, DataError};
-use crate::labels::{LabelType, Labels};
+use crate::labels::{LabelKind, LabelType, Labels};
 use csv::StringRecord;
 use flate2::read::GzDecoder;
 use retune_tensor::Tensor;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Most text that is read, after unpacking.
 const MAX_BYTES: u64 = 1 << 34;
@@ -35,60 +36,88 @@ fn delimiter(path: &Path) -> Result<u8, DataError> {
     let mut line = Vec::new();
     reader(path)?.take(MAX_LINE).read_until(b'\n', &mut line).map_err(DataError::io(path))?;
     let count = |d: &u8| line.iter().filter(|b| *b == d).count();
-    // The first of equals wins, so that a file of one column has the comma.
+    // The last of equals wins, so that a file of one column has the comma.
     Ok([b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b','))
 }
 
-pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
-    let mut records = Vec::new();
-    let mut rows = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .delimiter(delimiter(path)?)
-        .from_reader(reader(path)?);
-    for record in rows.records() {
-        let record = record.map_err(|e| DataError::Malformed {
-            path: path.to_path_buf(),
-            place: e.position().map_or("text".into(), |p| format!("line {}", p.line())),
-            expected: "CSV text in UTF-8".into(),
-            found: e.to_string(),
-            hint: "is it a CSV file?",
-        })?;
-        records.push(record);
-    }
-    let has_header = options.header.unwrap_or_else(|| looks_like_header(&records));
-    let has_header = has_header && !records.is_empty();
-    let header = if has_header { records.remove(0) } else { StringRecord::new() };
-    let Some(columns) = records.first().map(|first| if has_header { header.len() } else { first.len() }) else {
-        return Err(DataError::NoExamples { place: path.display().to_string() });
-    };
-    let name = |column: usize| match header.get(column) {
-        Some(name) => format!("column `{name}`"),
-        None => format!("column {column}"),
-    };
-    let label = if options.unlabelled { None } else { Some(label_column(path, &header, columns, options)?) };
+pub(super) fn is_table_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    plain.ends_with(".csv") || plain.ends_with(".tsv")
+}
 
-    let width = columns - usize::from(label.is_some());
-    let mut features = Vec::with_capacity(records.len() * width);
+pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
+    if !path.is_dir() {
+        return Ok(read(path, options)?.into());
+    }
+    let files: Vec<PathBuf> = list_folder(path)?.into_iter().filter(|f| is_table_name(&name_of(f))).collect();
+    let part = |names: &[&str]| {
+        files.iter().find(|f| {
+            let name = name_of(f).to_ascii_lowercase();
+            name.split_once('.').is_some_and(|(stem, _)| names.contains(&stem))
+        })
+    };
+    let train = part(TRAIN).or(files.first().filter(|_| files.len() == 1)).ok_or_else(|| DataError::UnknownKind {
+        path: path.to_path_buf(),
+        found: "several tables, none named `train.csv`".into(),
+    })?;
+    let train = read(train, options)?;
+    let options = SourceOptions {
+        labels: match train.label_kind() {
+            LabelKind::Real { .. } => Some(LabelType::Real),
+            _ => Some(LabelType::Class),
+        },
+        class_names: options.class_names.clone().or_else(|| train.class_names().map(<[String]>::to_vec)),
+        ..options.with_classes_of(&train)
+    };
+    let other = |names: &[&str]| {
+        let data = part(names).map(|file| read(file, &options)).transpose()?;
+        match (data, train.class_names()) {
+            (Some(data), Some(names)) => data.with_class_names(names.to_vec()).map(Some),
+            (data, _) => Ok(data),
+        }
+    };
+    Ok(Parts { validation: other(VALIDATION)?, test: other(TEST)?, train })
+}
+
+/// What a column is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Feature,
+    Label,
+    Dropped,
+}
+
+/// The rows of a table, its header apart.
+struct Table {
+    path: PathBuf,
+    header: StringRecord,
+    records: Vec<StringRecord>,
+    columns: usize,
+}
+
+fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
+    let table = Table::read(path, options.header)?;
+    let roles = table.roles(options)?;
+    let label = roles.iter().position(|role| *role == Role::Label);
+    let width = roles.iter().filter(|role| **role == Role::Feature).count();
+    let count = table.records.len();
+    let mut features = Vec::with_capacity(count * width);
     let (mut bad, mut texts) = (Vec::new(), Vec::new());
-    for (id, record) in records.iter().enumerate() {
-        let start = features.len();
-        let read = read_row(record, columns, label, &name, &mut features);
-        if let Err(reason) = read {
+    for (id, record) in table.records.iter().enumerate() {
+        if let Err(reason) = table.read_row(record, &roles, &mut features) {
             let line = record.position().map_or(0, csv::Position::line);
             bad.push(BadExample { id: id as u64, place: format!("{}, line {line}", path.display()), reason });
             // The row keeps its place, so that the ids of those after it do not depend on the tolerance.
-            features.truncate(start);
-            features.resize(start + width, 0.0);
+            features.truncate(id * width);
+            features.resize((id + 1) * width, 0.0);
             texts.push(None);
         } else {
             texts.push(label.and_then(|column| record.get(column)));
         }
     }
     let place = path.display().to_string();
-    let count = records.len();
-    let inputs = Tensor::new([count, width], features).expect("each row appended as many values as there are columns");
+    let inputs = Tensor::new([count, width], features).expect("each row appended as many values as there are features");
     let (labels, names) = match label {
         None => (Labels::None, None),
         Some(_) => read_labels(&place, &texts, options)?,
@@ -98,7 +127,112 @@ pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataEr
         Some(names) if options.class_names.is_none() => data.with_class_names(names)?,
         _ => data,
     };
-    Ok(data.excluding(bad, options.tolerance)?.into())
+    data.excluding(bad, options.tolerance)
+}
+
+impl Table {
+    fn read(path: &Path, header: Option<bool>) -> Result<Table, DataError> {
+        let mut records = Vec::new();
+        let mut rows = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .trim(csv::Trim::All)
+            .delimiter(delimiter(path)?)
+            .from_reader(reader(path)?);
+        for record in rows.records() {
+            let record = record.map_err(|e| DataError::Malformed {
+                path: path.to_path_buf(),
+                place: e.position().map_or("text".into(), |p| format!("line {}", p.line())),
+                expected: "CSV text in UTF-8".into(),
+                found: e.to_string(),
+                hint: "is it a CSV file?",
+            })?;
+            records.push(record);
+        }
+        let has_header = header.unwrap_or_else(|| looks_like_header(&records)) && !records.is_empty();
+        let header = if has_header { records.remove(0) } else { StringRecord::new() };
+        let Some(first) = records.first() else {
+            return Err(DataError::NoExamples { place: path.display().to_string() });
+        };
+        let columns = if has_header { header.len() } else { first.len() };
+        Ok(Table { path: path.to_path_buf(), header, records, columns })
+    }
+
+    fn name(&self, column: usize) -> String {
+        match self.header.get(column) {
+            Some(name) => format!("column `{name}`"),
+            None => format!("column {column}"),
+        }
+    }
+
+    fn find(&self, column: &Column) -> Result<usize, DataError> {
+        let (found, name) = match column {
+            Column::Index(index) => (Some(*index).filter(|i| *i < self.columns), index.to_string()),
+            Column::Name(name) => (self.header.iter().position(|c| c == name), name.clone()),
+        };
+        found.ok_or_else(|| DataError::UnknownName {
+            path: self.path.clone(),
+            what: "column",
+            name,
+            known: if self.header.is_empty() {
+                vec![format!("columns 0 to {} without names", self.columns - 1)]
+            } else {
+                self.header.iter().map(str::to_owned).collect()
+            },
+        })
+    }
+
+    fn roles(&self, options: &SourceOptions) -> Result<Vec<Role>, DataError> {
+        let mut roles = vec![Role::Feature; self.columns];
+        for column in &options.drop_columns {
+            roles[self.find(column)?] = Role::Dropped;
+        }
+        if !options.unlabelled {
+            let named = |c: &str| LABEL_NAMES.contains(&c.to_ascii_lowercase().as_str());
+            let label = match &options.label_column {
+                Some(column) => self.find(column)?,
+                None => self.header.iter().position(named).unwrap_or(self.columns - 1),
+            };
+            roles[label] = Role::Label;
+        }
+        // A column of text alone is a column of another kind, not a thousand bad rows.
+        for (column, _) in roles.iter().enumerate().filter(|(_, role)| **role == Role::Feature) {
+            let mut texts = self.records.iter().filter_map(|row| row.get(column)).filter(|text| !text.is_empty());
+            let first = texts.clone().next().unwrap_or_default();
+            if self.records.len() > 1 && texts.all(|text| text.parse::<f32>().is_err()) {
+                return Err(DataError::Malformed {
+                    path: self.path.clone(),
+                    place: self.name(column),
+                    expected: "numbers".into(),
+                    found: format!("text in every row, such as `{first}`"),
+                    hint: "leave the column out with `drop-columns`, or replace its text by numbers",
+                });
+            }
+        }
+        Ok(roles)
+    }
+
+    /// Appends a row's features; the reason in words where the row cannot be used.
+    fn read_row(&self, record: &StringRecord, roles: &[Role], features: &mut Vec<f32>) -> Result<(), String> {
+        if record.len() != self.columns {
+            return Err(format!("expected {} columns, found {}", self.columns, record.len()));
+        }
+        for (column, (text, role)) in record.iter().zip(roles).enumerate() {
+            let name = || self.name(column);
+            match role {
+                Role::Dropped => {}
+                Role::Label if text.is_empty() => return Err(format!("{}: the label is missing", name())),
+                Role::Label => {}
+                Role::Feature => match text.parse::<f32>() {
+                    Ok(value) if value.is_finite() => features.push(value),
+                    Ok(value) => return Err(format!("{}: expected a finite number, found {value}", name())),
+                    Err(_) if text.is_empty() => return Err(format!("{}: expected a number, found nothing", name())),
+                    Err(_) => return Err(format!("{}: expected a number, found `{text}`", name())),
+                },
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether some column has text in the first row and numbers in all those after it.
@@ -110,61 +244,6 @@ fn looks_like_header(records: &[StringRecord]) -> bool {
         let numbers = rest.iter().filter_map(|row| row.get(column)).filter(|text| number(text)).count();
         first.get(column).is_some_and(|text| !number(text) && !text.is_empty()) && numbers * 2 > rest.len()
     })
-}
-
-fn label_column(
-    path: &Path,
-    header: &StringRecord,
-    columns: usize,
-    options: &SourceOptions,
-) -> Result<usize, DataError> {
-    let unknown = |name: String| DataError::UnknownName {
-        path: path.to_path_buf(),
-        what: "column",
-        name,
-        known: if header.is_empty() {
-            vec![format!("columns 0 to {} without names", columns - 1)]
-        } else {
-            header.iter().map(str::to_owned).collect()
-        },
-    };
-    match &options.label_column {
-        Some(Column::Index(index)) if *index < columns => Ok(*index),
-        Some(Column::Index(index)) => Err(unknown(index.to_string())),
-        Some(Column::Name(name)) => header.iter().position(|c| c == name).ok_or_else(|| unknown(name.clone())),
-        None => {
-            let named = |c: &str| LABEL_NAMES.contains(&c.to_ascii_lowercase().as_str());
-            Ok(header.iter().position(named).unwrap_or(columns - 1))
-        }
-    }
-}
-
-/// Appends a row's features; the reason in words where the row cannot be used.
-fn read_row(
-    record: &StringRecord,
-    columns: usize,
-    label: Option<usize>,
-    name: &impl Fn(usize) -> String,
-    features: &mut Vec<f32>,
-) -> Result<(), String> {
-    if record.len() != columns {
-        return Err(format!("expected {columns} columns, found {}", record.len()));
-    }
-    for (column, text) in record.iter().enumerate() {
-        if Some(column) == label {
-            if text.is_empty() {
-                return Err(format!("{}: the label is missing", name(column)));
-            }
-            continue;
-        }
-        match text.parse::<f32>() {
-            Ok(value) if value.is_finite() => features.push(value),
-            Ok(value) => return Err(format!("{}: expected a finite number, found {value}", name(column))),
-            Err(_) if text.is_empty() => return Err(format!("{}: expected a number, found nothing", name(column))),
-            Err(_) => return Err(format!("{}: expected a number, found `{text}`", name(column))),
-        }
-    }
-    Ok(())
 }
 
 type NamedLabels = (Labels, Option<Vec<String>>);
@@ -196,7 +275,11 @@ fn read_labels(place: &str, texts: &[Option<&str>], options: &SourceOptions) -> 
     // Whole numbers that count from 0 are the class numbers themselves; anything else is numbered in order.
     let mut numbers: Vec<i64> = distinct.iter().filter_map(|t| t.parse().ok()).collect();
     numbers.sort_unstable();
-    let counted = whole && (options.classes.is_some() || numbers.iter().copied().eq(0..numbers.len() as i64));
+    numbers.dedup();
+    let are_names = |names: &Vec<String>| distinct.iter().all(|t| names.iter().any(|name| name == t));
+    let counted = whole
+        && !options.class_names.as_ref().is_some_and(are_names)
+        && (options.classes.is_some() || numbers.iter().copied().eq(0..numbers.len() as i64));
     if counted {
         let indices: Vec<i64> = texts.iter().map(|t| t.and_then(|t| t.parse().ok()).unwrap_or(0)).collect();
         let count = indices.len();

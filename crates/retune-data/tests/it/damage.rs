@@ -231,6 +231,9 @@ fn damaged_tables() {
     let data = tolerant(&path, 5).unwrap();
     assert_eq!((data.ids(), data.class_count()), (vec![0, 6], Some(2)));
 
+    let (_dir, path) = written("t.csv", "name,v,label\nAnn,1,0\nBob,2,1\n");
+    let text = error(&path).to_string();
+    assert!(text.contains("column `name`") && text.contains("`Ann`") && text.contains("drop-columns"), "{text}");
     let (_dir, path) = written("t.csv", "");
     assert!(matches!(error(&path), DataError::NoExamples { .. }));
     let (_dir, path) = written("t.csv", b"a,b\n\xff\xfe,1\n");

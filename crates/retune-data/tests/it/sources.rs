@@ -185,6 +185,22 @@ fn tables_of_numbers_alone() {
 }
 
 #[test]
+fn tables_in_parts_share_their_classes() {
+    let dir = tempdir().unwrap();
+    std::fs::write(dir.path().join("train.csv"), "id,v,kind\na,1,x\nb,2,y\nc,3,z\n").unwrap();
+    std::fs::write(dir.path().join("test.csv"), "id,v,kind\na,1,z\nb,2,x\n").unwrap();
+    assert_eq!(detect(dir.path()).unwrap(), SourceKind::Csv);
+    let dropped = SourceOptions { drop_columns: vec![Column::Name("id".into())], ..Default::default() };
+    let parts = open(dir.path(), &dropped).unwrap();
+    let test = parts.test.unwrap();
+    assert_eq!((classes(&test), test.class_names()), (vec![2, 0], parts.train.class_names()));
+    assert_eq!(stored(&test), (&[2, 1][..], vec![1.0, 2.0]));
+    std::fs::write(dir.path().join("train.csv"), "1,5\n2,7\n3,5\n4,7\n").unwrap();
+    std::fs::write(dir.path().join("test.csv"), "9,7\n").unwrap();
+    assert_eq!(classes(&open(dir.path(), &SourceOptions::default()).unwrap().test.unwrap()), [1]);
+}
+
+#[test]
 fn zipped_tables() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("digits.csv.gz");
