@@ -114,7 +114,7 @@ impl Key {
         let u = (f64::from(a) + f64::from(b) / 4294967296.0 + 0.5 / 4294967296.0) / 4294967296.0;
         let angle = std::f64::consts::TAU * (f64::from(c) + f64::from(d) / 4294967296.0) / 4294967296.0;
         let radius = (-2.0 * u.ln()).sqrt();
-        (if index % 2 == 0 { radius * angle.cos() } else { radius * angle.sin() }) as f32
+        (if index.is_multiple_of(2) { radius * angle.cos() } else { radius * angle.sin() }) as f32
     }
 
     /// A random order of `0..n` (Fisher–Yates).
