@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(recolor(&[1u8; 5], 5, None, &mut Vec::new()).unwrap().1, 5);
     }
 
-    /// Values of `Image.new("RGB", (1, 1), rgb).convert("L")` of Pillow.
+    /// Values of `Image.new("RGB", (1, 1), rgb).convert("L")` of Pillow 13.0.
     #[test]
     fn grey_is_pillows() {
         for (rgb, grey) in
