@@ -7,8 +7,8 @@ use crate::kernels::{CHUNK, Call};
 use crate::math::max;
 use crate::multiversion;
 
-/// Channels that the gradient of maxima handles at a time.
-const CHANNELS: usize = 64;
+/// Channels that the gradient of maxima handles at a time, in a register.
+const LANES: usize = 16;
 
 /// Where windows along one axis begin and end.
 #[derive(Clone, Copy, Debug)]
@@ -130,32 +130,17 @@ multiversion! {
         }
     }
 
-    /// The gradient of one row of maxima for channels from `channel` on: the first tap that equals the maximum takes it.
-    fn max_row_grad(
-        pool: &Pool,
-        rows: Taps,
-        channel: usize,
-        len: usize,
-        image: &[f32],
-        y: &[f32],
-        dy: &[f32],
-        dx: &mut [f32],
-    ) {
-        let mut left = [0.0; CHANNELS];
-        let left = &mut left[..len];
-        let places = y.chunks_exact(pool.channels).zip(dy.chunks_exact(pool.channels));
-        for (j, (y, dy)) in places.enumerate() {
-            let y = &y[channel..][..len];
-            left.copy_from_slice(&dy[channel..][..len]);
-            pool.for_each_tap(rows, pool.columns.taps(j), |at| {
-                let x = &image[at + channel..][..len];
-                let dx = &mut dx[at + channel..][..len];
-                for c in 0..len {
-                    let taken = if x[c] == y[c] { left[c] } else { 0.0 };
-                    dx[c] += taken;
-                    left[c] = if x[c] == y[c] { 0.0 } else { left[c] };
-                }
-            });
+    /// The gradient of one row of maxima: the first tap that equals the maximum takes it.
+    fn max_row_grad(pool: &Pool, rows: Taps, image: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
+        let whole = pool.channels - pool.channels % LANES;
+        for (j, (y, dy)) in y.chunks_exact(pool.channels).zip(dy.chunks_exact(pool.channels)).enumerate() {
+            let columns = pool.columns.taps(j);
+            for c in (0..whole).step_by(LANES) {
+                give_to_first_maximum::<LANES>(pool, (rows, columns), c, image, y, dy, dx);
+            }
+            for c in whole..pool.channels {
+                give_to_first_maximum::<1>(pool, (rows, columns), c, image, y, dy, dx);
+            }
         }
     }
 
@@ -173,6 +158,30 @@ multiversion! {
             });
         }
     }
+}
+
+/// Adds `N` channels of one window's `dy` to the first tap whose value is the maximum.
+#[inline(always)]
+fn give_to_first_maximum<const N: usize>(
+    pool: &Pool,
+    (rows, columns): (Taps, Taps),
+    channel: usize,
+    image: &[f32],
+    y: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    let values = |from: &[f32], at: usize| -> [f32; N] { std::array::from_fn(|i| from[at..][..N][i]) };
+    let (y, mut left) = (values(y, channel), values(dy, channel));
+    pool.for_each_tap(rows, columns, |at| {
+        let x = values(image, at + channel);
+        let dx = &mut dx[at + channel..][..N];
+        for i in 0..N {
+            let is_first = x[i] == y[i];
+            dx[i] += if is_first { left[i] } else { 0.0 };
+            left[i] = if is_first { 0.0 } else { left[i] };
+        }
+    });
 }
 
 pub(crate) fn pool(op: &Pool2d, mut call: Call<'_>) {
@@ -212,10 +221,7 @@ pub(crate) fn pool_grad(op: &Pool2dGrad, mut call: Call<'_>) {
                 for place in 0..places {
                     let at = (n * places + place) * row_len;
                     let (y, dy, taps) = (&y[at..][..row_len], &dy[at..][..row_len], pool.rows.taps(place));
-                    for channel in (0..channels).step_by(CHANNELS) {
-                        let len = CHANNELS.min(channels - channel);
-                        max_row_grad(level, &pool, taps, channel, len, image, y, dy, dx);
-                    }
+                    max_row_grad(level, &pool, taps, image, y, dy, dx);
                 }
             });
         }
