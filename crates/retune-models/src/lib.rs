@@ -1,1 +1,26 @@
 //! Network architectures: from a file's description to a graph, and back.
+//!
+//! - [`model`]: [`Model`], an architecture with its weights: load, save, build.
+//! - [`network`]: [`Network`], the graph of a model for training or inference.
+//! - [`weight`]: [`Weight`], a value and what training may do to it.
+//! - [`surgery`]: new heads, freezing, parameter groups.
+//! - [`initializer`]: fresh values of weights.
+//! - [`report`]: [`LoadReport`], what of a file went where.
+//! - [`keras`]: the Keras architecture.
+//! - [`error`]: [`ModelError`].
+
+pub mod error;
+pub mod initializer;
+pub mod keras;
+pub mod model;
+pub mod network;
+pub mod report;
+pub mod surgery;
+pub mod weight;
+
+pub use error::{ModelError, Result};
+pub use initializer::Initializer;
+pub use model::{LayerSummary, Model};
+pub use network::{FinalActivation, Mode, Network, NetworkInput, NetworkOutput};
+pub use report::{LoadReport, Note};
+pub use weight::{Regularizer, Weight};

@@ -1,0 +1,422 @@
+//! An architecture with its weights: load, save, build.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use retune_formats::keras::{KerasFile, KerasWeights, Layout};
+use retune_graph::{DType, Shape};
+use retune_tensor::{Key, Purpose, Tensor};
+use serde_json::Value;
+
+use crate::error::{ModelError, Result};
+use crate::keras::layers::Layer;
+use crate::keras::lowering::{Declared, LayerShape, Lowering, Value as Node, WeightKind};
+use crate::keras::{KerasModel, Kind, assign, upgrade::upgrade};
+use crate::network::{Mode, Network, NetworkInput, NetworkOutput};
+use crate::report::{LoadReport, Note};
+use crate::weight::Weight;
+
+/// What is tried for sizes that a description leaves open, until every layer fits: weights do not depend on them.
+const TRIAL_SIZES: &[usize] = &[32, 128, 331, 8, 1];
+
+/// A network: an architecture and its weights.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub(crate) architecture: Architecture,
+    /// The weights, layer by layer from input to output. Their order and names do not change while the architecture stays.
+    pub weights: Vec<Weight>,
+    /// What travels with the weights: preprocessing and class names, as the file's `retune` entry holds them.
+    pub metadata: Option<Value>,
+    pub(crate) shapes: Vec<LayerShape>,
+    /// Inputs that are declared as floating-point but hold indices.
+    pub(crate) integer_inputs: BTreeSet<String>,
+}
+
+/// The kinds of architectures.
+#[derive(Debug, Clone)]
+pub(crate) enum Architecture {
+    /// Layers of Keras.
+    Keras(KerasModel),
+}
+
+impl Architecture {
+    pub(crate) fn keras(&self) -> &KerasModel {
+        match self {
+            Architecture::Keras(model) => model,
+        }
+    }
+
+    pub(crate) fn keras_mut(&mut self) -> &mut KerasModel {
+        match self {
+            Architecture::Keras(model) => model,
+        }
+    }
+}
+
+/// One layer, for listing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerSummary {
+    /// Path: names of the models around the layer and its own, joined by `/`.
+    pub path: String,
+    /// The layer's class.
+    pub class: String,
+    /// Shape of its first output at its first call, if it has one; sizes that the description leaves open are those that
+    /// were tried.
+    pub shape: Option<Shape>,
+    /// Number of values of its weights, those of layers inside it among them.
+    pub parameters: usize,
+    /// Number of these that training changes.
+    pub trainable_parameters: usize,
+    /// Whether the layer and every model around it are trainable.
+    pub trainable: bool,
+    /// Number of models around it, the outermost not counted.
+    pub depth: usize,
+}
+
+impl Model {
+    /// Reads a whole model: `.keras`, `.h5` or `.hdf5` of Keras 1, 2 or 3.
+    ///
+    /// # Errors
+    /// If the file is damaged, has no description of a network, a layer is not supported, or not every weight of the model
+    /// and tensor of the file find each other ([`ModelError::Weights`] with the report).
+    pub fn load(path: impl AsRef<Path>) -> Result<(Model, LoadReport)> {
+        let path = path.as_ref();
+        let file = KerasFile::read(path)?;
+        Model::from_file(file)?.ok_or_else(|| ModelError::NoDescription { path: path.to_owned() })
+    }
+
+    /// The same from a file already read; `None` if it has no description of a network.
+    ///
+    /// # Errors
+    /// As for [`Model::load`].
+    pub fn from_file(file: KerasFile) -> Result<Option<(Model, LoadReport)>> {
+        let Some(description) = &file.config else { return Ok(None) };
+        let (mut model, notes) = Model::described(description, file.keras_version.as_deref(), &mut |declared, _| {
+            Tensor::zeros(declared.shape.clone())
+        })?;
+        model.metadata = file.retune;
+        let mut report = model.assign(file.weights)?;
+        report.notes = notes;
+        Ok(Some((model, report)))
+    }
+
+    /// A model with fresh weights from a Keras description, `{"class_name": …, "config": …}` of any version of Keras.
+    ///
+    /// `version` is the Keras that wrote it, if known. Weights follow from `seed`: weight `i` is drawn from the stream
+    /// `Key::new(seed).with(Purpose::Init(i))`.
+    ///
+    /// # Errors
+    /// If the description is damaged or a layer is not supported.
+    pub fn from_description(description: &Value, version: Option<&str>, seed: u64) -> Result<(Model, Vec<Note>)> {
+        Model::described(description, version, &mut |declared, index| fresh(declared, index, seed))
+    }
+
+    fn described(
+        description: &Value,
+        version: Option<&str>,
+        value: &mut dyn FnMut(&Declared, usize) -> Tensor,
+    ) -> Result<(Model, Vec<Note>)> {
+        let notes = RefCell::default();
+        let keras = KerasModel::read(&upgrade(description, version), &notes)?;
+        let mut model = Model {
+            architecture: Architecture::Keras(keras),
+            weights: Vec::new(),
+            metadata: None,
+            shapes: Vec::new(),
+            integer_inputs: BTreeSet::new(),
+        };
+        model.collect(value)?;
+        let mut notes = notes.into_inner();
+        notes.dedup();
+        Ok((model, notes))
+    }
+
+    /// Finds out anew which weights the architecture has; those that `value` makes may keep earlier values.
+    pub(crate) fn collect(&mut self, value: &mut dyn FnMut(&Declared, usize) -> Tensor) -> Result<()> {
+        let (declared, shapes) = self.collecting_pass()?;
+        self.shapes = shapes;
+        self.weights = declared
+            .iter()
+            .enumerate()
+            .map(|(index, declared)| Weight {
+                name: declared.name.clone(),
+                value: value(declared, index),
+                trainable: declared.trainable && matches!(declared.kind, WeightKind::Kernel | WeightKind::NoDecay),
+                decays: declared.kind == WeightKind::Kernel,
+                statistic: declared.trainable && declared.kind == WeightKind::Statistic,
+                regularizer: declared.regularizer,
+                group: 0,
+                layer: declared.layer.clone(),
+                keras_path: declared.keras_path.clone(),
+                initializer: declared.initializer,
+                integer: declared.kind == WeightKind::FixedInteger,
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn collecting_pass(&mut self) -> Result<(Vec<Declared>, Vec<LayerShape>)> {
+        let mut first_error = None;
+        for &trial in TRIAL_SIZES {
+            loop {
+                let keras = self.architecture.keras();
+                let mut lowering = Lowering::collecting(&self.integer_inputs);
+                let shapes = input_shapes(keras, None, Some(trial))?;
+                let open = shapes.iter().any(|input| input.was_open);
+                let inputs: Vec<Node> =
+                    shapes.iter().map(|input| lowering.input(&input.name, &input.shape, input.dtype).into()).collect();
+                let result = keras.lower(&mut lowering, &inputs);
+                let found = std::mem::take(&mut lowering.found_integer_inputs);
+                if found.iter().any(|name| !self.integer_inputs.contains(name)) {
+                    drop(lowering);
+                    self.integer_inputs.extend(found);
+                    continue;
+                }
+                match result {
+                    Ok(_) => return Ok(lowering.collected()),
+                    Err(error) if open => {
+                        first_error.get_or_insert(error);
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Err(first_error.unwrap_or(ModelError::UnknownSize { input: String::new(), shape: String::new() }))
+    }
+
+    /// Gives the weights the values in a file: of a whole model, `.weights.h5`, or weights-only `.h5`.
+    ///
+    /// # Errors
+    /// If the file is damaged, or not every weight and tensor find each other; the model is then unchanged.
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<LoadReport> {
+        let file = KerasFile::read(path)?;
+        self.assign(file.weights)
+    }
+
+    fn assign(&mut self, values: KerasWeights) -> Result<LoadReport> {
+        let mut weights = self.weights.clone();
+        let report = assign::assign(self.architecture.keras(), &mut weights, values);
+        if !report.is_complete() {
+            return Err(ModelError::Weights(Box::new(report)));
+        }
+        self.weights = weights;
+        Ok(report)
+    }
+
+    /// Writes the model. The extension says how: `.keras`, `.h5`/`.hdf5` (a whole model as Keras 2 had it, which Keras 3
+    /// reads), or `.weights.h5` (weights only). A file of that name is replaced when all is written.
+    ///
+    /// # Errors
+    /// If the extension is none of these, the file cannot be written, or Keras 3 cannot express the model.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let layout = layout(path).ok_or_else(|| ModelError::Extension { path: path.to_owned() })?;
+        self.to_file(layout)?.write(path)?;
+        Ok(())
+    }
+
+    /// The contents of the file that [`Model::save`] writes in this layout.
+    ///
+    /// # Errors
+    /// If Keras 3 cannot express the model.
+    pub fn to_file(&self, layout: Layout) -> Result<KerasFile> {
+        let keras = self.architecture.keras();
+        let whole = matches!(layout, Layout::Archive | Layout::LegacyModel);
+        if let Some(layer) = keras.find_inexpressible().filter(|_| whole) {
+            return Err(ModelError::Unsupported {
+                layer,
+                class: "hard_sigmoid".to_owned(),
+                what: "writing the `hard_sigmoid` of Keras 1 and 2, which Keras 3 defines otherwise,".to_owned(),
+                hint: "save the weights alone as `.weights.h5`, or replace the activation by `sigmoid` in the model's \
+                       description before fine-tuning"
+                    .to_owned(),
+            });
+        }
+        let weights = match layout {
+            Layout::Archive | Layout::Weights => KerasWeights::Paths(assign::to_paths(keras, &self.weights)),
+            Layout::LegacyModel | Layout::LegacyWeights => {
+                KerasWeights::Legacy(assign::to_legacy(keras, &self.weights))
+            }
+        };
+        let mut file = KerasFile::new(layout, weights);
+        file.config = whole.then(|| keras.describe());
+        file.retune = self.metadata.clone();
+        Ok(file)
+    }
+
+    /// The model's description as Keras 3 writes it.
+    pub fn description(&self) -> Value {
+        self.architecture.keras().describe()
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.architecture.keras().name
+    }
+
+    /// The graph for training or inference.
+    ///
+    /// `input_shapes` gives the shape of one example for each input, without the batch; `None` for a size takes the
+    /// model's own. It is needed where the model leaves sizes open.
+    ///
+    /// # Errors
+    /// If a size is not known, or shapes do not fit; the message names the layer.
+    pub fn build(&self, mode: Mode, input_shapes: Option<&[Vec<Option<usize>>]>) -> Result<Network> {
+        let keras = self.architecture.keras();
+        let mut lowering = Lowering::with_weights(mode, &self.weights, &self.integer_inputs);
+        let mut inputs = Vec::new();
+        let mut values: Vec<Node> = Vec::new();
+        for input in self::input_shapes(keras, input_shapes, None)? {
+            let node = lowering.input(&input.name, &input.shape, input.dtype);
+            let (shape, dtype) = (lowering.graph.shape(node).clone(), lowering.graph.node(node).dtype);
+            inputs.push(NetworkInput { name: input.name, node, shape, dtype });
+            values.push(node.into());
+        }
+        let outputs = keras.lower(&mut lowering, &values)?;
+        let names = output_names(keras, outputs.len());
+        let (graph, updates) = lowering.finish();
+        let outputs =
+            outputs.iter().zip(names).map(|(output, name)| NetworkOutput::new(&graph, name, output.node)).collect();
+        Ok(Network { graph, inputs, outputs, updates })
+    }
+
+    /// Every layer, each model before the layers inside it.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        let mut list = Vec::new();
+        self.summarize(self.architecture.keras(), "", true, 0, &mut list);
+        list
+    }
+
+    fn summarize(&self, model: &KerasModel, path: &str, trainable: bool, depth: usize, list: &mut Vec<LayerSummary>) {
+        for node in &model.layers {
+            let path = crate::keras::config::join(path, &node.name);
+            let trainable = trainable && node.trainable;
+            let inside = format!("{path}/");
+            let count = |only_trainable: bool| {
+                let own = self.weights.iter().filter(|w| w.layer == path || w.layer.starts_with(&inside));
+                own.filter(|w| w.trainable || !only_trainable).map(|w| w.value.len()).sum()
+            };
+            list.push(LayerSummary {
+                class: node.class.clone(),
+                shape: self.shapes.iter().find(|shape| shape.layer == path).map(|shape| shape.shape.clone()),
+                parameters: count(false),
+                trainable_parameters: count(true),
+                trainable,
+                depth,
+                path: path.clone(),
+            });
+            if let Layer::Model(inner) = &node.layer {
+                self.summarize(inner, &path, trainable, depth + 1, list);
+            }
+        }
+    }
+}
+
+/// A fresh value of weight number `index`.
+pub(crate) fn fresh(declared: &Declared, index: usize, seed: u64) -> Tensor {
+    let stream = u32::try_from(index).unwrap_or(u32::MAX);
+    declared.initializer.tensor(&declared.shape, Key::new(seed).with(Purpose::Init(stream)))
+}
+
+fn layout(path: &Path) -> Option<Layout> {
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    if name.ends_with(".weights.h5") {
+        Some(Layout::Weights)
+    } else if name.ends_with(".keras") {
+        Some(Layout::Archive)
+    } else if name.ends_with(".h5") || name.ends_with(".hdf5") {
+        Some(Layout::LegacyModel)
+    } else {
+        None
+    }
+}
+
+/// An input of a model.
+struct InputShape {
+    name: String,
+    /// Without the batch.
+    shape: Vec<usize>,
+    dtype: DType,
+    /// Whether the description leaves a size open.
+    was_open: bool,
+}
+
+/// What the model's inputs are declared as: name, shape without the batch, type.
+type DeclaredInput = (String, Vec<Option<usize>>, DType);
+
+fn declared_inputs(model: &KerasModel) -> Vec<DeclaredInput> {
+    let of = |index: usize| match &model.layers[index].layer {
+        Layer::Input(input) => Some((model.layers[index].name.clone(), input.shape.clone(), input.dtype)),
+        _ => None,
+    };
+    match model.kind {
+        Kind::Functional => model.inputs.tensors().iter().filter_map(|reference| of(reference.layer)).collect(),
+        Kind::Sequential => match model.layers.first().map(|first| &first.layer) {
+            Some(Layer::Input(_)) => of(0).into_iter().collect(),
+            Some(Layer::Model(inner)) => declared_inputs(inner),
+            _ => model
+                .build_input_shape
+                .iter()
+                .map(|shape| ("input".to_owned(), shape.get(1..).unwrap_or_default().to_vec(), DType::F32))
+                .collect(),
+        },
+    }
+}
+
+/// The inputs with all sizes: the caller's, else the model's own, else `open`.
+fn input_shapes(
+    model: &KerasModel,
+    given: Option<&[Vec<Option<usize>>]>,
+    open: Option<usize>,
+) -> Result<Vec<InputShape>> {
+    let mut declared = declared_inputs(model);
+    if declared.is_empty()
+        && let Some([shape]) = given
+    {
+        declared.push(("input".to_owned(), shape.clone(), DType::F32));
+    }
+    if declared.is_empty() {
+        return Err(ModelError::UnknownSize { input: model.name.clone(), shape: "[…]".to_owned() });
+    }
+    declared
+        .into_iter()
+        .enumerate()
+        .map(|(index, (name, own, dtype))| {
+            let given = given.and_then(|shapes| shapes.get(index)).filter(|shape| shape.len() == own.len());
+            let sizes: Vec<Option<usize>> = match given {
+                Some(given) => given.iter().zip(&own).map(|(given, own)| given.or(*own)).collect(),
+                None => own.clone(),
+            };
+            let shape: Option<Vec<usize>> = sizes.iter().map(|size| size.or(open)).collect();
+            let was_open = sizes.iter().any(Option::is_none);
+            match shape {
+                Some(shape) => Ok(InputShape { name, shape, dtype, was_open }),
+                None => {
+                    let shown: Vec<String> =
+                        sizes.iter().map(|size| size.map_or("?".to_owned(), |size| size.to_string())).collect();
+                    Err(ModelError::UnknownSize { input: name, shape: format!("[{}]", shown.join(", ")) })
+                }
+            }
+        })
+        .collect()
+}
+
+/// Names of the outputs: those of the layers that make them, numbered where one layer makes several.
+fn output_names(model: &KerasModel, count: usize) -> Vec<String> {
+    let mut names: Vec<String> = match model.kind {
+        Kind::Functional => model.outputs.tensors().iter().map(|r| model.layers[r.layer].name.clone()).collect(),
+        Kind::Sequential => {
+            let last = model.layers.last().map_or("output", |layer| layer.name.as_str());
+            vec![last.to_owned(); count]
+        }
+    };
+    for index in 0..names.len() {
+        let earlier = names[..index].iter().filter(|name| **name == names[index]).count();
+        if earlier > 0 {
+            names[index] = format!("{}_{earlier}", names[index]);
+        }
+    }
+    names
+}

@@ -1,0 +1,77 @@
+//! A model as a graph, ready to be run or differentiated.
+
+use retune_graph::{DType, Graph, NodeId, Op, Shape, WeightId, ops::Activation};
+
+/// How a network is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Dropout drops, batch normalization of trainable layers uses the batch's moments and updates its statistics.
+    Training,
+    /// What the finished model computes.
+    Inference,
+}
+
+/// A model as a graph. Weight `i` of the graph is weight `i` of the model in every build.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The computation.
+    pub graph: Graph,
+    /// What a run is given, in the model's order.
+    pub inputs: Vec<NetworkInput>,
+    /// What a run gives, in the model's order.
+    pub outputs: Vec<NetworkOutput>,
+    /// Statistics and the nodes that hold their values after this step.
+    pub updates: Vec<(WeightId, NodeId)>,
+}
+
+/// An input of a network.
+#[derive(Debug, Clone)]
+pub struct NetworkInput {
+    /// Its name, by which runs are given it.
+    pub name: String,
+    /// Its node.
+    pub node: NodeId,
+    /// Its shape, the first axis being the batch.
+    pub shape: Shape,
+    /// The type of its values.
+    pub dtype: DType,
+}
+
+/// An output of a network.
+#[derive(Debug, Clone)]
+pub struct NetworkOutput {
+    /// Name of the layer that makes it.
+    pub name: String,
+    /// Its node.
+    pub node: NodeId,
+    /// The argument of the final activation, if that is a softmax over the last axis or a sigmoid: losses take it instead
+    /// of the probabilities, for accuracy.
+    pub logits: Option<NodeId>,
+    /// The final activation.
+    pub final_activation: FinalActivation,
+}
+
+/// What the last operation of an output is, as far as losses care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinalActivation {
+    /// Neither of the others: scores or values.
+    None,
+    /// Softmax over the last axis: class probabilities.
+    Softmax,
+    /// Sigmoid: independent probabilities.
+    Sigmoid,
+}
+
+impl NetworkOutput {
+    /// Describes an output by looking at the operation that makes it.
+    pub(crate) fn new(graph: &Graph, name: String, node: NodeId) -> NetworkOutput {
+        let maker = graph.node(node);
+        let final_activation = match &maker.op {
+            Op::Softmax(_) => FinalActivation::Softmax,
+            Op::Activate(a) if a.0 == Activation::Sigmoid => FinalActivation::Sigmoid,
+            _ => FinalActivation::None,
+        };
+        let logits = (final_activation != FinalActivation::None).then(|| maker.inputs[0]);
+        NetworkOutput { name, node, logits, final_activation }
+    }
+}

@@ -1,0 +1,1 @@
+//! Changes of a model for fine-tuning: new heads, freezing, parameter groups.

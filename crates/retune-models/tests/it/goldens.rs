@@ -1,0 +1,170 @@
+//! Every golden case of Keras: outputs, gradients, statistics, and the weights after one step of gradient descent.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use retune_graph::{DType, Shape, gradients};
+use retune_models::{Mode, Model};
+use retune_tensor::Tensor;
+use retune_testkit::Array;
+use serde_json::Value;
+
+use crate::harness::{array, evaluate, outputs, read_safetensors, root, tolerance_used};
+
+/// How a case is compared: each mismatch is one line.
+struct Comparison {
+    tensors: HashMap<String, Tensor>,
+    problems: Vec<String>,
+}
+
+impl Comparison {
+    fn expect(&mut self, name: &str, found: &Array, (rtol, atol): (f64, f64)) {
+        let Some(expected) = self.tensors.get(name) else {
+            self.problems.push(format!("{name} is not in the case"));
+            return;
+        };
+        let used = tolerance_used(found, &array(expected), rtol, atol);
+        if used > 1.0 {
+            let shapes = (&found.shape, expected.shape());
+            self.problems.push(format!("{name}: {used:.1} times the tolerance, shapes {shapes:?}"));
+        }
+    }
+}
+
+fn tolerance(case: &Value, kind: &str) -> (f64, f64) {
+    let number = |name: &str| case["tolerance"][kind][name].as_f64().unwrap();
+    (number("rtol"), number("atol"))
+}
+
+fn check(folder: &Path) -> Result<Vec<String>, String> {
+    let case: Value = serde_json::from_slice(&std::fs::read(folder.join("case.json")).unwrap()).unwrap();
+    let model_file = ["model.keras", "model.h5", "model.weights.h5"].map(|name| folder.join(name));
+    let model_file = model_file.iter().find(|path| path.exists()).unwrap();
+    let (model, _) = Model::load(model_file).map_err(|error| error.to_string())?;
+    let tensors: HashMap<String, Tensor> = read_safetensors(&folder.join("case.safetensors")).into_iter().collect();
+    let mut c = Comparison { tensors, problems: Vec::new() };
+    let inputs: Vec<Tensor> = (0..).map_while(|i| c.tensors.get(&format!("input/{i}")).cloned()).collect();
+
+    let inference = model.build(Mode::Inference, None).map_err(|error| error.to_string())?;
+    for (i, output) in outputs(&model, &inference, &inputs).iter().enumerate() {
+        c.expect(&format!("output/{i}"), output, tolerance(&case, "output"));
+    }
+    let count = c.tensors.keys().filter(|name| name.starts_with("output/")).count();
+    if inference.outputs.len() != count {
+        c.problems.push(format!("{} outputs instead of {count}", inference.outputs.len()));
+    }
+    if case["train"] == Value::Bool(true) {
+        train(&model, &case, &inputs, &mut c)?;
+    }
+    Ok(c.problems)
+}
+
+/// Gradients of `Σ output · cotangent`, one step, and the statistics after it.
+fn train(model: &Model, case: &Value, inputs: &[Tensor], c: &mut Comparison) -> Result<(), String> {
+    let mut network = model.build(Mode::Training, None).map_err(|error| error.to_string())?;
+    let mut inputs = inputs.to_vec();
+    let mut seeds = Vec::new();
+    for (i, output) in network.outputs.clone().iter().enumerate() {
+        let name = format!("cotangent/{i}");
+        let shape: Shape = network.graph.shape(output.node).clone();
+        let cotangent = network.graph.input(&name, shape.clone(), DType::F32);
+        seeds.push((output.node, cotangent));
+        let input = retune_models::NetworkInput { name: name.clone(), node: cotangent, shape, dtype: DType::F32 };
+        network.inputs.push(input);
+        inputs.push(c.tensors[&name].clone());
+    }
+    // Weights are the first nodes of every build.
+    let weight_node = |index: usize| retune_graph::NodeId(index);
+    let float_inputs: Vec<usize> = (0..inputs.len() - seeds.len())
+        .filter(|&i| c.tensors.contains_key(&format!("grad_input/{i}")) && network.inputs[i].dtype == DType::F32)
+        .collect();
+    let mut wrt: Vec<_> = (0..model.weights.len()).filter(|&i| model.weights[i].trainable).map(weight_node).collect();
+    let trainable: Vec<usize> = (0..model.weights.len()).filter(|&i| model.weights[i].trainable).collect();
+    wrt.extend(float_inputs.iter().map(|&i| network.inputs[i].node));
+    let grads = gradients(&mut network.graph, &seeds, &wrt).map_err(|error| error.to_string())?;
+
+    let mut nodes: Vec<_> = network.outputs.iter().map(|output| output.node).collect();
+    let output_count = nodes.len();
+    nodes.extend(grads.iter().flatten());
+    let update_start = nodes.len();
+    nodes.extend(network.updates.iter().map(|&(_, node)| node));
+    let values = evaluate(model, &network, &nodes, &inputs);
+
+    for (i, value) in values[..output_count].iter().enumerate() {
+        c.expect(&format!("train_output/{i}"), value, tolerance(case, "output"));
+    }
+    let described = case["weights"].as_array().unwrap();
+    let key = |index: usize| {
+        let path = &model.weights[index].keras_path;
+        let found = described.iter().find(|weight| weight["file"] == path.as_str());
+        found.map_or_else(|| format!("? {path}"), |weight| weight["key"].as_str().unwrap().to_owned())
+    };
+    let (grad_tolerance, output_tolerance) = (tolerance(case, "grad"), tolerance(case, "output"));
+    let rate = case["sgd_learning_rate"].as_f64().unwrap();
+    let mut next = values[output_count..update_start].iter();
+    for (position, grad) in grads.iter().enumerate() {
+        let of_weight = trainable.get(position);
+        let zeros = || match of_weight {
+            Some(&index) => Array::zeros(model.weights[index].value.shape()),
+            None => Array::zeros(inputs[float_inputs[position - trainable.len()]].shape()),
+        };
+        let value = grad.map_or_else(zeros, |_| next.next().unwrap().clone());
+        match of_weight {
+            Some(&index) => {
+                let key = key(index);
+                c.expect(&format!("grad/{key}"), &value, grad_tolerance);
+                let after = array(&model.weights[index].value).zip(&value, |weight, grad| weight - rate * grad);
+                c.expect(&format!("after/{key}"), &after, grad_tolerance);
+            }
+            None => {
+                let input = float_inputs[position - trainable.len()];
+                c.expect(&format!("grad_input/{input}"), &value, grad_tolerance);
+            }
+        }
+    }
+    let expected = described.iter().filter(|weight| weight["trainable"] == Value::Bool(true)).count();
+    if expected != trainable.len() {
+        c.problems.push(format!("{} trainable weights instead of {expected}", trainable.len()));
+    }
+    for index in (0..model.weights.len()).filter(|index| !trainable.contains(index)) {
+        let updated = network.updates.iter().position(|(id, _)| id.0 == index);
+        let value = match updated {
+            Some(position) => values[update_start + position].clone(),
+            None => array(&model.weights[index].value),
+        };
+        c.expect(&format!("statistic/{}", key(index)), &value, output_tolerance);
+    }
+    Ok(())
+}
+
+fn check_all(group: &str) -> usize {
+    let folder = root().join("tests/golden").join(group);
+    let mut cases: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.join("case.json").exists())
+        .collect();
+    cases.sort();
+    let only = std::env::var("GOLDEN").ok();
+    let mut failures = Vec::new();
+    for case in &cases {
+        let name = case.file_name().unwrap().to_str().unwrap();
+        if only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            continue;
+        }
+        let result = std::panic::catch_unwind(|| check(case));
+        match result {
+            Ok(Ok(problems)) if problems.is_empty() => {}
+            Ok(Ok(problems)) => failures.push(format!("{name}:\n    {}", problems.join("\n    "))),
+            Ok(Err(error)) => failures.push(format!("{name}: {error}")),
+            Err(_) => failures.push(format!("{name}: panicked")),
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} cases fail:\n{}", failures.len(), cases.len(), failures.join("\n"));
+    cases.len()
+}
+
+#[test]
+fn keras_3_cases() {
+    assert_eq!(check_all("keras"), 477);
+}

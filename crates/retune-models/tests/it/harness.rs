@@ -1,0 +1,91 @@
+//! Runs networks for comparison. Every value is computed by the reference interpreter, in `f64`.
+
+use std::path::{Path, PathBuf};
+
+use retune_graph::{DType, NodeId};
+use retune_models::{Model, Network};
+use retune_tensor::{Tensor, Values};
+use retune_testkit::{Array, StepRandom, interpret};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A file of the assets folder: `RETUNE_ASSETS`, or `assets/` at the repository's root. `None`, with a printed line, if
+/// it is not there.
+pub fn asset(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("RETUNE_ASSETS").map_or_else(|| root().join("assets"), PathBuf::from);
+    let path = folder.join(name);
+    if !path.exists() {
+        println!("skipped: {} is not there (`cargo xtask assets` fetches it)", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// A tensor as numbers of the interpreter.
+pub fn array(tensor: &Tensor) -> Array {
+    let values: Vec<f64> = match tensor.values() {
+        Values::I64(values) => values.iter().map(|&v| v as f64).collect(),
+        _ => tensor.to_f32_vec().into_iter().map(f64::from).collect(),
+    };
+    Array::new(tensor.shape(), values)
+}
+
+/// The tensors of a `.safetensors` file.
+pub fn read_safetensors(path: &Path) -> Vec<(String, Tensor)> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    file.tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            let data = view.data();
+            let values: Values = match view.dtype() {
+                safetensors::Dtype::F32 => {
+                    data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect::<Vec<_>>().into()
+                }
+                safetensors::Dtype::I32 => {
+                    data.chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap())).collect::<Vec<_>>().into()
+                }
+                safetensors::Dtype::I64 => {
+                    data.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect::<Vec<_>>().into()
+                }
+                safetensors::Dtype::BOOL => data.iter().map(|&b| b != 0).collect::<Vec<_>>().into(),
+                other => panic!("{name} has the type {other:?}"),
+            };
+            (name, Tensor::new(view.shape(), values).unwrap())
+        })
+        .collect()
+}
+
+/// The values of `nodes` of a network on `inputs`, in the network's order.
+pub fn evaluate(model: &Model, network: &Network, nodes: &[NodeId], inputs: &[Tensor]) -> Vec<Array> {
+    let weights: Vec<Array> = model.weights.iter().map(|weight| array(&weight.value)).collect();
+    let given: Vec<(&str, Array)> =
+        network.inputs.iter().zip(inputs).map(|(input, tensor)| (input.name.as_str(), array(tensor))).collect();
+    for input in &network.inputs {
+        assert!(matches!(input.dtype, DType::F32 | DType::I32));
+    }
+    let batch = inputs[0].shape()[0] as u64;
+    let ids: Vec<u64> = (0..batch).collect();
+    interpret(&network.graph, nodes, &weights, &given, &StepRandom { seed: 1, epoch: 0, example_ids: &ids })
+}
+
+/// The outputs of a network.
+pub fn outputs(model: &Model, network: &Network, inputs: &[Tensor]) -> Vec<Array> {
+    let nodes: Vec<NodeId> = network.outputs.iter().map(|output| output.node).collect();
+    evaluate(model, network, &nodes, inputs)
+}
+
+/// By how much of its tolerance `found` misses `expected`, at its worst value; an error of shape is infinite.
+pub fn tolerance_used(found: &Array, expected: &Array, rtol: f64, atol: f64) -> f64 {
+    if found.shape != expected.shape {
+        return f64::INFINITY;
+    }
+    let used = |(a, b): (&f64, &f64)| {
+        let error = (a - b).abs() / (atol + rtol * b.abs());
+        if error.is_nan() { f64::INFINITY } else { error }
+    };
+    found.values.iter().zip(&expected.values).map(used).fold(0.0, f64::max)
+}

@@ -1,0 +1,4 @@
+//! Integration tests of the architectures.
+
+mod goldens;
+mod harness;
