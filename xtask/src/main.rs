@@ -4,7 +4,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`test`] | `test`: all tests |
-//! | [`ci`] | `ci`: formatting, lints, documentation, dependencies, tests |
+//! | [`ci`] | `ci`: formatting, dependencies, lints, documentation, assets, tests |
 //! | [`assets`] | `assets`: real models and data for the larger tests and the benchmarks |
 //! | [`goldens`] | `goldens`: the golden files made anew, which must change nothing |
 //! | [`interop`] | `interop`: what retune writes, loaded and computed by Keras |
@@ -32,7 +32,7 @@ usage: cargo xtask TASK
 
 tasks:
   test [-- ARGS]           all tests, in release; ARGS go to `cargo test`
-  ci                       formatting, lints, documentation, dependencies, tests
+  ci                       formatting, dependencies, lints, documentation, assets, tests
   assets [NAME]...         fetch real models and data into `assets/`
   goldens [KIND]...        make the golden files anew and show what changed (keras, keras_legacy, train)
   interop [MODEL]...       compare files written by retune with Keras; by default real and golden models

@@ -53,7 +53,9 @@ impl Options {
                 name => match names().into_iter().find(|known| *known == name) {
                     Some(work) => options.works.push(work),
                     None => {
-                        return Err(format!("nothing to measure is named `{name}`\nhint: {}", names().join(", ")).into());
+                        return Err(
+                            format!("nothing to measure is named `{name}`\nhint: {}", names().join(", ")).into()
+                        );
                     }
                 },
             }
