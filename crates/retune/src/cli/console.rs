@@ -1,0 +1,72 @@
+//! What is printed, and where: results go to standard output, all else to standard error.
+
+use super::failure::Failure;
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+
+/// Where a command prints.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    json: bool,
+    quiet: bool,
+}
+
+impl Console {
+    /// With `json`, the result is one JSON object; with `quiet`, there are no messages but errors.
+    pub fn new(json: bool, quiet: bool) -> Console {
+        Console { json, quiet }
+    }
+
+    /// Prints a command's result: `text` for people, or the JSON object.
+    pub fn result(&self, text: &str, object: impl FnOnce() -> Value) {
+        if self.json {
+            print(&object().to_string());
+        } else {
+            print(text);
+        }
+    }
+
+    /// A message on the way.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// Something that the user should know even in quiet runs.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        eprintln!("warning: {}", text.as_ref());
+    }
+
+    /// Why the command failed.
+    pub fn failure(&self, failure: &Failure) {
+        if self.json {
+            print(&json!({ "error": failure.message(), "hints": failure.hints() }).to_string());
+        }
+        if failure.is_interruption() {
+            eprintln!("{}", failure.to_string().trim_start_matches("error: "));
+        } else {
+            eprintln!("{failure}");
+        }
+    }
+
+    /// Whether a bar that redraws itself can be shown.
+    pub fn shows_progress_bar(&self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
+    }
+
+    /// Whether messages are left out.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether the result is printed as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
+/// Prints a line to standard output. A reader that has gone away, as `head` does, is no error.
+fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

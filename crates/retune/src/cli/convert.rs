@@ -1,0 +1,131 @@
+//! `retune convert`: a model in another format, and the proof that it still computes the same.
+
+use super::failure::Failure;
+use super::{Context, Result, paths};
+use retune::models::ModelError;
+use retune::{Model, Predictor, Tensor};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Examples of random input that both models are run on.
+const BATCH: usize = 4;
+/// Largest difference between outputs that is not an error: formats keep every bit, so this is generous.
+const TOLERANCE: f32 = 1e-6;
+
+/// Write a model in another format and compare the outputs of both.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The model
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// The file to write; its extension tells the format: .keras, .h5, .weights.h5
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    /// Replace OUT if it exists
+    #[arg(long)]
+    force: bool,
+    /// Seed of the random input
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Converts and compares.
+pub fn run(context: &Context, arguments: &Arguments) -> Result {
+    let Arguments { input, output, force, seed } = arguments;
+    paths::must_exist(input)?;
+    paths::must_not_exist(output, *force)?;
+    let (model, _) = Model::load(input)?;
+    let cpu = context.cpu();
+
+    // The new file gets its name only after it has been read back and compared.
+    let draft = Draft::beside(output);
+    model.save(&draft.path)?;
+    let reread = reload(&model, &draft.path)?;
+    let (mut before, mut after) = (Predictor::new(&cpu, &model)?, Predictor::new(&cpu, &reread)?);
+    let inputs = before.random_inputs(BATCH, *seed);
+    let difference = max_difference(&before.predict(&inputs)?, &after.predict(&inputs)?);
+    if !matches!(difference, Some(d) if d <= TOLERANCE) {
+        let found = difference.map_or("of another shape".to_owned(), |d| format!("different by up to {d:e}"));
+        let failure = Failure::new(format!("the outputs of the written model are {found}; nothing was kept"));
+        return Err(failure.hint("this is a defect of retune; please report it with the model"));
+    }
+    let difference = difference.unwrap_or_default();
+    std::fs::rename(&draft.path, output)
+        .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", output.display())))?;
+    let text = format!(
+        "wrote `{}`; outputs on {BATCH} random inputs differ from those of `{}` by at most {difference:e}",
+        output.display(),
+        input.display()
+    );
+    context.console.result(
+        &text,
+        || json!({ "input": input, "output": output, "max_difference": difference, "examples": BATCH, "seed": seed }),
+    );
+    Ok(())
+}
+
+/// The model that a written file holds; of a file with weights only, the architecture is that of the original.
+fn reload(model: &Model, written: &Path) -> Result<Model> {
+    match Model::load(written) {
+        Err(ModelError::NoDescription { .. }) => {
+            let mut reread = model.clone();
+            reread.weights.iter_mut().for_each(|weight| weight.value = Tensor::zeros(weight.value.shape()));
+            reread.load_weights(written)?;
+            Ok(reread)
+        }
+        loaded => Ok(loaded?.0),
+    }
+}
+
+/// The largest absolute difference; `None` where shapes differ or a value is not a number on one side only.
+fn max_difference(before: &[Tensor], after: &[Tensor]) -> Option<f32> {
+    let mut largest = 0f32;
+    for (a, b) in before.iter().zip(after) {
+        if a.shape() != b.shape() {
+            return None;
+        }
+        for (x, y) in a.to_f32_vec().into_iter().zip(b.to_f32_vec()) {
+            match (x.is_nan(), y.is_nan()) {
+                (false, false) if x == y => {}
+                (false, false) => largest = largest.max((x - y).abs()),
+                (true, true) => {}
+                _ => return None,
+            }
+        }
+    }
+    (before.len() == after.len()).then_some(largest)
+}
+
+/// A file beside the one to write, of the same extension; removed unless it was renamed.
+struct Draft {
+    path: PathBuf,
+}
+
+impl Draft {
+    fn beside(output: &Path) -> Draft {
+        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        Draft { path: output.with_file_name(format!(".draft-{}-{name}", std::process::id())) }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After the rename nothing is left to remove.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_found() {
+        let tensor = |values: &[f32]| vec![Tensor::new([values.len()], values.to_vec()).unwrap()];
+        assert_eq!(max_difference(&tensor(&[1.0, f32::NAN]), &tensor(&[1.5, f32::NAN])), Some(0.5));
+        assert_eq!(max_difference(&tensor(&[1.0]), &tensor(&[f32::NAN])), None);
+        assert_eq!(max_difference(&tensor(&[1.0]), &tensor(&[1.0, 2.0])), None);
+        assert_eq!(max_difference(&tensor(&[f32::INFINITY]), &tensor(&[f32::INFINITY])), Some(0.0));
+        assert_eq!(max_difference(&tensor(&[1.0]), &[]), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! Errors as the user meets them: what is wrong, what to do, and the exit code.
+//!
+//! Library errors say what to do on a line of its own that begins `hint: `; that line is kept apart here, so that it can be
+//! printed and given to programs as such.
+
+use std::fmt;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Why a command ended without its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    message: String,
+    hints: Vec<String>,
+    code: u8,
+}
+
+impl Failure {
+    /// Something is wrong with the input or the run: exit code 1.
+    pub fn new(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), hints: Vec::new(), code: 1 }
+    }
+
+    /// The user stopped the command: exit code 130.
+    pub fn interrupted(message: impl Into<String>) -> Failure {
+        Failure { code: 130, ..Failure::new(message) }
+    }
+
+    /// Options that do not go together: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure { code: 2, ..Failure::new(message) }
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Names the file in which something is wrong, unless the message does.
+    pub fn within(mut self, path: &Path) -> Failure {
+        let name = format!("`{}`", path.display());
+        if !self.message.contains(&name) {
+            self.message = format!("{name}: {}", self.message);
+        }
+        self
+    }
+
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// The exit code of the process.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+
+    /// Whether the user stopped the command.
+    pub fn is_interruption(&self) -> bool {
+        self.code == 130
+    }
+}
+
+/// Parts the lines that begin `hint: ` from the rest, and appends the causes that the message does not name itself.
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            let inner_text = inner.to_string();
+            if !text.contains(&inner_text) {
+                text = format!("{text}: {inner_text}");
+            }
+            cause = inner.source();
+        }
+        let (mut message, mut hints): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
+        for line in text.lines() {
+            match line.trim_start().strip_prefix("hint: ") {
+                Some(hint) => hints.push(hint.to_owned()),
+                None => message.push(line),
+            }
+        }
+        Failure { message: message.join("\n"), hints, code: 1 }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_are_kept_apart() {
+        let error = std::io::Error::other("`a` is damaged\nhint: fetch it again");
+        let failure = Failure::from(error);
+        assert_eq!((failure.message(), failure.hints()), ("`a` is damaged", &["fetch it again".to_owned()][..]));
+        assert_eq!(failure.to_string(), "error: `a` is damaged\nhint: fetch it again");
+    }
+}

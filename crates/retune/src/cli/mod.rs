@@ -1,0 +1,113 @@
+//! The command line: one file per command, and what they share.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `inspect` | what a model or a data set holds |
+//! | `convert` | a model in another format, outputs compared |
+//! | `predict` | labels and probabilities of images; raw outputs of arrays |
+//! | `eval` | metrics with intervals |
+//! | `check` | what can be known before training, and the plan |
+//! | `fit`, `resume` | training |
+//! | `demo` | a first run, with everything built in |
+//! | `console` | what is printed, and where |
+//! | `failure` | errors as the user meets them, and exit codes |
+//! | `paths` | missing files, and what the user may have meant |
+//! | `progress` | the progress bar |
+//! | `interrupt` | Ctrl-C |
+//! | `text` | tables, numbers and units for people |
+
+mod console;
+mod convert;
+mod failure;
+mod inspect;
+mod paths;
+mod text;
+
+use clap::{Parser, Subcommand};
+use console::Console;
+use failure::Failure;
+use std::process::ExitCode;
+
+const FIRST_STEPS: &str = "\
+First steps:
+  retune demo                                    a whole fine-tuning run, with everything built in
+  retune inspect model.h5                        what is in a model
+  retune check --model model.h5 --data photos/   what training would take, and what is wrong
+  retune fit --model model.h5 --data photos/     fine-tune the model on a folder of images
+  retune predict --model runs/photos/model.keras --input new/*.jpg
+
+Exit codes: 0 done, 1 something is wrong with the input or the run, 2 wrong usage, 130 interrupted.";
+
+/// Fine-tune pretrained models: a model and labelled data go in; a better model in the same format, and an honest
+/// account of how much better it is, come out.
+#[derive(Debug, Parser)]
+#[command(name = "retune", version, after_help = FIRST_STEPS, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    /// Print one JSON object to standard output, for programs
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print errors and results only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Threads to compute with [default: all cores]
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<std::num::NonZeroUsize>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what a model or a data set holds
+    Inspect(inspect::Arguments),
+    /// Write a model in another format and compare the outputs of both
+    Convert(convert::Arguments),
+}
+
+/// What every command is given.
+struct Context {
+    console: Console,
+    threads: Option<std::num::NonZeroUsize>,
+}
+
+impl Context {
+    /// The processor, with as many threads as asked for.
+    fn cpu(&self) -> retune::Cpu {
+        self.threads.map_or_else(retune::Cpu::all_threads, |threads| retune::Cpu::new(threads.get()))
+    }
+}
+
+/// Reads the arguments, runs the command, prints its error.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let context = Context { console: Console::new(arguments.json, arguments.quiet), threads: arguments.threads };
+    let result = match arguments.command {
+        Command::Inspect(arguments) => inspect::run(&context, &arguments),
+        Command::Convert(arguments) => convert::run(&context, &arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            context.console.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+/// The preprocessing that is stored with a model.
+fn stored_preprocessing(model: &retune::Model) -> Result<Option<retune::data::Preprocessing>> {
+    let stored = model.metadata.as_ref().and_then(|metadata| metadata.get("preprocessing"));
+    let read = |value: &serde_json::Value| serde_json::from_value(value.clone());
+    stored.map(read).transpose().map_err(|error| {
+        Failure::new(format!("the preprocessing stored with the model cannot be read: {error}"))
+            .hint("the file was written by a newer retune, or changed by hand")
+    })
+}
+
+/// An error about the contents of the file at `path`, naming it.
+fn in_file(path: &std::path::Path, error: impl Into<Failure>) -> Failure {
+    error.into().within(path)
+}
+
+/// The result of a command.
+type Result<T = (), E = Failure> = std::result::Result<T, E>;

@@ -1,0 +1,87 @@
+//! Files that the user names: whether they are there, and what may have been meant.
+
+use super::Result;
+use super::failure::Failure;
+use std::path::{Path, PathBuf};
+
+/// An error if nothing stands at `path`; it names the most similar name beside it.
+pub fn must_exist(path: &Path) -> Result {
+    if path.exists() {
+        return Ok(());
+    }
+    // The first part that is missing tells more than the whole path.
+    let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().unwrap_or(path);
+    let failure = if missing == path {
+        Failure::new(format!("`{}` does not exist", path.display()))
+    } else {
+        Failure::new(format!("`{}` does not exist: there is no `{}`", path.display(), missing.display()))
+    };
+    Err(match nearest_sibling(missing) {
+        Some(nearest) => {
+            let rest = path.strip_prefix(missing).unwrap_or(Path::new(""));
+            let meant = if rest.as_os_str().is_empty() { nearest } else { nearest.join(rest) };
+            failure.hint(format!("did you mean `{}`?", meant.display()))
+        }
+        None if path.is_relative() => match std::env::current_dir() {
+            Ok(folder) => failure.hint(format!("paths are taken from `{}`", folder.display())),
+            Err(_) => failure,
+        },
+        None => failure,
+    })
+}
+
+/// An error if something stands at `path` already, unless it may be replaced.
+pub fn must_not_exist(path: &Path, force: bool) -> Result {
+    if force || !path.exists() {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("`{}` exists already", path.display()));
+    Err(failure.hint("choose another name, or replace it with `--force`"))
+}
+
+/// The entry in the folder of `path` whose name is most like its own.
+fn nearest_sibling(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let folder = path.parent()?;
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let names: Vec<String> = std::fs::read_dir(listed)
+        .ok()?
+        .take(10_000)
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .collect();
+    nearest(&name, names.iter().map(String::as_str)).map(|name| folder.join(name))
+}
+
+/// The candidate that differs from `name` by the fewest edits, if by at most a third of its characters.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, best) = candidates.map(|c| (edit_distance(name, c), c)).min()?;
+    (distance * 3 <= name.chars().count().max(3)).then_some(best)
+}
+
+/// Insertions, deletions and replacements of characters that lead from `a` to `b`.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_count_edits() {
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!((edit_distance("", "ab"), edit_distance("模型", "模形")), (2, 1));
+        assert_eq!(nearest("modle.h5", ["model.h5", "model.keras"].into_iter()), Some("model.h5"));
+        assert_eq!(nearest("modle.h5", ["photos"].into_iter()), None);
+    }
+}
