@@ -149,7 +149,7 @@ pub fn erf(x: f32) -> f32 {
     p = p * z + 0.003_808_083_2;
     p = p * z + 0.052_875_2;
     p = p * z + 0.191_548_59;
-    p = p * z + 1.128_379_1;
+    p = p * z + std::f32::consts::FRAC_2_SQRT_PI;
     let mut q = 3.783_172_4e-5;
     q = q * z + 0.001_170_705_7;
     q = q * z + 0.015_054_932;
@@ -157,4 +157,70 @@ pub fn erf(x: f32) -> f32 {
     q = q * z + 0.503_088_2;
     q = q * z + 1.0;
     clamp(x * (p / q), -1.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use retune_testkit::interpreter;
+
+    use super::*;
+
+    /// Arguments over the whole range of `f32`: every exponent of both signs, a few hundred mantissas of each.
+    fn arguments() -> impl Iterator<Item = f32> {
+        (0..u32::MAX / 7919).map(|i| f32::from_bits(i * 7919)).filter(|x| !x.is_nan())
+    }
+
+    /// Distance of neighbouring `f32` at the size of `x`; that of the smallest normal numbers below them.
+    fn ulp(x: f64) -> f64 {
+        let exponent = (x.abs() as f32).max(f32::MIN_POSITIVE).to_bits() >> 23;
+        2.0f64.powi(exponent as i32 - 127 - 23)
+    }
+
+    /// Requires an error of at most `bound` ulp over all arguments that `domain` holds. Values beyond the largest `f32` must
+    /// be infinite, and NaN gives NaN.
+    fn check(name: &str, f: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64, domain: impl Fn(f32) -> bool, bound: f64) {
+        let (mut worst, mut at, mut count) = (0.0, 0.0, 0);
+        for x in arguments().filter(|&x| domain(x)) {
+            let (found, expected) = (f(x), exact(f64::from(x)));
+            count += 1;
+            if f64::from(found) == expected || (expected as f32).is_infinite() && found == expected as f32 {
+                continue;
+            }
+            let error = (f64::from(found) - expected).abs() / ulp(expected);
+            if error > worst || error.is_nan() {
+                (worst, at) = (error, x);
+            }
+        }
+        assert!(count > 100_000, "{name}: {count} arguments");
+        assert!(worst <= bound, "{name}({at:e}) is off by {worst} ulp, more than {bound}");
+        println!("{name}: {worst:.3} ulp at {at:e}");
+        assert!(f(f32::NAN).is_nan(), "{name}(NaN)");
+    }
+
+    #[test]
+    fn errors_are_bounded() {
+        let all = |_: f32| true;
+        check("exp", exp, f64::exp, all, 1.5);
+        check("exp_m1", exp_m1, f64::exp_m1, all, 2.0);
+        check("log", log, f64::ln, |x| x > 0.0, 1.5);
+        check("tanh", tanh, f64::tanh, all, 3.0);
+        check("sigmoid", sigmoid, |x| 1.0 / (1.0 + (-x).exp()), all, 3.0);
+        check("softplus", softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), all, 3.0);
+        check("erf", erf, interpreter::erf, all, 8.0);
+    }
+
+    #[test]
+    fn special_values() {
+        let (inf, nan) = (f32::INFINITY, f32::NAN);
+        assert_eq!([exp(inf), exp(-inf), exp(0.0), exp(-0.0)], [inf, 0.0, 1.0, 1.0]);
+        assert_eq!([exp_m1(inf), exp_m1(-inf), exp_m1(0.0)], [inf, -1.0, 0.0]);
+        assert_eq!([log(inf), log(0.0), log(-0.0), log(1.0)], [inf, -inf, -inf, 0.0]);
+        assert!(log(-1.0).is_nan() && log(-inf).is_nan());
+        assert_eq!([tanh(inf), tanh(-inf), erf(inf), erf(-inf)], [1.0, -1.0, 1.0, -1.0]);
+        assert_eq!([sigmoid(inf), sigmoid(-inf), sigmoid(0.0)], [1.0, 0.0, 0.5]);
+        assert_eq!([softplus(inf), softplus(-inf)], [inf, 0.0]);
+        assert_eq!(tanh(-0.0).to_bits(), (-0.0f32).to_bits());
+        assert_eq!([min(1.0, 2.0), max(1.0, 2.0), clamp(3.0, 0.0, 1.0)], [1.0, 2.0, 1.0]);
+        assert!(clamp(nan, 0.0, 1.0).is_nan());
+    }
 }

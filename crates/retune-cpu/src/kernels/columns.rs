@@ -35,10 +35,14 @@ impl Blocks {
     /// How a matrix of `rows × columns` is cut; there is at least one column.
     pub fn new(rows: usize, columns: usize) -> Blocks {
         let joined = (TILE / columns).max(1);
-        let (width, rows, rest) = (joined * columns, rows / joined, rows % joined * columns);
+        Blocks { rest: rows % joined * columns, ..Blocks::of_whole_rows(rows / joined, joined * columns) }
+    }
+
+    /// The same for rows that are not joined, whatever their length.
+    pub fn of_whole_rows(rows: usize, width: usize) -> Blocks {
         let smallest = (BLOCK / width).max(1).next_multiple_of(8);
         let block_rows = rows.div_ceil(MOST_BLOCKS).next_multiple_of(8).max(smallest);
-        Blocks { width, rows, rest, block_rows, count: rows.div_ceil(block_rows).max(1) }
+        Blocks { width, rows, rest: 0, block_rows, count: rows.div_ceil(block_rows).max(1) }
     }
 
     /// The values of block `index`, from and to.
@@ -133,7 +137,7 @@ mod tests {
                 end = to;
             }
             assert_eq!(blocks.rest_range(), (end, rows * columns), "{rows} × {columns}");
-            assert!(blocks.count <= MOST_BLOCKS && blocks.width % columns == 0);
+            assert!(blocks.count <= MOST_BLOCKS && blocks.width.is_multiple_of(columns));
         }
     }
 }

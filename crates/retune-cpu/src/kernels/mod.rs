@@ -15,18 +15,24 @@ mod binary;
 mod columns;
 pub(crate) mod conv2d;
 mod cross_entropy;
+mod depthwise;
 mod elementwise;
+mod gather;
 pub(crate) mod gemm;
+mod image;
+mod layer_norm;
 mod layout;
 pub(crate) mod matmul;
 mod pool;
 mod random;
 mod reduce;
+mod resize;
 mod rows;
 mod softmax;
 mod stream;
 mod strided;
 pub(crate) mod vector;
+mod windows;
 pub(crate) mod winograd;
 
 /// Tasks of streaming kernels: this many values at a time fit a core's L2 cache several times.
@@ -159,6 +165,8 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &
         Op::BatchMoments(_) | Op::BatchNormGradSums(_) => batch_norm::sums_scratch_len(inputs[0]),
         Op::BatchNorm(_) => batch_norm::scratch_len(inputs[0]),
         Op::BatchNormGradInput(_) => batch_norm::grad_input_scratch_len(inputs[0]),
+        Op::DepthwiseConv2dGradWeight(_) => depthwise::grad_weight_scratch_len(inputs[1], output),
+        Op::LayerNormGradSums(op) => layer_norm::sums_scratch_len(op, inputs[0]),
         _ => 0,
     }
 }
@@ -178,8 +186,16 @@ pub(crate) fn execute(op: &Op, call: Call<'_>) -> Result<(), CpuError> {
         Op::BroadcastTo(_) => binary::broadcast_to(call),
         Op::Cast(_) => elementwise::cast(call),
         Op::Concat(op) => layout::concat(op, call),
+        Op::DepthwiseConv2d(op) => depthwise::forward(op, call),
+        Op::DepthwiseConv2dGradInput(op) => depthwise::grad_input(op, call),
+        Op::DepthwiseConv2dGradWeight(op) => depthwise::grad_weight(op, call),
         Op::Dropout(op) => random::dropout(op, call),
         Op::Fill(value) => elementwise::fill(*value, call),
+        Op::Gather(_) => gather::gather(call)?,
+        Op::ImageAugment(op) => image::augment(op, call),
+        Op::LayerNorm(op) => layer_norm::layer_norm(op, call),
+        Op::LayerNormGradInput(op) => layer_norm::grad_input(op, call),
+        Op::LayerNormGradSums(op) => layer_norm::grad_sums(op, call),
         Op::LogSoftmax(_) => softmax::log_softmax(call),
         Op::LogSoftmaxGrad(_) => softmax::log_softmax_grad(call),
         Op::Pad(op) => layout::pad(op, call),
@@ -188,7 +204,11 @@ pub(crate) fn execute(op: &Op, call: Call<'_>) -> Result<(), CpuError> {
         Op::Random(op) => random::random(op, call),
         Op::Reduce(op) => reduce::reduce(op, call),
         Op::Reshape(_) => elementwise::copy(call),
+        Op::Resize(op) => resize::resize(op, call),
+        Op::ResizeGrad(op) => resize::resize_grad(op, call),
         Op::Reverse(op) => layout::reverse(op, call),
+        Op::RowMoments(op) => layer_norm::row_moments(op, call),
+        Op::ScatterAdd(_) => gather::scatter_add(call)?,
         Op::Slice(op) => layout::slice(op, call),
         Op::Softmax(_) => softmax::softmax(call),
         Op::SoftmaxCrossEntropy(op) => cross_entropy::loss(op, call)?,
@@ -201,7 +221,6 @@ pub(crate) fn execute(op: &Op, call: Call<'_>) -> Result<(), CpuError> {
         Op::Conv2d(op) => conv2d::forward(op, call),
         Op::Conv2dGradInput(op) => conv2d::grad_input(op, call),
         Op::Conv2dGradWeight(op) => conv2d::grad_weight(op, call),
-        _ => unreachable!(),
     }
     Ok(())
 }

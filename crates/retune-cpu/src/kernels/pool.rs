@@ -1,55 +1,15 @@
 //! Pooling over windows of images, NHWC, and its gradients.
 
 use retune_graph::ops::pool::Pooling;
-use retune_graph::ops::{ConvGeometry, Pool2d, Pool2dGrad};
+use retune_graph::ops::{Pool2d, Pool2dGrad};
 
+use crate::kernels::windows::{Taps, Windows};
 use crate::kernels::{CHUNK, Call};
 use crate::math::max;
 use crate::multiversion;
 
 /// Channels that the gradient of maxima handles at a time, in a register.
 const LANES: usize = 16;
-
-/// Where windows along one axis begin and end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Windows {
-    stride: usize,
-    dilation: usize,
-    before: usize,
-    kernel: usize,
-    input: usize,
-}
-
-impl Windows {
-    pub fn new(geometry: &ConvGeometry, axis: usize, kernel: usize, input: usize) -> Windows {
-        Windows {
-            stride: geometry.strides[axis],
-            dilation: geometry.dilation[axis],
-            before: geometry.padding[axis].0,
-            kernel,
-            input,
-        }
-    }
-
-    /// The taps of window `place` that lie inside of the image: tap `first + i` is at pixel `pixel + i · dilation`, for `i`
-    /// below `count`.
-    pub fn taps(&self, place: usize) -> Taps {
-        let start = place * self.stride;
-        let first = self.before.saturating_sub(start).div_ceil(self.dilation);
-        let pixel = start + first * self.dilation - self.before.min(start + first * self.dilation);
-        let inside = if pixel < self.input { (self.input - pixel).div_ceil(self.dilation) } else { 0 };
-        let count = inside.min(self.kernel.saturating_sub(first));
-        Taps { first, pixel, count }
-    }
-}
-
-/// The taps of a window that lie inside of the image; see [`Windows::taps`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Taps {
-    pub first: usize,
-    pub pixel: usize,
-    pub count: usize,
-}
 
 fn sizes(shape: &[usize]) -> [usize; 4] {
     [shape[0], shape[1], shape[2], shape[3]]
@@ -66,10 +26,12 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(op: &Pool2d, [_, height, width, channels]: [usize; 4]) -> Pool {
+    /// `input` and `output` are the shapes of the forward pass.
+    fn new(op: &Pool2d, input: [usize; 4], output: [usize; 4]) -> Pool {
+        let [_, height, width, channels] = input;
         Pool {
-            rows: Windows::new(&op.geometry, 0, op.window[0], height),
-            columns: Windows::new(&op.geometry, 1, op.window[1], width),
+            rows: Windows::new(&op.geometry, 0, op.window[0], height, output[1]),
+            columns: Windows::new(&op.geometry, 1, op.window[1], width, output[2]),
             dilation: op.geometry.dilation,
             width,
             channels,
@@ -187,8 +149,10 @@ fn give_to_first_maximum<const N: usize>(
 pub(crate) fn pool(op: &Pool2d, mut call: Call<'_>) {
     let (x, level) = (call.input(0), call.cpu.level());
     let input = sizes(call.input_shape(0));
-    let [_, places, columns, channels] = sizes(call.shape);
-    let (pool, image_len, row_len) = (Pool::new(op, input), input[1..].iter().product::<usize>(), columns * channels);
+    let output = sizes(call.shape);
+    let [_, places, columns, channels] = output;
+    let (pool, image_len, row_len) =
+        (Pool::new(op, input, output), input[1..].iter().product::<usize>(), columns * channels);
     if row_len == 0 {
         return;
     }
@@ -207,14 +171,15 @@ pub(crate) fn pool(op: &Pool2d, mut call: Call<'_>) {
 
 pub(crate) fn pool_grad(op: &Pool2dGrad, mut call: Call<'_>) {
     let (dy, level, input) = (call.input(0), call.cpu.level(), sizes(call.shape));
-    let [_, places, columns, channels] = sizes(call.input_shape(0));
+    let output = sizes(call.input_shape(0));
+    let [_, places, columns, channels] = output;
     let (image_len, row_len) = (input[1..].iter().product::<usize>(), columns * channels);
     if image_len == 0 {
         return;
     }
     match op {
         Pool2dGrad::Max(op) => {
-            let (pool, x, y) = (Pool::new(op, input), call.input(1), call.input(2));
+            let (pool, x, y) = (Pool::new(op, input, output), call.input(1), call.input(2));
             call.cpu.for_chunks(call.output(), image_len, |n, dx| {
                 dx.fill(0.0);
                 let image = &x[n * image_len..][..image_len];
@@ -226,7 +191,7 @@ pub(crate) fn pool_grad(op: &Pool2dGrad, mut call: Call<'_>) {
             });
         }
         Pool2dGrad::Average(op, _) => {
-            let pool = Pool::new(op, input);
+            let pool = Pool::new(op, input, output);
             call.cpu.for_chunks(call.output(), image_len, |n, dx| {
                 dx.fill(0.0);
                 for place in 0..places {
@@ -234,27 +199,6 @@ pub(crate) fn pool_grad(op: &Pool2dGrad, mut call: Call<'_>) {
                     average_row_grad(level, &pool, pool.rows.taps(place), dy, dx);
                 }
             });
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn taps_are_those_inside_of_the_image() {
-        for (stride, dilation, before, kernel, input) in
-            [(1, 1, 1, 3, 5), (2, 1, 0, 2, 5), (2, 3, 4, 3, 7), (3, 2, 5, 4, 2), (1, 1, 0, 1, 1)]
-        {
-            let windows = Windows { stride, dilation, before, kernel, input };
-            for place in 0..6 {
-                let pixel = |tap: usize| (place * stride + tap * dilation).checked_sub(before).filter(|&p| p < input);
-                let inside: Vec<(usize, usize)> = (0..kernel).filter_map(|tap| Some((tap, pixel(tap)?))).collect();
-                let Taps { first, pixel, count } = windows.taps(place);
-                let found: Vec<_> = (0..count).map(|i| (first + i, pixel + i * dilation)).collect();
-                assert_eq!(found, inside, "{windows:?}, window {place}");
-            }
         }
     }
 }

@@ -2,13 +2,21 @@
 //!
 //! | file | what it tests |
 //! | --- | --- |
-//! | [`case`] | one operation on given inputs, and how it is checked |
-//! | [`elementwise`], [`reduce`], [`layout`], [`pool`], … | the cases of one family |
-//! | [`coverage`] | that every operation has a case |
+//! | `case` | one operation on given inputs, and how it is checked |
+//! | `depthwise`, `elementwise`, `gather`, … | the cases of one family of operations |
+//! | `products` | matrix products and convolutions |
+//! | `graphs` | whole graphs with their gradients |
+//! | `coverage` | that every operation has a case |
+//! | `allocation` | that a planned step allocates nothing |
 
+mod allocation;
 mod case;
-
+mod coverage;
+mod depthwise;
 mod elementwise;
+mod gather;
+mod graphs;
+mod images;
 mod layout;
 mod normalization;
 mod pool;

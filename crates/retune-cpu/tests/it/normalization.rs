@@ -1,6 +1,9 @@
-//! Batch normalization.
+//! Batch and layer normalization.
 
-use retune_graph::ops::{BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums};
+use retune_graph::ops::{
+    BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, LayerNorm, LayerNormGradInput, LayerNormGradSums,
+    RowMoments,
+};
 use retune_testkit::Array;
 
 use crate::case::{Case, Operand, check_all, float, normal, uniform};
@@ -41,6 +44,42 @@ pub fn cases() -> Vec<Case> {
         cases.push(sums.with_tolerance(1e-5, 1e-6 * (rows as f64).max(100.0)));
         let inputs = [x, moments(channels), factors(), dy, normal(5, &[2, channels])];
         cases.push(Case::new(BatchNormGradInput { epsilon }, inputs).with_tolerance(1e-5, 1e-4));
+    }
+    cases.extend(layer_norm());
+    cases
+}
+
+/// Shapes, and how many trailing axes make a row.
+const ROWS: [(&[usize], usize); 7] = [
+    (&[1, 1], 1),
+    (&[5, 3], 1),
+    (&[40, 384], 1),
+    (&[2, 3, 65], 2),
+    (&[700, 20], 1),
+    (&[3, 5000], 1),
+    (&[2, 9, 7, 16], 3),
+];
+
+fn layer_norm() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let epsilon = 1e-5;
+    for (shape, axes) in ROWS {
+        let (leading, row) = shape.split_at(shape.len() - axes);
+        let rows: usize = leading.iter().product();
+        let moments = || {
+            // Mean and variance side by side for each row.
+            let (means, variances) = (normal(21, &[rows]).values, uniform(22, &[rows], 0.1, 3.0).values);
+            let values = means.values.iter().zip(&variances.values).flat_map(|(mean, variance)| [*mean, *variance]);
+            float(Array::new(&[leading, &[2]].concat(), values.collect()))
+        };
+        let (x, dy, gamma) = (normal(23, shape), normal(24, shape), || normal(25, row));
+        cases.push(Case::new(RowMoments { axes }, [x.clone()]));
+        let inputs = [x.clone(), moments(), gamma(), normal(26, row)];
+        cases.push(Case::new(LayerNorm { axes, epsilon }, inputs).with_tolerance(1e-5, 1e-5));
+        let inputs = [x.clone(), moments(), gamma(), dy.clone()];
+        cases.push(Case::new(LayerNormGradInput { axes, epsilon }, inputs).with_tolerance(1e-5, 2e-5));
+        let sums = Case::new(LayerNormGradSums { axes, epsilon }, [x, moments(), dy]);
+        cases.push(sums.with_tolerance(1e-5, 1e-6 * (rows as f64).max(100.0)));
     }
     cases
 }

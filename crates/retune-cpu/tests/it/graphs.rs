@@ -1,0 +1,91 @@
+//! Whole graphs with their gradients: those of the testkit, which together hold every operation.
+
+use retune_cpu::{Cpu, Level, Session, StepRandom};
+use retune_graph::{Graph, NodeId};
+use retune_tensor::Tensor;
+use retune_testkit::cases::{self, Case, FAMILIES};
+use retune_testkit::gradient_check::Point;
+use retune_testkit::{Array, differentiate};
+
+/// The graph of a case, with what is computed of it: the output, and all gradients if there are any.
+pub fn outputs(case: &Case, with_gradients: bool) -> (Graph, Vec<NodeId>) {
+    if with_gradients {
+        let differentiated = differentiate(&case.build).unwrap();
+        let gradients = differentiated.gradients.iter().map(|&(_, gradient)| gradient);
+        let outputs = std::iter::once(differentiated.output).chain(gradients).collect();
+        (differentiated.graph, outputs)
+    } else {
+        let mut graph = Graph::new();
+        let output = (case.build)(&mut graph).unwrap();
+        (graph, vec![output])
+    }
+}
+
+/// The point with all values rounded to what the engine is given.
+fn rounded(mut point: Point) -> Point {
+    let round = |array: &mut Array| *array = Array::from(&array.to_f32());
+    point.weights.iter_mut().for_each(round);
+    point.inputs.iter_mut().for_each(|(_, input)| round(input));
+    point
+}
+
+fn check(case: &Case, with_gradients: bool, cpus: &[Cpu]) {
+    let (graph, outputs) = outputs(case, with_gradients);
+    let point = rounded(case.check.point(&graph));
+    let expected = point.interpret(&graph, &outputs);
+    let weights: Vec<Tensor> = point.weights.iter().map(Array::to_f32).collect();
+    let is_integer = |name: &str| {
+        graph.nodes().iter().any(|node| {
+            matches!(&node.op, retune_graph::Op::Input(input) if input == name)
+                && node.dtype == retune_graph::DType::I32
+        })
+    };
+    let inputs: Vec<(&str, Tensor)> = point
+        .inputs
+        .iter()
+        .map(|(name, x)| (name.as_str(), if is_integer(name) { x.to_i32() } else { x.to_f32() }))
+        .collect();
+    let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
+    let keys = point.random();
+    let random = StepRandom { seed: keys.seed, epoch: keys.epoch, example_ids: keys.example_ids };
+
+    let mut first: Option<(Level, Vec<Tensor>)> = None;
+    for cpu in cpus {
+        let mut session = Session::new(cpu, graph.clone(), outputs.clone());
+        let setting = format!("{}, {:?}, {} threads", case.name, cpu.level(), cpu.threads());
+        // The second run finds the memory as the first one left it.
+        for _ in 0..2 {
+            let found = session.run(&weights, &inputs, &random).unwrap_or_else(|error| panic!("{setting}: {error}"));
+            let found: Vec<Tensor> = (0..found.len()).map(|index| found.tensor(index)).collect();
+            match &first {
+                Some((level, first)) if *level == cpu.level() => {
+                    let bits = |tensors: &[Tensor]| -> Vec<u32> {
+                        tensors.iter().flat_map(|t| t.as_f32().unwrap().iter().map(|x| x.to_bits())).collect()
+                    };
+                    assert!(bits(first) == bits(&found), "{setting}: other bits than with one thread");
+                }
+                _ => {
+                    for (found, expected) in found.iter().zip(&expected) {
+                        let largest = expected.values.iter().fold(0.0f64, |largest, x| largest.max(x.abs()));
+                        let close =
+                            retune_testkit::compare::close(&Array::from(found), expected, 1e-5, 1e-5 * largest + 1e-30);
+                        assert_eq!(close, Ok(()), "{setting}\n{graph}");
+                    }
+                    first = Some((cpu.level(), found));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn agree_with_the_interpreter() {
+    let cpus: Vec<Cpu> =
+        Level::available().flat_map(|level| [1, 2, 3, 8].map(|threads| Cpu::with_level(threads, level))).collect();
+    for (family, cases) in FAMILIES {
+        let cases = cases();
+        assert!(!cases.is_empty(), "{family} has cases");
+        cases.iter().for_each(|case| check(case, true, &cpus));
+    }
+    cases::without_gradient().iter().for_each(|case| check(case, false, &cpus));
+}
