@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
+    /// Something is wrong with the model's file, or with what is to be done to the model.
+    #[error(transparent)]
+    Model(#[from] retune_models::ModelError),
     /// Something is wrong with the data.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -70,6 +73,17 @@ pub enum TrainError {
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// Tensors of the run cannot be written.
+    #[error(
+        "cannot write `{}`: {source}\nhint: what was saved before is unharmed; make room or check the rights, then resume",
+        path.display()
+    )]
+    SaveTensors {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: retune_formats::FormatError,
     },
     /// A file of the run does not hold what it should.
     #[error("`{}` is damaged: {reason}", path.display())]

@@ -1,5 +1,6 @@
 //! The learning rate falls when a metric has stopped improving.
 
+use crate::exact;
 use crate::metrics::Direction;
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +33,10 @@ impl Default for ReduceOnPlateau {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Plateau {
     /// Factor of the scheduled rate so far.
+    #[serde(with = "exact")]
     pub factor: f64,
     /// Best value so far.
+    #[serde(with = "exact::option")]
     pub best: Option<f64>,
     /// Evaluations without improvement.
     pub waited: u32,

@@ -1,0 +1,112 @@
+//! `run.json`: on exactly what, with what, and how a run was made.
+
+use crate::error::TrainError;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Provenance of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Manifest {
+    /// Version of retune.
+    pub retune: String,
+    /// The command that began the run.
+    pub command: Vec<String>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Number of threads; results do not depend on it.
+    pub threads: usize,
+    /// Instruction set; results may differ in the last bits from one to another.
+    pub instruction_set: String,
+    /// The pretrained model's file, if there is one.
+    pub model: Option<FileManifest>,
+    /// The data.
+    pub data: Vec<DataManifest>,
+}
+
+/// A file and its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FileManifest {
+    /// Where it was.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// A part of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DataManifest {
+    /// `train`, `validation` or `test`.
+    pub part: String,
+    /// Where it was.
+    pub description: String,
+    /// Examples used.
+    pub examples: usize,
+    /// SHA-256 of the inputs and labels.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// Reads `run.json` of a run's folder.
+    ///
+    /// # Errors
+    /// No such file, or a damaged one.
+    pub fn read(root: &Path) -> Result<Manifest, TrainError> {
+        let path = root.join("run.json");
+        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                TrainError::NoRun { path: root.to_owned(), reason: "`run.json` is missing".into() }
+            }
+            _ => TrainError::read(&path)(error),
+        })?;
+        serde_json::from_str(&text).map_err(|error| TrainError::Damaged { path, reason: error.to_string() })
+    }
+
+    /// An error if model or data are not those of `before`.
+    ///
+    /// # Errors
+    /// The first that changed.
+    pub fn check_unchanged(&self, before: &Manifest) -> Result<(), TrainError> {
+        let changed = |what: &str, before: &str, now: &str| TrainError::Changed {
+            what: what.to_owned(),
+            before: before.to_owned(),
+            now: now.to_owned(),
+        };
+        if let (Some(now), Some(then)) = (&self.model, &before.model)
+            && now.sha256 != then.sha256
+        {
+            return Err(changed(&format!("the model file `{}`", now.path.display()), &then.sha256, &now.sha256));
+        }
+        for then in &before.data {
+            let now = self.data.iter().find(|now| now.part == then.part);
+            let sha256 = now.map_or("missing", |now| &now.sha256);
+            if now.is_none_or(|now| now.sha256 != then.sha256 || now.examples != then.examples) {
+                return Err(changed(&format!("the {} data `{}`", then.part, then.description), &then.sha256, sha256));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256 of a file's bytes.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn file_sha256(path: &Path) -> Result<String, TrainError> {
+    let mut file = std::fs::File::open(path).map_err(TrainError::read(path))?;
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).map_err(TrainError::read(path))? {
+            0 => return Ok(hex(&hasher.finalize())),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,193 @@
+//! Predictions of a network on a part of the data, and their losses.
+
+use super::program::{TARGETS, named_inputs, simplified, single_output, targets_of};
+use crate::error::TrainError;
+use crate::losses::{Ending, Loss, TargetForm};
+use crate::metrics::Scored;
+use retune_cpu::{Cpu, Plan, Session, StepRandom};
+use retune_data::{Batch, Loader, Targets};
+use retune_graph::Bindings;
+use retune_models::Network;
+use retune_tensor::Tensor;
+
+/// A network built for inference, with its loss if there are labels to compare with.
+#[derive(Debug)]
+pub struct Evaluator {
+    session: Session,
+    loss: Option<Loss>,
+    inputs: Vec<String>,
+    ending: Ending,
+}
+
+impl Evaluator {
+    /// An evaluator that knows predictions and losses.
+    ///
+    /// # Errors
+    /// A network of several outputs, or one that the loss does not fit.
+    pub fn new(cpu: &Cpu, network: Network, loss: Loss) -> Result<Evaluator, TrainError> {
+        Evaluator::build(cpu, network, Some(loss))
+    }
+
+    /// An evaluator that only predicts.
+    ///
+    /// # Errors
+    /// A network of several outputs.
+    pub fn without_loss(cpu: &Cpu, network: Network) -> Result<Evaluator, TrainError> {
+        Evaluator::build(cpu, network, None)
+    }
+
+    fn build(cpu: &Cpu, network: Network, loss: Option<Loss>) -> Result<Evaluator, TrainError> {
+        let output = single_output(&network)?;
+        let Network { mut graph, inputs, .. } = network;
+        let mut wanted = vec![output.node];
+        if let Some(loss) = loss {
+            let targets = loss.targets(&mut graph, output.node, TARGETS);
+            wanted.push(loss.per_example(&mut graph, output, targets)?);
+        }
+        let (graph, wanted) = simplified(graph, wanted)?;
+        let inputs = inputs.into_iter().map(|input| input.name).collect();
+        Ok(Evaluator { session: Session::new(cpu, graph, wanted), loss, inputs, ending: output.ending })
+    }
+
+    /// Memory and work of one batch of so many examples.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn plan(&mut self, batch_size: usize) -> Result<&Plan, TrainError> {
+        Ok(self.session.plan(Bindings::batch(batch_size))?)
+    }
+
+    /// Predictions, targets and losses of every example of an epoch of `loader`; `each` is told how many examples are done.
+    ///
+    /// Scores are probabilities where the loss has classes, also where the network gives logits.
+    ///
+    /// # Errors
+    /// Inputs or labels that do not fit, or an unreadable example.
+    pub fn evaluate(
+        &mut self,
+        weights: &[Tensor],
+        loader: &Loader,
+        mut each: impl FnMut(usize),
+    ) -> Result<Scored, TrainError> {
+        let Some(loss) = self.loss else {
+            return Err(TrainError::unfit("the loss is not known", "name it"));
+        };
+        self.session.forget_constants();
+        let mut all = Collected::default();
+        for batch in loader.epoch(0) {
+            let batch = batch?;
+            let targets = targets_of(&batch)?;
+            let mut inputs = named_inputs(&self.inputs, &batch)?;
+            inputs.push((TARGETS, &targets));
+            let outputs = self.session.run(weights, &inputs, &random(&batch))?;
+            all.width = outputs.shape(0)[1..].iter().product();
+            all.rank = outputs.shape(0).len();
+            all.scores.extend_from_slice(outputs.f32(0));
+            all.losses.extend_from_slice(outputs.f32(1));
+            all.add_targets(&batch);
+            each(all.ids.len());
+        }
+        all.scored(loss)
+    }
+
+    /// The raw outputs of every example of an epoch of `loader`, in its order: `[examples, …]`.
+    ///
+    /// # Errors
+    /// Inputs that do not fit, outputs that change their size, or an unreadable example.
+    pub fn predict(
+        &mut self,
+        weights: &[Tensor],
+        loader: &Loader,
+        mut each: impl FnMut(usize),
+    ) -> Result<Tensor, TrainError> {
+        self.session.forget_constants();
+        let (mut values, mut shape) = (Vec::new(), Vec::new());
+        let mut examples = 0;
+        for batch in loader.epoch(0) {
+            let batch = batch?;
+            let inputs = named_inputs(&self.inputs, &batch)?;
+            // A network with a loss wants targets as well; none of its nodes is needed for predictions.
+            let outputs = self.session.run(weights, &inputs, &random(&batch))?;
+            values.extend_from_slice(outputs.f32(0));
+            shape = outputs.shape(0).to_vec();
+            examples += batch.len();
+            each(examples);
+        }
+        if let Some(first) = shape.first_mut() {
+            *first = examples;
+        }
+        Tensor::new(shape, values).map_err(|error| TrainError::unfit(error.to_string(), "give inputs of one size"))
+    }
+
+    /// The last function of the network.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+}
+
+fn random(batch: &Batch) -> StepRandom<'_> {
+    StepRandom { seed: 0, epoch: 0, example_ids: &batch.example_ids }
+}
+
+/// Predictions and targets as they come.
+#[derive(Default)]
+struct Collected {
+    scores: Vec<f32>,
+    losses: Vec<f32>,
+    width: usize,
+    rank: usize,
+    classes: Vec<u32>,
+    dense: Vec<f32>,
+    ids: Vec<u64>,
+}
+
+impl Collected {
+    fn add_targets(&mut self, batch: &Batch) {
+        match &batch.targets {
+            Targets::ClassIndex(classes) => self.classes.extend(classes.iter().map(|&class| class as u32)),
+            Targets::Dense(tensor) => self.dense.extend_from_slice(tensor.as_f32().unwrap_or(&[])),
+            _ => (),
+        }
+        self.ids.extend_from_slice(&batch.example_ids);
+    }
+
+    fn scored(mut self, loss: Loss) -> Result<Scored, TrainError> {
+        if loss.from_logits() == Some(true) {
+            let rows = self.scores.chunks_exact_mut(self.width.max(1));
+            match loss {
+                Loss::BinaryCrossEntropy { .. } => rows.flatten().for_each(|x| *x = sigmoid(*x)),
+                _ => rows.for_each(softmax),
+            }
+        }
+        let width = self.width;
+        let scored = match loss.target_form() {
+            // Outputs such as one class per pixel have a loss, but no class per example.
+            TargetForm::ClassIndex | TargetForm::ClassProbabilities if self.rank != 2 => {
+                Scored::unknown(self.ids.len())
+            }
+            TargetForm::ClassIndex => Scored::classes(self.scores, width, self.classes)?,
+            TargetForm::ClassProbabilities => {
+                let most_likely = |row: &[f32]| crate::metrics::scored::argmax(row) as u32;
+                Scored::classes(self.scores, width, self.dense.chunks_exact(width).map(most_likely).collect())?
+            }
+            TargetForm::Binary if width == 1 => {
+                Scored::classes(self.scores, 1, self.dense.iter().map(|&value| u32::from(value > 0.5)).collect())?
+            }
+            TargetForm::Binary => Scored::labels(self.scores, width, self.dense)?,
+            TargetForm::Values => Scored::values(self.scores, width, self.dense)?,
+        };
+        Ok(scored.with_losses(self.losses).with_ids(self.ids))
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Softmax of one row, in place.
+pub fn softmax(row: &mut [f32]) {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    row.iter_mut().for_each(|x| *x = (*x - largest).exp());
+    let sum: f32 = row.iter().sum();
+    row.iter_mut().for_each(|x| *x /= sum);
+}

@@ -1,0 +1,294 @@
+//! The training graph: forward, loss, and only the gradients that a trainable weight needs.
+
+use crate::error::TrainError;
+use crate::losses::{Ending, Loss, Output};
+use retune_cpu::{Cpu, Outputs, Plan, Session, StepRandom};
+use retune_data::{Batch, Targets};
+use retune_graph::ops::Unary;
+use retune_graph::ops::reduce::Reduction;
+use retune_graph::passes::{fold_scale, fuse_activations};
+use retune_graph::{Bindings, DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightId, gradients};
+use retune_models::{FinalActivation, Network, Regularizer};
+use retune_tensor::Tensor;
+
+/// Names of the graph's inputs beside those of the network.
+pub(super) const TARGETS: &str = "targets";
+const EXAMPLE_WEIGHTS: &str = "example weights";
+const PENALTY_WEIGHT: &str = "penalty weight";
+
+/// A network with its loss as one graph whose outputs are losses, gradients and new statistics.
+///
+/// The gradients are those of `Σᵢ wᵢ · lossᵢ + n · penalty` over the n examples of a batch: sums, not means, so that those of
+/// several batches add up. Whoever applies them divides by the number of examples.
+#[derive(Debug)]
+pub struct TrainingProgram {
+    session: Session,
+    loss: Loss,
+    inputs: Vec<String>,
+    trainable: Vec<WeightId>,
+    statistics: Vec<WeightId>,
+    has_penalty: bool,
+}
+
+impl TrainingProgram {
+    /// Builds the program of a network built for training. `regularizers` are penalties on weights (Keras's `l1`, `l2`), of which
+    /// those on trainable weights count.
+    ///
+    /// # Errors
+    /// A network of several outputs, no trainable weight, or one that the loss does not depend on; an operation without
+    /// gradient.
+    pub fn new(
+        cpu: &Cpu,
+        network: Network,
+        loss: Loss,
+        regularizers: &[(WeightId, Regularizer)],
+    ) -> Result<TrainingProgram, TrainError> {
+        let output = single_output(&network)?;
+        let Network { mut graph, inputs, updates, .. } = network;
+        let targets = loss.targets(&mut graph, output.node, TARGETS);
+        let per_example = loss.per_example(&mut graph, output, targets)?;
+        let penalty = penalty(&mut graph, regularizers)?;
+
+        let mut wanted = vec![per_example, output.node];
+        wanted.extend(updates.iter().map(|&(_, node)| node));
+        wanted.extend(penalty);
+        let (mut graph, mut wanted) = simplified(graph, wanted)?;
+        let (per_example, penalty) = (wanted[0], penalty.and_then(|_| wanted.pop()));
+
+        let example_weights = graph.input(EXAMPLE_WEIGHTS, Shape::batch_of(&[]), DType::F32);
+        let mut seeds = vec![(per_example, example_weights)];
+        if let Some(penalty) = penalty {
+            seeds.push((penalty, graph.input(PENALTY_WEIGHT, Shape::scalar(), DType::F32)));
+        }
+        let (trainable, nodes) = trainable_weights(&graph)?;
+        let found = gradients(&mut graph, &seeds, &nodes)?;
+        let mut outputs = vec![wanted[0], wanted[1]];
+        for (id, gradient) in trainable.iter().zip(found) {
+            outputs.push(gradient.ok_or_else(|| unused(&graph, *id))?);
+        }
+        outputs.extend(&wanted[2..]);
+        outputs.extend(penalty);
+        Ok(TrainingProgram {
+            session: Session::new(cpu, graph, outputs),
+            loss,
+            inputs: inputs.into_iter().map(|input| input.name).collect(),
+            trainable,
+            statistics: updates.into_iter().map(|(id, _)| id).collect(),
+            has_penalty: penalty.is_some(),
+        })
+    }
+
+    /// The trainable weights, in the order of the gradients.
+    pub fn trainable(&self) -> &[WeightId] {
+        &self.trainable
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        self.session.graph()
+    }
+
+    /// Memory and work of one batch of so many examples.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn plan(&mut self, batch_size: usize) -> Result<&Plan, TrainError> {
+        Ok(self.session.plan(Bindings::batch(batch_size))?)
+    }
+
+    /// Forward and backward on one batch.
+    ///
+    /// # Errors
+    /// Inputs or targets of another shape than the graph's, a class index that has no output.
+    pub fn run(&mut self, weights: &[Tensor], batch: &Batch, seed: u64) -> Result<BatchOutputs<'_>, TrainError> {
+        let examples = batch.len();
+        let targets = targets_of(batch)?;
+        let example_weights = match &batch.sample_weights {
+            Some(weights) => weights.clone(),
+            None => vec![1.0; examples],
+        };
+        let example_weights = Tensor::new([examples], example_weights).expect("a weight for each example");
+        let penalty_weight = Tensor::full([], examples as f32);
+        let mut inputs = named_inputs(&self.inputs, batch)?;
+        inputs.push((TARGETS, &targets));
+        inputs.push((EXAMPLE_WEIGHTS, &example_weights));
+        inputs.push((PENALTY_WEIGHT, &penalty_weight));
+        let random = StepRandom { seed, epoch: batch.cursor.epoch, example_ids: &batch.example_ids };
+        let outputs = self.session.run(weights, &inputs, &random)?;
+        let mut result = BatchOutputs {
+            outputs,
+            trainable: self.trainable.len(),
+            statistics: &self.statistics,
+            examples,
+            loss_sum: 0.0,
+            right: 0.0,
+        };
+        let weighted = result.outputs.f32(0).iter().zip(example_weights.as_f32().unwrap_or(&[]));
+        result.loss_sum = weighted.map(|(&loss, &weight)| f64::from(loss) * f64::from(weight)).sum();
+        if self.has_penalty {
+            let penalty = result.outputs.f32(2 + self.trainable.len() + self.statistics.len());
+            result.loss_sum += examples as f64 * f64::from(penalty[0]);
+        }
+        result.right = right_answers(&self.loss, result.outputs.f32(1), &batch.targets);
+        Ok(result)
+    }
+}
+
+/// What a batch gave: losses, gradients, new statistics.
+#[derive(Debug)]
+pub struct BatchOutputs<'a> {
+    outputs: Outputs<'a>,
+    trainable: usize,
+    statistics: &'a [WeightId],
+    /// Number of examples.
+    pub examples: usize,
+    /// `Σ wᵢ · lossᵢ`, penalties included.
+    pub loss_sum: f64,
+    /// Number of right answers, where the loss is one of classes.
+    pub right: f64,
+}
+
+impl BatchOutputs<'_> {
+    /// The sum over the examples of the gradient of trainable weight number `index`.
+    pub fn gradient(&self, index: usize) -> &[f32] {
+        self.outputs.f32(2 + index)
+    }
+
+    /// The gradients of all trainable weights.
+    pub fn gradients(&self) -> Vec<&[f32]> {
+        (0..self.trainable).map(|index| self.gradient(index)).collect()
+    }
+
+    /// Each statistic with its value after this batch.
+    pub fn statistics(&self) -> impl Iterator<Item = (WeightId, &[f32])> {
+        let start = 2 + self.trainable;
+        self.statistics.iter().enumerate().map(move |(index, &id)| (id, self.outputs.f32(start + index)))
+    }
+
+    /// Loss of each example, without its weight.
+    pub fn losses(&self) -> &[f32] {
+        self.outputs.f32(0)
+    }
+}
+
+/// The one output of a network, as losses see it.
+pub(super) fn single_output(network: &Network) -> Result<Output, TrainError> {
+    let [output] = network.outputs.as_slice() else {
+        let names: Vec<&str> = network.outputs.iter().map(|output| output.name.as_str()).collect();
+        return Err(TrainError::unfit(
+            format!("the network has {} outputs: {}", names.len(), names.join(", ")),
+            "training takes networks of one output; cut the model off at one of them",
+        ));
+    };
+    let ending = match output.final_activation {
+        FinalActivation::Softmax => Ending::Softmax,
+        FinalActivation::Sigmoid => Ending::Sigmoid,
+        FinalActivation::None => Ending::Other,
+    };
+    Ok(Output { node: output.node, ending, logits: output.logits })
+}
+
+/// Folds frozen batch normalization and fuses activations.
+pub(super) fn simplified(graph: Graph, wanted: Vec<NodeId>) -> Result<(Graph, Vec<NodeId>), GraphError> {
+    let folded = fold_scale(&graph, &wanted)?;
+    let wanted: Vec<NodeId> = wanted.into_iter().map(|node| folded.id(node)).collect();
+    let fused = fuse_activations(&folded.graph, &wanted)?;
+    let wanted = wanted.into_iter().map(|node| fused.id(node)).collect();
+    Ok((fused.graph, wanted))
+}
+
+/// `Σ l1 · Σ|w| + l2 · Σw²` over trainable weights with a penalty.
+fn penalty(graph: &mut Graph, regularizers: &[(WeightId, Regularizer)]) -> Result<Option<NodeId>, GraphError> {
+    let mut total: Option<NodeId> = None;
+    for (id, regularizer) in
+        regularizers.iter().filter(|(id, _)| graph.weight_info(*id).role.is_trainable()).cloned().collect::<Vec<_>>()
+    {
+        let Some(weight) = weight_node(graph, id) else { continue };
+        for (factor, function) in [(regularizer.l1, Unary::Abs), (regularizer.l2, Unary::Square)] {
+            if factor == 0.0 {
+                continue;
+            }
+            let values = graph.unary(function, weight)?;
+            let axes: Vec<usize> = (0..graph.shape(weight).rank()).collect();
+            let sum = graph.reduce_away(Reduction::Sum, values, &axes)?;
+            let term = graph.affine(sum, factor, 0.0)?;
+            total = Some(match total {
+                Some(total) => graph.add(total, term)?,
+                None => term,
+            });
+        }
+    }
+    Ok(total)
+}
+
+fn weight_node(graph: &Graph, id: WeightId) -> Option<NodeId> {
+    graph.ids().find(|&node| matches!(graph.node(node).op, Op::Weight(weight) if weight == id))
+}
+
+/// The trainable weights of the table, each with its node.
+fn trainable_weights(graph: &Graph) -> Result<(Vec<WeightId>, Vec<NodeId>), TrainError> {
+    let trainable = graph.weights().iter().enumerate().filter(|(_, info)| matches!(info.role, Role::Trainable { .. }));
+    let ids: Vec<WeightId> = trainable.map(|(index, _)| WeightId(index)).collect();
+    if ids.is_empty() {
+        return Err(TrainError::unfit("no weight is trainable", "unfreeze some layers, or add a new head"));
+    }
+    let node = |&id: &WeightId| weight_node(graph, id).ok_or_else(|| unused(graph, id));
+    let nodes = ids.iter().map(node).collect::<Result<_, _>>()?;
+    Ok((ids, nodes))
+}
+
+fn unused(graph: &Graph, id: WeightId) -> TrainError {
+    TrainError::unfit(
+        format!("the loss does not depend on the trainable weight `{}`", graph.weight_info(id).name),
+        "freeze its layer",
+    )
+}
+
+/// The batch's inputs under the network's names.
+pub(super) fn named_inputs<'a>(
+    names: &'a [String],
+    batch: &'a Batch,
+) -> Result<Vec<(&'a str, &'a Tensor)>, TrainError> {
+    if names.len() != batch.inputs.len() {
+        return Err(TrainError::Mismatch {
+            what: "inputs of an example",
+            expected: format!("{} as the network has: {}", names.len(), names.join(", ")),
+            found: batch.inputs.len().to_string(),
+        });
+    }
+    Ok(names.iter().map(String::as_str).zip(&batch.inputs).collect())
+}
+
+/// The batch's targets as a tensor.
+pub(super) fn targets_of(batch: &Batch) -> Result<Tensor, TrainError> {
+    match &batch.targets {
+        Targets::ClassIndex(indices) => {
+            Ok(Tensor::new([indices.len()], indices.clone()).expect("a vector has as many values as its length"))
+        }
+        Targets::Dense(tensor) => Ok(tensor.clone()),
+        _ => Err(TrainError::unfit("the data has no labels", "give a source with labels")),
+    }
+}
+
+/// How many examples have their largest output where their target has it; of a single output, on the right side of the middle.
+fn right_answers(loss: &Loss, outputs: &[f32], targets: &Targets) -> f64 {
+    use crate::metrics::scored::argmax;
+    let threshold = if loss.from_logits() == Some(true) { 0.0 } else { 0.5 };
+    let right = match targets {
+        Targets::ClassIndex(classes) if !classes.is_empty() => {
+            let rows = outputs.chunks_exact(outputs.len() / classes.len());
+            rows.zip(classes).filter(|(row, class)| argmax(row) as i32 == **class).count()
+        }
+        Targets::Dense(tensor) if loss.from_logits().is_some() => {
+            let width = tensor.shape()[1..].iter().product::<usize>().max(1);
+            let rows = outputs.chunks_exact(width).zip(tensor.as_f32().unwrap_or(&[]).chunks_exact(width));
+            let right = |(row, target): &(&[f32], &[f32])| match loss {
+                Loss::BinaryCrossEntropy { .. } => row.iter().zip(*target).all(|(y, t)| (*y > threshold) == (*t > 0.5)),
+                _ => argmax(row) == argmax(target),
+            };
+            rows.filter(right).count()
+        }
+        _ => 0,
+    };
+    right as f64
+}
