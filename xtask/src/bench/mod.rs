@@ -17,11 +17,11 @@ mod training;
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::Result;
 use crate::process::{build_retune, cargo, output, program, root, run as run_command, target};
 use crate::python::{self, Environment};
-use crate::{Result, assets};
 use training::WORKS;
 
 /// Where the last report is kept.
@@ -134,16 +134,6 @@ fn processor() -> String {
     let described = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = described.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), str::to_owned)
-}
-
-/// The path of a work's model, fetched if it is not there.
-fn model(asset: &str) -> Result<PathBuf> {
-    assets::path(asset)
-}
-
-/// A peer's program.
-fn peer(name: &str) -> PathBuf {
-    Path::new("bench/peers").join(name)
 }
 
 #[cfg(test)]

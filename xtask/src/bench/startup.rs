@@ -5,14 +5,15 @@ use std::time::Instant;
 use super::measurement::{Measurement, all, median};
 use super::table::Table;
 use super::training::{WORKS, keras_step};
-use super::{Options, Programs, model};
-use crate::Result;
+use super::{Options, Programs};
 use crate::process::{program, succeeds};
+use crate::{Result, assets};
 
 /// Measures the first step of the first work and `retune --help`.
 pub(super) fn measure(programs: &Programs, options: &Options) -> Result<String> {
     let rounds = if options.quick { 1 } else { 5 };
-    let (work, path) = (&WORKS[0], model("cifar-10-model")?);
+    let work = &WORKS[0];
+    let path = assets::path(work.asset)?;
     let (mut retune, mut keras) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         retune.push(Measurement::of(&mut work.command(program(&programs.step_time), &path, 0, 1))?);

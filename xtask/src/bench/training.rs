@@ -5,14 +5,15 @@ use std::process::Command;
 
 use super::measurement::{Measurement, all, median};
 use super::table::{Table, megabytes};
-use super::{Options, Programs, model, peer};
-use crate::Result;
-use crate::process::program;
+use super::{Options, Programs};
+use crate::process::{program, root};
+use crate::{Result, assets};
 
 /// A network that is trained on batches of images: loss, gradients of all weights, Adam, moving statistics.
 pub(super) struct Work {
     pub(super) name: &'static str,
-    asset: &'static str,
+    /// The asset that is its model.
+    pub(super) asset: &'static str,
     /// Classes of a new dense softmax layer above the network; without it the network's own output is trained.
     head: Option<usize>,
     batch: usize,
@@ -57,7 +58,7 @@ impl Work {
 
     /// One run of retune and of each peer per round.
     fn run(&self, programs: &Programs, options: &Options) -> Result<(Vec<Measurement>, Vec<Measurement>)> {
-        let (path, effort) = (model(self.asset)?, self.effort(options.quick));
+        let (path, effort) = (assets::path(self.asset)?, self.effort(options.quick));
         let (mut retune, mut keras) = (Vec::new(), Vec::new());
         for round in 1..=effort.rounds {
             for (name, runs, start) in
@@ -79,7 +80,7 @@ impl Work {
 /// The peer: Keras 3 on TensorFlow.
 pub(super) fn keras_step(programs: &Programs) -> Command {
     let mut command = programs.peers.python();
-    command.arg(peer("keras_step.py"));
+    command.arg(root().join("bench/peers/keras_step.py"));
     command
 }
 
