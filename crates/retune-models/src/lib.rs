@@ -23,4 +23,4 @@ pub use initializer::Initializer;
 pub use model::{LayerSummary, Model};
 pub use network::{FinalActivation, Mode, Network, NetworkInput, NetworkOutput};
 pub use report::{LoadReport, Note};
-pub use weight::{Regularizer, Weight};
+pub use weight::{Constraint, Regularizer, Weight};

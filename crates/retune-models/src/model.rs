@@ -145,11 +145,12 @@ impl Model {
                 trainable: declared.trainable && matches!(declared.kind, WeightKind::Kernel | WeightKind::NoDecay),
                 decays: declared.kind == WeightKind::Kernel,
                 statistic: declared.trainable && declared.kind == WeightKind::Statistic,
-                regularizer: declared.regularizer,
+                regularizer: declared.options.regularizer,
+                constraint: declared.options.constraint.clone(),
                 group: 0,
                 layer: declared.layer.clone(),
                 keras_path: declared.keras_path.clone(),
-                initializer: declared.initializer,
+                initializer: declared.options.initializer,
                 integer: declared.kind == WeightKind::FixedInteger,
             })
             .collect();
@@ -317,7 +318,7 @@ impl Model {
 /// A fresh value of weight number `index`.
 pub(crate) fn fresh(declared: &Declared, index: usize, seed: u64) -> Tensor {
     let stream = u32::try_from(index).unwrap_or(u32::MAX);
-    declared.initializer.tensor(&declared.shape, Key::new(seed).with(Purpose::Init(stream)))
+    declared.options.initializer.tensor(&declared.shape, Key::new(seed).with(Purpose::Init(stream)))
 }
 
 fn layout(path: &Path) -> Option<Layout> {
@@ -344,9 +345,9 @@ struct InputShape {
 }
 
 /// What the model's inputs are declared as: name, shape without the batch, type.
-type DeclaredInput = (String, Vec<Option<usize>>, DType);
+pub(crate) type DeclaredInput = (String, Vec<Option<usize>>, DType);
 
-fn declared_inputs(model: &KerasModel) -> Vec<DeclaredInput> {
+pub(crate) fn declared_inputs(model: &KerasModel) -> Vec<DeclaredInput> {
     let of = |index: usize| match &model.layers[index].layer {
         Layer::Input(input) => Some((model.layers[index].name.clone(), input.shape.clone(), input.dtype)),
         _ => None,

@@ -20,6 +20,8 @@ pub struct Weight {
     pub statistic: bool,
     /// The penalty that the model's author put on it, which a training loop adds to the loss.
     pub regularizer: Option<Regularizer>,
+    /// The rule that a training loop brings it under after each step, with [`Constraint::apply`].
+    pub constraint: Option<Constraint>,
     /// Index of the parameter group that it is trained in, 0 by default.
     pub group: usize,
     /// Path of the layer that it belongs to: names of the models around the layer and the layer's own, joined by `/`.
@@ -39,4 +41,80 @@ pub struct Regularizer {
     pub l1: f32,
     /// Factor of the squares.
     pub l2: f32,
+}
+
+/// A rule for the values of a weight, as Keras's `constraints` state them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Constraint {
+    /// Negative values become 0.
+    NonNegative,
+    /// With n the Euclidean norm over `axes`: values are multiplied by `(rate · clip(n, min, max) + (1 − rate) · n) / n`. Keras's
+    /// `MaxNorm` has min 0 and rate 1, `UnitNorm` min and max 1.
+    Norm {
+        /// Least norm.
+        min: f32,
+        /// Greatest norm.
+        max: f32,
+        /// Share of the way to the permitted norm that one step goes.
+        rate: f32,
+        /// Axes that the norm is taken over; all others are kept apart.
+        axes: Vec<usize>,
+    },
+}
+
+/// What Keras adds to a norm before dividing by it.
+const NORM_EPSILON: f32 = 1e-7;
+
+impl Constraint {
+    /// Brings `values` of this shape under the rule.
+    pub fn apply(&self, shape: &[usize], values: &mut [f32]) {
+        let (min, max, rate, axes) = match self {
+            Constraint::NonNegative => {
+                values.iter_mut().for_each(|value| *value = value.max(0.0));
+                return;
+            }
+            Constraint::Norm { min, max, rate, axes } => (*min, *max, *rate, axes),
+        };
+        // The index along the kept axes of each value selects its norm.
+        let group = |mut index: usize| {
+            let (mut group, mut stride) = (0, 1);
+            for axis in (0..shape.len()).rev() {
+                let position = index % shape[axis];
+                index /= shape[axis];
+                if !axes.contains(&axis) {
+                    group += position * stride;
+                    stride *= shape[axis];
+                }
+            }
+            group
+        };
+        let count: usize = shape.iter().enumerate().filter(|(axis, _)| !axes.contains(axis)).map(|(_, n)| n).product();
+        let mut squares = vec![0f64; count];
+        for (index, value) in values.iter().enumerate() {
+            squares[group(index)] += f64::from(*value) * f64::from(*value);
+        }
+        for (index, value) in values.iter_mut().enumerate() {
+            let norm = squares[group(index)].sqrt() as f32;
+            let wanted = rate * norm.clamp(min, max.max(min)) + (1.0 - rate) * norm;
+            *value *= wanted / (norm + NORM_EPSILON);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn norms_are_taken_over_the_given_axes() {
+        let constraint = Constraint::Norm { min: 0.0, max: 1.0, rate: 1.0, axes: vec![0] };
+        let mut values = [3.0, 0.1, 4.0, 0.2];
+        constraint.apply(&[2, 2], &mut values);
+        for (value, expected) in values.iter().zip([0.6, 0.1, 0.8, 0.2]) {
+            assert!((value - expected).abs() < 1e-6, "{values:?}");
+        }
+        let mut values = [-1.0, 2.0];
+        Constraint::NonNegative.apply(&[2], &mut values);
+        assert_eq!(values, [0.0, 2.0]);
+    }
 }

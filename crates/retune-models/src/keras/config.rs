@@ -1,6 +1,7 @@
 //! A description in Keras 3's form → [`KerasModel`].
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -161,19 +162,28 @@ impl KerasModel {
         }
         let mut moved: Vec<Option<LayerNode>> = self.layers.drain(..).map(Some).collect();
         self.layers = layers.iter().filter_map(|&old| moved[old].take()).collect();
-        let mut renumber = |r: &TensorRef| TensorRef { layer: position[r.layer], ..*r };
-        for layer in &mut self.layers {
-            layer.calls = layer.calls.iter().map(|call| call.map(&mut renumber)).collect();
+        // Calls that no output depends on any more are left out, so the others move up.
+        let mut call_numbers: HashMap<(usize, usize), usize> = HashMap::new();
+        let mut sorted = calls.clone();
+        sorted.sort_unstable();
+        for (layer, call) in sorted {
+            let number = call_numbers.keys().filter(|known| known.0 == layer).count();
+            call_numbers.insert((layer, call), number);
+        }
+        let mut renumber = |r: &TensorRef| TensorRef {
+            layer: position[r.layer],
+            call: call_numbers.get(&(r.layer, r.call)).copied().unwrap_or(0),
+            tensor: r.tensor,
+        };
+        for (layer, &old) in self.layers.iter_mut().zip(&layers) {
+            let calls = std::mem::take(&mut layer.calls).into_iter().enumerate();
+            let kept = calls.filter(|(call, _)| call_numbers.contains_key(&(old, *call)));
+            layer.calls = kept.map(|(_, call)| call.map(&mut renumber)).collect();
         }
         self.inputs = self.inputs.map(&mut renumber);
         self.outputs = self.outputs.map(&mut renumber);
-        self.execution = calls.iter().map(|&(layer, call)| (position[layer], call)).collect();
+        self.execution = calls.iter().map(|key| (position[key.0], call_numbers[key])).collect();
         Ok(())
-    }
-
-    /// The layer that is called `name`.
-    pub(crate) fn layer_mut(&mut self, name: &str) -> Option<&mut LayerNode> {
-        self.layers.iter_mut().find(|layer| layer.name == name)
     }
 }
 

@@ -9,7 +9,7 @@ use super::values::{self, ActivationFunction};
 use crate::error::{ModelError, Result};
 use crate::initializer::Initializer;
 use crate::report::Note;
-use crate::weight::Regularizer;
+use crate::weight::{Constraint, Regularizer};
 
 /// Attributes that every layer may have and that say nothing about what it computes.
 const COMMON: &[&str] = &["name", "trainable", "dtype", "autocast", "seed", "build_config", "activity_regularizer"];
@@ -21,7 +21,7 @@ pub(crate) struct Fields<'a> {
     /// The layer's class.
     pub(crate) class: &'a str,
     config: &'a Map<String, Value>,
-    read: RefCell<HashSet<&'static str>>,
+    read: RefCell<HashSet<String>>,
     notes: &'a RefCell<Vec<Note>>,
 }
 
@@ -68,14 +68,14 @@ impl<'a> Fields<'a> {
     }
 
     /// The attribute, if it is there and not null.
-    pub(crate) fn get(&self, name: &'static str) -> Option<&'a Value> {
-        self.read.borrow_mut().insert(name);
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
+        self.read.borrow_mut().insert(name.to_owned());
         self.config.get(name).filter(|value| !value.is_null())
     }
 
     fn typed<T>(
         &self,
-        name: &'static str,
+        name: &str,
         default: Option<T>,
         expected: &str,
         convert: impl Fn(&'a Value) -> Option<T>,
@@ -87,27 +87,27 @@ impl<'a> Fields<'a> {
     }
 
     /// A truth value.
-    pub(crate) fn flag(&self, name: &'static str, default: bool) -> Result<bool> {
+    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool> {
         self.typed(name, Some(default), "true or false", Value::as_bool)
     }
 
     /// A number.
-    pub(crate) fn number(&self, name: &'static str, default: Option<f32>) -> Result<f32> {
+    pub(crate) fn number(&self, name: &str, default: Option<f32>) -> Result<f32> {
         self.typed(name, default, "a number", number)
     }
 
     /// A number that may be absent.
-    pub(crate) fn optional_number(&self, name: &'static str) -> Result<Option<f32>> {
+    pub(crate) fn optional_number(&self, name: &str) -> Result<Option<f32>> {
         self.get(name).map(|value| number(value).ok_or_else(|| self.wrong(name, "a number"))).transpose()
     }
 
     /// A whole number of at least 1.
-    pub(crate) fn size(&self, name: &'static str, default: Option<usize>) -> Result<usize> {
+    pub(crate) fn size(&self, name: &str, default: Option<usize>) -> Result<usize> {
         self.typed(name, default, "a whole number of at least 1", |v| size(v).filter(|&n| n > 0))
     }
 
     /// A whole number that may be negative.
-    pub(crate) fn integer(&self, name: &'static str, default: Option<i64>) -> Result<i64> {
+    pub(crate) fn integer(&self, name: &str, default: Option<i64>) -> Result<i64> {
         self.typed(name, default, "a whole number", |value| match value {
             Value::Array(list) if list.len() == 1 => list[0].as_i64(),
             value => value.as_i64(),
@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whole numbers that may be negative; a single one counts as a list.
-    pub(crate) fn integers(&self, name: &'static str, default: Option<&[i64]>) -> Result<Vec<i64>> {
+    pub(crate) fn integers(&self, name: &str, default: Option<&[i64]>) -> Result<Vec<i64>> {
         self.typed(name, default.map(<[i64]>::to_vec), "a list of whole numbers", |value| match value {
             Value::Array(list) => list.iter().map(Value::as_i64).collect(),
             value => value.as_i64().map(|n| vec![n]),
@@ -123,7 +123,7 @@ impl<'a> Fields<'a> {
     }
 
     /// `N` whole numbers, or one for all of them.
-    pub(crate) fn sizes<const N: usize>(&self, name: &'static str, default: Option<[usize; N]>) -> Result<[usize; N]> {
+    pub(crate) fn sizes<const N: usize>(&self, name: &str, default: Option<[usize; N]>) -> Result<[usize; N]> {
         self.typed(name, default, &format!("{N} whole numbers"), |value| match value {
             Value::Array(list) => {
                 list.iter().map(size).collect::<Option<Vec<_>>>().and_then(|sizes| sizes.try_into().ok())
@@ -133,12 +133,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A text.
-    pub(crate) fn text(&self, name: &'static str, default: &'static str) -> Result<&'a str> {
+    pub(crate) fn text(&self, name: &str, default: &'static str) -> Result<&'a str> {
         self.typed(name, Some(default), "a text", Value::as_str)
     }
 
     /// Two numbers, or one for a range around 0.
-    pub(crate) fn range(&self, name: &'static str) -> Result<(f32, f32)> {
+    pub(crate) fn range(&self, name: &str) -> Result<(f32, f32)> {
         self.typed(name, None, "a number or two", |value| match value {
             Value::Array(list) if list.len() == 2 => Some((number(&list[0])?, number(&list[1])?)),
             value => number(value).map(|n| (-n.abs(), n.abs())),
@@ -146,7 +146,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Numbers; a single one counts as a list.
-    pub(crate) fn numbers(&self, name: &'static str, default: Option<f32>) -> Result<Vec<f32>> {
+    pub(crate) fn numbers(&self, name: &str, default: Option<f32>) -> Result<Vec<f32>> {
         self.typed(name, default.map(|n| vec![n]), "a number or a list of numbers", |value| {
             let mut flat = Vec::new();
             flatten_numbers(value, &mut flat).then_some(flat)
@@ -154,7 +154,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An activation function; the identity by default.
-    pub(crate) fn activation(&self, name: &'static str, default: &'static str) -> Result<ActivationFunction> {
+    pub(crate) fn activation(&self, name: &str, default: &'static str) -> Result<ActivationFunction> {
         match self.get(name) {
             Some(value) => values::activation(self, name, value),
             None => values::activation(self, name, &Value::from(default)),
@@ -162,14 +162,19 @@ impl<'a> Fields<'a> {
     }
 
     /// An initializer.
-    pub(crate) fn initializer(&self, name: &'static str, default: Initializer) -> Result<Initializer> {
+    pub(crate) fn initializer(&self, name: &str, default: Initializer) -> Result<Initializer> {
         self.get(name).map_or(Ok(default), |value| values::initializer(self, name, value))
     }
 
     /// A penalty on a weight.
-    pub(crate) fn regularizer(&self, name: &'static str) -> Result<Option<Regularizer>> {
+    pub(crate) fn regularizer(&self, name: &str) -> Result<Option<Regularizer>> {
         let regularizer = self.get(name).map(|value| values::regularizer(self, name, value)).transpose()?;
         Ok(regularizer.filter(|r| r.l1 != 0.0 || r.l2 != 0.0))
+    }
+
+    /// A rule that a weight is brought under after each step.
+    pub(crate) fn constraint(&self, name: &str) -> Result<Option<Constraint>> {
+        self.get(name).map_or(Ok(None), |value| values::constraint(self, name, value))
     }
 
     /// Requires channels behind the spatial axes.

@@ -13,11 +13,11 @@ use serde_json::Value as Json;
 
 use super::calls::{Argument, Arguments};
 use super::config::{KerasModel, Kind, LayerNode, join};
+use super::layers::dense::WeightOptions;
 use super::layers::{Layer, MaskRule};
 use crate::error::{ModelError, Result};
-use crate::initializer::Initializer;
 use crate::network::Mode;
-use crate::weight::{Regularizer, Weight};
+use crate::weight::Weight;
 
 /// A tensor between layers: its node, and its mask (1 where a step counts, else 0), which travels with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,7 @@ impl From<NodeId> for Value {
 pub(crate) struct WeightSpec<'a> {
     pub(crate) name: &'a str,
     pub(crate) shape: &'a [usize],
-    pub(crate) initializer: Initializer,
-    pub(crate) regularizer: Option<Regularizer>,
+    pub(crate) options: &'a WeightOptions,
     pub(crate) kind: WeightKind,
 }
 
@@ -63,8 +62,7 @@ pub(crate) struct Declared {
     pub(crate) shape: Vec<usize>,
     pub(crate) trainable: bool,
     pub(crate) kind: WeightKind,
-    pub(crate) regularizer: Option<Regularizer>,
-    pub(crate) initializer: Initializer,
+    pub(crate) options: WeightOptions,
     pub(crate) layer: String,
     pub(crate) keras_path: String,
     /// Indices of the models' layers from the outermost inwards: the order of weights in the model.
@@ -236,8 +234,7 @@ impl<'a> Lowering<'a> {
             shape: spec.shape.to_vec(),
             trainable: self.scope.trainable,
             kind: spec.kind,
-            regularizer: spec.regularizer,
-            initializer: spec.initializer,
+            options: spec.options.clone(),
             layer: self.scope.layer.clone(),
             keras_path: format!("{vars}{number}"),
             order: self.scope.order.clone(),

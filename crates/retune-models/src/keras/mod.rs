@@ -31,5 +31,5 @@ pub mod sequential;
 pub(crate) mod upgrade;
 pub(crate) mod values;
 
-pub(crate) use config::{KerasModel, Kind};
+pub(crate) use config::{KerasModel, Kind, LayerNode};
 pub use sequential::{LayerConfig, Sequential};

@@ -49,8 +49,13 @@ impl Upgrade {
                 (class, "keras.layers", config)
             }
         };
-        let module = object.get("module").cloned().unwrap_or_else(|| module.into());
-        result.insert("module".to_owned(), module);
+        // `tf_keras` is what Keras 2 is called today; its classes are Keras 3's of the same name.
+        let stated = object.get("module").and_then(Value::as_str).filter(|stated| !stated.starts_with("tf_keras"));
+        let module = match class.as_str() {
+            "Sequential" | "Functional" => module,
+            _ => stated.unwrap_or(module),
+        };
+        result.insert("module".to_owned(), module.into());
         result.insert("class_name".to_owned(), class.into());
         let name = object.get("name").or_else(|| config.get("name")).cloned();
         result.insert("config".to_owned(), config);

@@ -1,7 +1,7 @@
 //! Activations, initializers and regularizers as the attributes of layers name them.
 
 use retune_graph::ops::reduce::Reduction;
-use retune_graph::ops::{Activation, Binary, Unary};
+use retune_graph::ops::{Activation, Binary};
 use retune_graph::{Dim, NodeId};
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::lowering::Lowering;
 use crate::error::Result;
 use crate::initializer::{Distribution, Fan, Initializer};
-use crate::weight::Regularizer;
+use crate::weight::{Constraint, Regularizer};
 
 /// A function of a layer's result.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,8 +48,11 @@ impl ActivationFunction {
     }
 }
 
-/// `y = max(0, x − τ)`, with τ such that y sums to 1: value i is in the support if `Σⱼ max(0, xⱼ − xᵢ) < 1`, and
-/// `τ = (Σ x − 1) / n` over the support. Comparing all pairs needs no sorting.
+/// `y = max(0, x − τ)`: value i is in the support if `Σⱼ max(0, xⱼ − xᵢ) < 1`, and `τ = (Σᵢ cᵢ − 1) / n` over the support's n
+/// values, with `cᵢ = Σⱼ xⱼ` over the values `xⱼ ≥ xᵢ`.
+///
+/// That τ is Keras's; in the paper it is `(Σᵢ xᵢ − 1) / n`, by which y sums to 1. They agree where one value is in the support.
+/// Comparing all pairs needs no sorting.
 fn sparsemax(b: &mut Lowering<'_>, x: NodeId) -> Result<NodeId> {
     let shape = b.graph.shape(x).clone();
     let axis = shape.rank() - 1;
@@ -61,12 +64,14 @@ fn sparsemax(b: &mut Lowering<'_>, x: NodeId) -> Result<NodeId> {
     let excess = b.graph.reduce_away(Reduction::Sum, above, &[axis + 1])?;
     let one = b.graph.fill(shape, 1.0);
     let support = b.graph.binary(Binary::GreaterEqual, one, excess)?;
-    let kept = b.graph.mul(x, support)?;
+    let not_below = b.graph.binary(Binary::GreaterEqual, row, column)?;
+    let larger = b.graph.mul(row, not_below)?;
+    let cumulative = b.graph.reduce_away(Reduction::Sum, larger, &[axis + 1])?;
+    let kept = b.graph.mul(cumulative, support)?;
     let sum = b.graph.reduce(Reduction::Sum, kept, &[axis])?;
     let sum = b.graph.affine(sum, 1.0, -1.0)?;
     let count = b.graph.reduce(Reduction::Sum, support, &[axis])?;
-    let count = b.graph.unary(Unary::Reciprocal, count)?;
-    let threshold = b.graph.mul(sum, count)?;
+    let threshold = b.graph.div(sum, count)?;
     let y = b.graph.sub(x, threshold)?;
     Ok(b.graph.activate(y, Activation::RELU)?)
 }
@@ -102,7 +107,7 @@ fn number(config: &Value, names: &[&str], default: f32) -> f32 {
 const HARD_SIGMOID: Activation = Activation::HardSigmoid { slope: 1.0 / 6.0, offset: 0.5 };
 
 /// Reads an activation: a function's name, or an activation layer given in its place.
-pub(crate) fn activation(fields: &Fields<'_>, attribute: &'static str, value: &Value) -> Result<ActivationFunction> {
+pub(crate) fn activation(fields: &Fields<'_>, attribute: &str, value: &Value) -> Result<ActivationFunction> {
     let (name, config) = named(value).ok_or_else(|| fields.wrong(attribute, "the name of an activation function"))?;
     let relu = |max_value, negative_slope| Activation::Relu { max_value, negative_slope, threshold: 0.0 };
     Ok(ActivationFunction::Values(match name {
@@ -124,6 +129,8 @@ pub(crate) fn activation(fields: &Fields<'_>, attribute: &'static str, value: &V
         "selu" => Activation::Selu,
         "celu" => Activation::Celu { alpha: 1.0 },
         "gelu" => Activation::Gelu { approximate: false },
+        // Keras itself has no name for the tanh form; KerasHub registers this one.
+        "keras_hub>gelu_approximate" => Activation::Gelu { approximate: true },
         "silu" | "swish" => Activation::Silu,
         "sigmoid" => Activation::Sigmoid,
         "tanh" => Activation::Tanh,
@@ -152,7 +159,7 @@ pub(crate) fn activation(fields: &Fields<'_>, attribute: &'static str, value: &V
 }
 
 /// Reads an initializer.
-pub(crate) fn initializer(fields: &Fields<'_>, attribute: &'static str, value: &Value) -> Result<Initializer> {
+pub(crate) fn initializer(fields: &Fields<'_>, attribute: &str, value: &Value) -> Result<Initializer> {
     let (name, config) = named(value).ok_or_else(|| fields.wrong(attribute, "an initializer"))?;
     let scaling = |scale, fan, distribution| Initializer::VarianceScaling { scale, fan, distribution };
     let (uniform, truncated) = (Distribution::Uniform, Distribution::TruncatedNormal);
@@ -207,7 +214,7 @@ pub(crate) fn initializer(fields: &Fields<'_>, attribute: &'static str, value: &
 }
 
 /// Reads a penalty.
-pub(crate) fn regularizer(fields: &Fields<'_>, attribute: &'static str, value: &Value) -> Result<Regularizer> {
+pub(crate) fn regularizer(fields: &Fields<'_>, attribute: &str, value: &Value) -> Result<Regularizer> {
     let (name, config) = named(value).ok_or_else(|| fields.wrong(attribute, "a regularizer"))?;
     let (l1, l2) = (number(config, &["l1"], 0.0), number(config, &["l2"], 0.0));
     Ok(match name {
@@ -217,6 +224,34 @@ pub(crate) fn regularizer(fields: &Fields<'_>, attribute: &'static str, value: &
         _ => {
             fields.note(format!("{attribute} {} is kept in the file, but training does not apply it", excerpt(value)));
             Regularizer { l1: 0.0, l2: 0.0 }
+        }
+    })
+}
+
+/// Reads a constraint; one that is unknown is noted.
+pub(crate) fn constraint(fields: &Fields<'_>, attribute: &str, value: &Value) -> Result<Option<Constraint>> {
+    let (name, config) = named(value).ok_or_else(|| fields.wrong(attribute, "a constraint"))?;
+    let axes = || -> Vec<usize> {
+        let list = |value: &Value| value.as_u64().map(|axis| axis as usize);
+        match config.get("axis") {
+            Some(Value::Array(axes)) => axes.iter().filter_map(list).collect(),
+            Some(axis) => list(axis).into_iter().collect(),
+            None => vec![0],
+        }
+    };
+    let norm = |min, max, rate| Some(Constraint::Norm { min, max, rate, axes: axes() });
+    Ok(match name {
+        "NonNeg" | "non_neg" | "nonneg" => Some(Constraint::NonNegative),
+        "MaxNorm" | "max_norm" | "maxnorm" => norm(0.0, number(config, &["max_value", "m"], 2.0), 1.0),
+        "UnitNorm" | "unit_norm" | "unitnorm" => norm(1.0, 1.0, 1.0),
+        "MinMaxNorm" | "min_max_norm" => norm(
+            number(config, &["min_value"], 0.0),
+            number(config, &["max_value"], 1.0),
+            number(config, &["rate"], 1.0),
+        ),
+        _ => {
+            fields.note(format!("{attribute} {} is kept in the file, but training does not apply it", excerpt(value)));
+            None
         }
     })
 }

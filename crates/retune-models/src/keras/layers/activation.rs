@@ -61,7 +61,7 @@ pub(crate) struct PRelu {
 impl PRelu {
     pub(crate) fn read(f: &Fields<'_>) -> Result<PRelu> {
         Ok(PRelu {
-            alpha: WeightOptions::read(f, "alpha_initializer", "alpha_regularizer", Initializer::ZEROS)?,
+            alpha: WeightOptions::read(f, "alpha", Initializer::ZEROS)?,
             shared_axes: f.integers("shared_axes", Some(&[]))?,
         })
     }

@@ -52,7 +52,7 @@ impl Attention {
     }
 
     fn scores(&self, b: &mut Lowering<'_>, q: NodeId, k: NodeId) -> Result<NodeId> {
-        let number = |initializer| WeightOptions { initializer, regularizer: None };
+        let number = WeightOptions::plain;
         let dim = b.fixed(q, 2)?;
         let scale = match (self.use_scale, self.score) {
             (false, _) => None,

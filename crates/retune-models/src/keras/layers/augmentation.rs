@@ -1,4 +1,5 @@
-//! The random image layers: changes of images while training; in inference the identity, and of RandomCrop the middle.
+//! The random image layers: changes of images while training; in inference the identity
+//! (of RandomCrop too, as in Keras 3).
 
 use retune_graph::ops::ImageAugment;
 use retune_graph::ops::image::{Augmentation, FillMode};
@@ -8,7 +9,7 @@ use super::super::calls::Arguments;
 use super::super::fields::Fields;
 use super::super::lowering::{Lowering, Value};
 use super::Lower;
-use super::resizing::{inference_crop, interpolation};
+use super::resizing::{fit_crop, interpolation};
 use crate::error::Result;
 
 /// RandomFlip, RandomRotation, RandomZoom, RandomTranslation, RandomContrast, RandomBrightness, RandomCrop.
@@ -91,13 +92,10 @@ impl Lower for RandomImage {
     fn lower(&self, b: &mut Lowering<'_>, arguments: &Arguments<Value>) -> Result<Vec<Value>> {
         let x = b.one_of_rank(arguments, 4, "[batch, height, width, channels]")?;
         let y = match self.augmentation {
-            // An image that is not larger than the crop is treated as in inference.
-            Augmentation::Crop { size }
-                if !b.is_training() || b.fixed(x, 1)? <= size[0] || b.fixed(x, 2)? <= size[1] =>
-            {
-                inference_crop(b, x, size)?
-            }
             _ if !b.is_training() => x,
+            Augmentation::Crop { size } if b.fixed(x, 1)? <= size[0] || b.fixed(x, 2)? <= size[1] => {
+                fit_crop(b, x, size)?
+            }
             augmentation => {
                 let stream = b.stream();
                 b.graph.push(ImageAugment { augmentation, stream }.into(), &[x])?

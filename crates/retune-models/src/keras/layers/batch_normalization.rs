@@ -40,8 +40,8 @@ impl BatchNormalization {
         for unused in ["renorm_clipping", "renorm_momentum", "synchronized"] {
             f.get(unused);
         }
-        let gamma = WeightOptions::read(f, "gamma_initializer", "gamma_regularizer", Initializer::ONES)?;
-        let beta = WeightOptions::read(f, "beta_initializer", "beta_regularizer", Initializer::ZEROS)?;
+        let gamma = WeightOptions::read(f, "gamma", Initializer::ONES)?;
+        let beta = WeightOptions::read(f, "beta", Initializer::ZEROS)?;
         Ok(BatchNormalization {
             axis: f.integer("axis", Some(-1))?,
             momentum: f.number("momentum", Some(0.99))?,
@@ -62,11 +62,11 @@ impl Lower for BatchNormalization {
         let (x, back) = b.axis_last(x, axis)?;
         let channels = [b.fixed(x, b.graph.shape(x).rank() - 1)?];
         let norm = WeightKind::NoDecay;
-        let gamma = self.gamma.map(|gamma| gamma.weight(b, "gamma", &channels, norm)).transpose()?;
-        let beta = self.beta.map(|beta| beta.weight(b, "beta", &channels, norm)).transpose()?;
+        let gamma = self.gamma.as_ref().map(|gamma| gamma.weight(b, "gamma", &channels, norm)).transpose()?;
+        let beta = self.beta.as_ref().map(|beta| beta.weight(b, "beta", &channels, norm)).transpose()?;
         let mut statistic = |name, initializer| {
             let kind = WeightKind::Statistic;
-            b.weight_ids(WeightSpec { name, shape: &channels, initializer, regularizer: None, kind })
+            b.weight_ids(WeightSpec { name, shape: &channels, options: &WeightOptions::plain(initializer), kind })
         };
         let moving_mean = statistic("moving_mean", self.moving_mean)?;
         let moving_variance = statistic("moving_variance", self.moving_variance)?;

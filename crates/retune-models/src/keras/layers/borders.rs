@@ -13,7 +13,7 @@ type Borders = Vec<(usize, usize)>;
 
 /// Reads `2`, `[1, 2]` or `[[1, 2], [3, 4]]`. In one dimension a pair is before and behind; in two it is height and width,
 /// the same on both sides.
-fn borders(f: &Fields<'_>, name: &'static str, rank: usize) -> Result<Borders> {
+fn borders(f: &Fields<'_>, name: &str, rank: usize) -> Result<Borders> {
     let number = |value: &Json| value.as_u64().and_then(|n| usize::try_from(n).ok());
     let pair = |value: &Json| -> Option<(usize, usize)> {
         match value.as_array()?.as_slice() {

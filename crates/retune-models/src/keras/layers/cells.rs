@@ -66,7 +66,7 @@ impl Cell {
             CellKind::Simple => ActivationFunction::Linear,
             _ => f.activation("recurrent_activation", "sigmoid")?,
         };
-        let mut bias = WeightOptions::read(f, "bias_initializer", "bias_regularizer", Initializer::ZEROS)?;
+        let mut bias = WeightOptions::read(f, "bias", Initializer::ZEROS)?;
         if kind == CellKind::Lstm && f.flag("unit_forget_bias", true)? && bias.initializer == Initializer::ZEROS {
             bias.initializer = Initializer::UnitForgetBias;
         }
@@ -83,8 +83,8 @@ impl Cell {
             units: f.size("units", None)?,
             activation: f.activation("activation", "tanh")?,
             recurrent_activation,
-            kernel: WeightOptions::read(f, "kernel_initializer", "kernel_regularizer", Initializer::GLOROT_UNIFORM)?,
-            recurrent: WeightOptions::read(f, "recurrent_initializer", "recurrent_regularizer", orthogonal)?,
+            kernel: WeightOptions::read(f, "kernel", Initializer::GLOROT_UNIFORM)?,
+            recurrent: WeightOptions::read(f, "recurrent", orthogonal)?,
             bias: f.flag("use_bias", true)?.then_some(bias),
             dropout: rate(f, "dropout", Some(0.0))?,
             recurrent_dropout: rate(f, "recurrent_dropout", Some(0.0))?,
@@ -127,7 +127,7 @@ impl Cell {
         let recurrent = self.recurrent.weight(b, "recurrent_kernel", &[units, width], WeightKind::Kernel)?;
         let doubled = self.kind == CellKind::Gru { reset_after: true };
         let shape = if doubled { vec![2, width] } else { vec![width] };
-        let bias = self.bias.map(|bias| bias.weight(b, "bias", &shape, WeightKind::NoDecay)).transpose()?;
+        let bias = self.bias.as_ref().map(|bias| bias.weight(b, "bias", &shape, WeightKind::NoDecay)).transpose()?;
         let (bias, recurrent_bias) = match bias {
             Some(bias) if doubled => {
                 let (input, state) = (b.graph.slice(bias, 0, 0, 1)?, b.graph.slice(bias, 0, 1, 1)?);

@@ -37,7 +37,7 @@ pub(crate) struct Window {
 }
 
 /// The attribute `name` for height and width.
-pub(crate) fn spatial(f: &Fields<'_>, name: &'static str, rank: usize, default: Option<usize>) -> Result<[usize; 2]> {
+pub(crate) fn spatial(f: &Fields<'_>, name: &str, rank: usize, default: Option<usize>) -> Result<[usize; 2]> {
     if rank == 2 {
         return f.sizes(name, default.map(|n| [n; 2]));
     }
@@ -47,7 +47,7 @@ pub(crate) fn spatial(f: &Fields<'_>, name: &'static str, rank: usize, default: 
 
 impl Window {
     /// Reads strides, dilation and padding; `size` names the attribute with the window's own size.
-    pub(crate) fn read(f: &Fields<'_>, rank: usize, size_name: &'static str, default: Option<usize>) -> Result<Window> {
+    pub(crate) fn read(f: &Fields<'_>, rank: usize, size_name: &str, default: Option<usize>) -> Result<Window> {
         f.channels_last()?;
         let size = spatial(f, size_name, rank, default)?;
         let strides = match (size_name, f.get("strides")) {
@@ -130,7 +130,7 @@ impl Convolution {
             filters: f.size("filters", None)?,
             window: Window::read(f, rank, "kernel_size", None)?,
             groups: f.size("groups", Some(1))?,
-            kernel: WeightOptions::read(f, "kernel_initializer", "kernel_regularizer", Initializer::GLOROT_UNIFORM)?,
+            kernel: WeightOptions::read(f, "kernel", Initializer::GLOROT_UNIFORM)?,
             bias: Bias::read(f)?,
             activation: f.activation("activation", "linear")?,
         })

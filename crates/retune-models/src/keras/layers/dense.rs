@@ -7,51 +7,52 @@ use super::super::values::ActivationFunction;
 use super::Lower;
 use crate::error::Result;
 use crate::initializer::Initializer;
-use crate::weight::Regularizer;
+use crate::weight::{Constraint, Regularizer};
 use retune_graph::NodeId;
 
-/// The initializer and the penalty of one weight.
-#[derive(Debug, Clone, Copy)]
+/// What the attributes say about one weight.
+#[derive(Debug, Clone)]
 pub(crate) struct WeightOptions {
     pub(crate) initializer: Initializer,
     pub(crate) regularizer: Option<Regularizer>,
+    pub(crate) constraint: Option<Constraint>,
 }
 
 impl WeightOptions {
-    /// Reads `<name>_initializer` and `<name>_regularizer`.
-    pub(crate) fn read(
-        f: &Fields<'_>,
-        initializer: &'static str,
-        regularizer: &'static str,
-        default: Initializer,
-    ) -> Result<WeightOptions> {
+    /// Reads `<name>_initializer`, `<name>_regularizer` and `<name>_constraint`.
+    pub(crate) fn read(f: &Fields<'_>, name: &str, default: Initializer) -> Result<WeightOptions> {
         Ok(WeightOptions {
-            initializer: f.initializer(initializer, default)?,
-            regularizer: f.regularizer(regularizer)?,
+            initializer: f.initializer(&format!("{name}_initializer"), default)?,
+            regularizer: f.regularizer(&format!("{name}_regularizer"))?,
+            constraint: f.constraint(&format!("{name}_constraint"))?,
         })
+    }
+
+    /// A weight without any attributes.
+    pub(crate) fn plain(initializer: Initializer) -> WeightOptions {
+        WeightOptions { initializer, regularizer: None, constraint: None }
     }
 
     /// The weight `name` of the current layer.
     pub(crate) fn weight(&self, b: &mut Lowering<'_>, name: &str, shape: &[usize], kind: WeightKind) -> Result<NodeId> {
-        let WeightOptions { initializer, regularizer } = *self;
-        b.weight(WeightSpec { name, shape, initializer, regularizer, kind })
+        b.weight(WeightSpec { name, shape, options: self, kind })
     }
 }
 
 /// A bias that may be absent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bias(pub(crate) Option<WeightOptions>);
 
 impl Bias {
-    /// Reads `use_bias`, `bias_initializer` and `bias_regularizer`.
+    /// Reads `use_bias` and the attributes of the bias.
     pub(crate) fn read(f: &Fields<'_>) -> Result<Bias> {
-        let options = WeightOptions::read(f, "bias_initializer", "bias_regularizer", Initializer::ZEROS)?;
+        let options = WeightOptions::read(f, "bias", Initializer::ZEROS)?;
         Ok(Bias(f.flag("use_bias", true)?.then_some(options)))
     }
 
     /// The weight `bias` of the current layer.
     pub(crate) fn weight(&self, b: &mut Lowering<'_>, shape: &[usize]) -> Result<Option<NodeId>> {
-        self.0.map(|options| options.weight(b, "bias", shape, WeightKind::NoDecay)).transpose()
+        self.0.as_ref().map(|options| options.weight(b, "bias", shape, WeightKind::NoDecay)).transpose()
     }
 }
 
@@ -68,7 +69,7 @@ impl Dense {
     pub(crate) fn read(f: &Fields<'_>) -> Result<Dense> {
         Ok(Dense {
             units: f.size("units", None)?,
-            kernel: WeightOptions::read(f, "kernel_initializer", "kernel_regularizer", Initializer::GLOROT_UNIFORM)?,
+            kernel: WeightOptions::read(f, "kernel", Initializer::GLOROT_UNIFORM)?,
             bias: Bias::read(f)?,
             activation: f.activation("activation", "linear")?,
         })

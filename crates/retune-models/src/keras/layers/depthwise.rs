@@ -25,7 +25,7 @@ pub(crate) struct Depthwise {
 }
 
 fn depthwise_options(f: &Fields<'_>) -> Result<WeightOptions> {
-    WeightOptions::read(f, "depthwise_initializer", "depthwise_regularizer", Initializer::GLOROT_UNIFORM)
+    WeightOptions::read(f, "depthwise", Initializer::GLOROT_UNIFORM)
 }
 
 impl Depthwise {
@@ -71,8 +71,7 @@ pub(crate) struct Separable {
 
 impl Separable {
     pub(crate) fn read(f: &Fields<'_>, rank: usize) -> Result<Separable> {
-        let pointwise =
-            WeightOptions::read(f, "pointwise_initializer", "pointwise_regularizer", Initializer::GLOROT_UNIFORM)?;
+        let pointwise = WeightOptions::read(f, "pointwise", Initializer::GLOROT_UNIFORM)?;
         Ok(Separable {
             filters: f.size("filters", None)?,
             window: Window::read(f, rank, "kernel_size", None)?,

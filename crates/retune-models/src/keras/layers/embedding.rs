@@ -25,7 +25,7 @@ impl Embedding {
         Ok(Embedding {
             rows: f.size("input_dim", None)?,
             width: f.size("output_dim", None)?,
-            table: WeightOptions::read(f, "embeddings_initializer", "embeddings_regularizer", default)?,
+            table: WeightOptions::read(f, "embeddings", default)?,
             mask_zero: f.flag("mask_zero", false)?,
         })
     }

@@ -15,7 +15,7 @@
 //! | [`noise`] | Dropout, SpatialDropout1D/2D, AlphaDropout, GaussianDropout, GaussianNoise |
 //! | [`reshaping`] | Flatten, Reshape, Permute, RepeatVector |
 //! | [`borders`] | ZeroPadding, Cropping, 1D and 2D |
-//! | [`resizing`] | UpSampling1D/2D, Resizing, CenterCrop, and RandomCrop in inference |
+//! | [`resizing`] | UpSampling1D/2D, Resizing, CenterCrop |
 //! | [`merging`] | Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate |
 //! | [`dot`] | Dot |
 //! | [`cells`] | one step of SimpleRNN, LSTM, GRU |

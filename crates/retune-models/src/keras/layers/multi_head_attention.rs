@@ -45,7 +45,7 @@ impl MultiHeadAttention {
         for unused in ["flash_attention", "query_shape", "key_shape", "value_shape"] {
             f.get(unused);
         }
-        let bias = WeightOptions::read(f, "bias_initializer", "bias_regularizer", Initializer::ZEROS)?;
+        let bias = WeightOptions::read(f, "bias", Initializer::ZEROS)?;
         let list = |name| if f.get(name).is_some() { f.integers(name, None).map(Some) } else { Ok(None) };
         Ok(MultiHeadAttention {
             heads: f.size("num_heads", None)?,
@@ -54,7 +54,7 @@ impl MultiHeadAttention {
             dropout: rate(f, "dropout", Some(0.0))?,
             output_shape: list("output_shape")?,
             attention_axes: list("attention_axes")?,
-            kernel: WeightOptions::read(f, "kernel_initializer", "kernel_regularizer", Initializer::GLOROT_UNIFORM)?,
+            kernel: WeightOptions::read(f, "kernel", Initializer::GLOROT_UNIFORM)?,
             bias: f.flag("use_bias", true)?.then_some(bias),
         })
     }
@@ -65,7 +65,11 @@ impl MultiHeadAttention {
         let projected = b.part(attribute, name, |b| {
             let kernel = self.kernel.weight(b, "kernel", &[features, heads, dim], WeightKind::Kernel)?;
             let kernel = b.reshape_fixed(kernel, &[features, heads * dim])?;
-            let bias = self.bias.map(|bias| bias.weight(b, "bias", &[heads, dim], WeightKind::NoDecay)).transpose()?;
+            let bias = self
+                .bias
+                .as_ref()
+                .map(|bias| bias.weight(b, "bias", &[heads, dim], WeightKind::NoDecay))
+                .transpose()?;
             let bias = bias.map(|bias| b.reshape_fixed(bias, &[heads * dim])).transpose()?;
             Ok(b.graph.linear(x, kernel, bias)?)
         })?;
@@ -232,7 +236,8 @@ impl Lower for MultiHeadAttention {
         let y = b.part("output_dense", "attention_output", |b| {
             let kernel = self.kernel.weight(b, "kernel", &kernel_shape, WeightKind::Kernel)?;
             let kernel = b.reshape_fixed(kernel, &[self.heads * self.value_dim, total])?;
-            let bias = self.bias.map(|bias| bias.weight(b, "bias", &features, WeightKind::NoDecay)).transpose()?;
+            let bias =
+                self.bias.as_ref().map(|bias| bias.weight(b, "bias", &features, WeightKind::NoDecay)).transpose()?;
             let bias = bias.map(|bias| b.reshape_fixed(bias, &[total])).transpose()?;
             Ok(b.graph.linear(joined, kernel, bias)?)
         })?;

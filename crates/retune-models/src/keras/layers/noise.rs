@@ -11,7 +11,7 @@ use super::Lower;
 use crate::error::Result;
 
 /// Reads a rate in `[0, 1)`.
-pub(crate) fn rate(f: &Fields<'_>, name: &'static str, default: Option<f32>) -> Result<f32> {
+pub(crate) fn rate(f: &Fields<'_>, name: &str, default: Option<f32>) -> Result<f32> {
     let rate = f.number(name, default)?;
     if (0.0..1.0).contains(&rate) { Ok(rate) } else { Err(f.wrong(name, "a rate from 0 up to, but not including, 1")) }
 }

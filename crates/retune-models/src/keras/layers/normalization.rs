@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::initializer::Initializer;
 
 /// The scale and shift that a normalization may have.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct ScaleAndShift {
     gamma: Option<WeightOptions>,
     beta: Option<WeightOptions>,
@@ -21,8 +21,8 @@ struct ScaleAndShift {
 
 impl ScaleAndShift {
     fn read(f: &Fields<'_>) -> Result<ScaleAndShift> {
-        let gamma = WeightOptions::read(f, "gamma_initializer", "gamma_regularizer", Initializer::ONES)?;
-        let beta = WeightOptions::read(f, "beta_initializer", "beta_regularizer", Initializer::ZEROS)?;
+        let gamma = WeightOptions::read(f, "gamma", Initializer::ONES)?;
+        let beta = WeightOptions::read(f, "beta", Initializer::ZEROS)?;
         Ok(ScaleAndShift {
             gamma: f.flag("scale", true)?.then_some(gamma),
             beta: f.flag("center", true)?.then_some(beta),
@@ -30,8 +30,9 @@ impl ScaleAndShift {
     }
 
     fn weights(&self, b: &mut Lowering<'_>, shape: &[usize]) -> Result<[Option<NodeId>; 2]> {
-        let gamma = self.gamma.map(|gamma| gamma.weight(b, "gamma", shape, WeightKind::NoDecay)).transpose()?;
-        let beta = self.beta.map(|beta| beta.weight(b, "beta", shape, WeightKind::NoDecay)).transpose()?;
+        let gamma =
+            self.gamma.as_ref().map(|gamma| gamma.weight(b, "gamma", shape, WeightKind::NoDecay)).transpose()?;
+        let beta = self.beta.as_ref().map(|beta| beta.weight(b, "beta", shape, WeightKind::NoDecay)).transpose()?;
         Ok([gamma, beta])
     }
 }
@@ -54,17 +55,23 @@ pub(crate) struct LayerNormalization {
     axes: Vec<i64>,
     epsilon: f32,
     weights: ScaleAndShift,
+    /// Keras's deprecated form `gamma · x / √(variance + epsilon)`: the mean is left in, and there is no shift.
+    rms_scaling: bool,
 }
 
 impl LayerNormalization {
     pub(crate) fn read(f: &Fields<'_>) -> Result<LayerNormalization> {
-        if f.flag("rms_scaling", false)? {
-            return Err(f.unsupported("`rms_scaling`", "use the layer RMSNormalization"));
+        let rms_scaling = f.flag("rms_scaling", false)?;
+        let mut weights = ScaleAndShift::read(f)?;
+        if rms_scaling {
+            weights.beta = None;
+            weights.gamma = Some(WeightOptions::read(f, "gamma", Initializer::ONES)?);
         }
         Ok(LayerNormalization {
             axes: f.integers("axis", Some(&[-1]))?,
             epsilon: f.number("epsilon", Some(1e-3))?,
-            weights: ScaleAndShift::read(f)?,
+            weights,
+            rms_scaling,
         })
     }
 }
@@ -78,7 +85,19 @@ impl Lower for LayerNormalization {
         let (x, back) = axes_last(b, x, &axes)?;
         let gamma = gamma.unwrap_or_else(|| b.graph.fill(Shape::fixed(&sizes), 1.0));
         let beta = beta.unwrap_or_else(|| b.graph.fill(Shape::fixed(&sizes), 0.0));
-        let y = b.graph.layer_norm(x, gamma, beta, axes.len(), self.epsilon)?;
+        let y = if self.rms_scaling {
+            let rank = b.graph.shape(x).rank();
+            let last: Vec<usize> = (rank - axes.len()..rank).collect();
+            let mean = b.graph.reduce(Reduction::Mean, x, &last)?;
+            let centred = b.graph.sub(x, mean)?;
+            let squared = b.graph.unary(Unary::Square, centred)?;
+            let variance = b.graph.reduce(Reduction::Mean, squared, &last)?;
+            let factor = b.rsqrt(variance, self.epsilon)?;
+            let scaled = b.graph.mul(x, factor)?;
+            b.graph.mul(scaled, gamma)?
+        } else {
+            b.graph.layer_norm(x, gamma, beta, axes.len(), self.epsilon)?
+        };
         Ok(vec![b.graph.transpose(y, &back)?.into()])
     }
 }
@@ -101,7 +120,7 @@ impl Lower for RmsNormalization {
         let x = b.one(arguments)?;
         let axes = b.axes(x, &self.axes)?;
         let sizes = axes.iter().map(|&axis| b.fixed(x, axis)).collect::<Result<Vec<usize>>>()?;
-        let options = WeightOptions { initializer: Initializer::ONES, regularizer: None };
+        let options = WeightOptions::plain(Initializer::ONES);
         let scale = options.weight(b, "scale", &sizes, WeightKind::NoDecay)?;
         let (x, back) = axes_last(b, x, &axes)?;
         let rank = b.graph.shape(x).rank();

@@ -7,6 +7,7 @@ use super::super::calls::Arguments;
 use super::super::fields::Fields;
 use super::super::lowering::{Lowering, Value, WeightKind, WeightSpec};
 use super::Lower;
+use super::dense::WeightOptions;
 use crate::error::Result;
 use crate::initializer::Initializer;
 
@@ -86,7 +87,7 @@ impl Lower for Normalization {
         let [mean, variance] = match &self.given {
             None => {
                 let mut weight = |name, shape: &[usize], initializer, kind| {
-                    b.weight(WeightSpec { name, shape, initializer, regularizer: None, kind })
+                    b.weight(WeightSpec { name, shape, options: &WeightOptions::plain(initializer), kind })
                 };
                 let mean = weight("mean", &kept, Initializer::ZEROS, WeightKind::Fixed)?;
                 let variance = weight("variance", &kept, Initializer::ONES, WeightKind::Fixed)?;

@@ -1,4 +1,4 @@
-//! UpSampling1D/2D, Resizing, CenterCrop, and what RandomCrop does in inference.
+//! UpSampling1D/2D, Resizing, CenterCrop, and what RandomCrop does to small images.
 
 use retune_graph::NodeId;
 use retune_graph::ops::resize::Interpolation;
@@ -84,6 +84,7 @@ pub(crate) struct Resizing {
     size: [usize; 2],
     interpolation: Interpolation,
     fit: Fit,
+    fill_value: f32,
 }
 
 /// What becomes of images of another aspect ratio.
@@ -105,12 +106,12 @@ impl Resizing {
             (_, true) => Fit::Pad,
             _ => Fit::Stretch,
         };
-        let filled = f.text("fill_mode", "constant")? != "constant" || f.number("fill_value", Some(0.0))? != 0.0;
-        if matches!(fit, Fit::Pad) && filled {
-            return Err(f.unsupported("padding with other values than 0", "pad with 0"));
+        if f.text("fill_mode", "constant")? != "constant" {
+            return Err(f.wrong("fill_mode", "`constant`"));
         }
         let size = [f.size("height", None)?, f.size("width", None)?];
-        Ok(Resizing { size, interpolation: interpolation(f, "bilinear")?, fit })
+        let fill_value = f.number("fill_value", Some(0.0))?;
+        Ok(Resizing { size, interpolation: interpolation(f, "bilinear")?, fit, fill_value })
     }
 }
 
@@ -127,7 +128,9 @@ impl Lower for Resizing {
                     let total = padded[axis] - image[axis];
                     (total / 2, total - total / 2)
                 };
-                let x = b.graph.pad(x, &[(0, 0), around(0), around(1), (0, 0)])?;
+                let shifted = b.graph.affine(x, 1.0, -self.fill_value)?;
+                let padded = b.graph.pad(shifted, &[(0, 0), around(0), around(1), (0, 0)])?;
+                let x = b.graph.affine(padded, 1.0, self.fill_value)?;
                 b.graph.resize(x, self.size, self.interpolation)?
             }
         };
@@ -161,8 +164,13 @@ impl Lower for CenterCrop {
     }
 }
 
-/// What RandomCrop does in inference: the largest centred window of the crop's aspect ratio, resized to the crop's size.
-pub(crate) fn inference_crop(b: &mut Lowering<'_>, x: NodeId, size: [usize; 2]) -> Result<NodeId> {
+/// What RandomCrop does while training to images that are not larger than its window: the largest centred window of the
+/// same aspect ratio says where to start; what lies in the image from there is resized to the window's size.
+pub(crate) fn fit_crop(b: &mut Lowering<'_>, x: NodeId, size: [usize; 2]) -> Result<NodeId> {
     let [height, width, _] = image_sizes(b, x)?;
-    crop_and_resize(b, x, [height, width], size, Interpolation::Bilinear)
+    let crop = [(width * size[0] / size[1]).min(height).max(1), (height * size[1] / size[0]).min(width).max(1)];
+    let start = [(height - crop[0]) / 2, (width - crop[1]) / 2];
+    let x = b.graph.slice(x, 1, start[0], size[0].min(height - start[0]))?;
+    let x = b.graph.slice(x, 2, start[1], size[1].min(width - start[1]))?;
+    Ok(b.graph.resize(x, size, Interpolation::Bilinear)?)
 }

@@ -43,7 +43,7 @@ impl Transposed {
             filters: f.size("filters", None)?,
             window,
             output_padding,
-            kernel: WeightOptions::read(f, "kernel_initializer", "kernel_regularizer", Initializer::GLOROT_UNIFORM)?,
+            kernel: WeightOptions::read(f, "kernel", Initializer::GLOROT_UNIFORM)?,
             bias: Bias::read(f)?,
             activation: f.activation("activation", "linear")?,
         })

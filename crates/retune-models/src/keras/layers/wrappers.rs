@@ -2,7 +2,7 @@
 
 use retune_graph::ops::Binary;
 use retune_graph::{NodeId, Shape};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::super::calls::Arguments;
 use super::super::config::LayerNode;
@@ -33,7 +33,7 @@ pub(crate) struct Bidirectional {
     merge_mode: MergeMode,
 }
 
-fn recurrent(f: &Fields<'_>, name: &'static str, described: &Json) -> Result<(Recurrent, String)> {
+fn recurrent(f: &Fields<'_>, name: &str, described: &Json) -> Result<(Recurrent, String)> {
     let node = LayerNode::read(described, f.layer, f.notes())?;
     match node.layer {
         Layer::Recurrent(layer) => Ok((layer, node.name)),
@@ -199,14 +199,5 @@ impl Lower for TimeDistributed {
             b.graph.reshape(y, full)?
         };
         Ok(vec![y.into()])
-    }
-}
-
-/// Lets `f` change the description inside a wrapper's attributes.
-pub(crate) fn inner_config(config: &mut Map<String, Json>, mut f: impl FnMut(&mut Json)) {
-    for name in ["layer", "backward_layer", "cell"] {
-        if let Some(inner) = config.get_mut(name) {
-            f(inner);
-        }
     }
 }
