@@ -138,7 +138,7 @@ pub fn softplus(x: f32) -> f32 {
     above + log_1p_unit(exp(-x.abs()))
 }
 
-/// Error function `2/√π ∫₀ˣ exp(−t²) dt`, within 8 ulp (absolute error at most 4.5e-7).
+/// Error function `2/√π ∫₀ˣ exp(−t²) dt`, within 6 ulp (absolute error at most 4.5e-7).
 #[inline(always)]
 pub fn erf(x: f32) -> f32 {
     // Beyond ±3.95 the result rounds to ±1. Below: x times a quotient in x², relative error at most 2.1e-8.
@@ -193,7 +193,6 @@ mod tests {
         }
         assert!(count > 100_000, "{name}: {count} arguments");
         assert!(worst <= bound, "{name}({at:e}) is off by {worst} ulp, more than {bound}");
-        println!("{name}: {worst:.3} ulp at {at:e}");
         assert!(f(f32::NAN).is_nan(), "{name}(NaN)");
     }
 
@@ -206,7 +205,7 @@ mod tests {
         check("tanh", tanh, f64::tanh, all, 3.0);
         check("sigmoid", sigmoid, |x| 1.0 / (1.0 + (-x).exp()), all, 3.0);
         check("softplus", softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), all, 3.0);
-        check("erf", erf, interpreter::erf, all, 8.0);
+        check("erf", erf, interpreter::erf, all, 6.0);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use crate::cpu::Parts;
 use crate::dispatch::Level;
 use crate::kernels::columns::fold_rows;
 use crate::kernels::rows::Add;
+use crate::kernels::vector::{Quad, Vector, vectorized};
 use crate::kernels::windows::{Taps, Windows};
 use crate::kernels::{CHUNK, Call};
-use crate::multiversion;
 
 /// Neighbouring pixels computed at a time.
 const PIXELS: usize = 4;
@@ -82,75 +82,128 @@ impl Block {
     }
 }
 
-/// `P` pixels of all channels, `L` at a time. The last `L` channels may overlap those before: they are computed twice.
+/// `P` pixels of all channels, a register at a time. The last register may overlap the one before: its values are then
+/// computed twice.
+///
+/// # Safety
+/// The processor has the features of the register, there are at least as many channels as it holds, and all places of the
+/// block lie inside of the slices that the pointers come from.
 #[inline(always)]
-fn block<const P: usize, const L: usize>(block: &Block, channels: usize, x: &[f32], w: &[f32], y: &mut [f32]) {
-    let mut c = 0;
-    while c < channels {
-        let channel = c.min(channels - L);
-        let mut sums = [[0.0; L]; P];
-        block.for_each_tap(|source, weight| {
-            let w = &w[weight + channel..][..L];
-            let x = &x[source + channel..][..(P - 1) * block.source_pixel + L];
-            for p in 0..P {
-                let x = &x[p * block.source_pixel..][..L];
-                for l in 0..L {
-                    sums[p][l] += x[l] * w[l];
+unsafe fn block<V: Vector, const P: usize>(block: &Block, channels: usize, x: *const f32, w: *const f32, y: *mut f32) {
+    let mut done = 0;
+    while done < channels {
+        let channel = done.min(channels - V::LANES);
+        // SAFETY: by the caller's promise; `channel + LANES` is at most `channels`.
+        unsafe {
+            let mut sums = [V::splat(0.0); P];
+            block.for_each_tap(|source, weight| {
+                let (x, w) = (x.add(source + channel), V::load(w.add(weight + channel)));
+                for p in 0..P {
+                    sums[p] = sums[p].multiply_add(V::load(x.add(p * block.source_pixel)), w);
                 }
+            });
+            for p in 0..P {
+                sums[p].store(y.add(p * block.pixel + channel));
             }
-        });
-        for p in 0..P {
-            y[p * block.pixel + channel..][..L].copy_from_slice(&sums[p]);
         }
-        c += L;
+        done += V::LANES;
+    }
+}
+
+/// `count` pixels that see the same taps; the first is at `place` of the row.
+///
+/// # Safety
+/// The processor has the features of the register, and there are at least as many channels as it holds.
+#[inline(always)]
+unsafe fn pixels<V: Vector>(one: &Block, count: usize, channels: usize, x: &[f32], w: &[f32], y: &mut [f32]) {
+    // Taps go up or down, so the first and the last pixel of the block bound what is read.
+    let furthest = |start: usize, steps: [isize; 2]| {
+        let reach = |step: isize, count: usize| step * (count as isize - 1);
+        let (u, v) = (reach(steps[0], one.counts[0]), reach(steps[1], one.counts[1]));
+        let start = start as isize;
+        (start + u.min(0) + v.min(0), start + u.max(0) + v.max(0) + channels as isize)
+    };
+    if one.counts.contains(&0) {
+        (0..count).for_each(|p| y[p * one.pixel..][..channels].fill(0.0));
+        return;
+    }
+    let (low, high) = furthest(one.source, one.source_steps);
+    let (_, last_weight) = furthest(one.weight, one.weight_steps.map(|step| step as isize));
+    assert!(
+        low >= 0
+            && high as usize + (count - 1) * one.source_pixel <= x.len()
+            && last_weight as usize <= w.len()
+            && (count - 1) * one.pixel + channels <= y.len(),
+        "taps lie inside of the image"
+    );
+    let mut done = 0;
+    while done < count {
+        let at = Block { source: one.source + done * one.source_pixel, ..*one };
+        let y = &mut y[done * one.pixel..];
+        // SAFETY: all places are inside by the assertion.
+        unsafe {
+            if count - done >= PIXELS {
+                block::<V, PIXELS>(&at, channels, x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
+                done += PIXELS;
+            } else {
+                block::<V, 1>(&at, channels, x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
+                done += 1;
+            }
+        }
     }
 }
 
 /// One row of what is written, for one filter a channel; `x` is the whole image that is read.
+///
+/// # Safety
+/// As [`pixels`].
 #[inline(always)]
-fn row<const L: usize>(sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
+unsafe fn row<V: Vector>(sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
     let channels = sweep.channels;
-    let count = y.len() / channels;
-    // Pixels that see the same taps are `group` apart; from one to the next, what they read moves by `advance`.
+    let width = y.len() / channels;
+    // Pixels that may see the same taps are `group` apart; from one to the next, what they read moves by `advance`.
     let stride = sweep.columns.stride();
     let (group, advance) = if sweep.is_gradient { (stride, 1) } else { (1, stride) };
     for first in 0..group {
         let mut place = first;
-        while place < count {
+        while place < width {
             let taps = sweep.taps(&sweep.columns, place);
-            let last = place + (PIXELS - 1) * group;
-            let expected = Taps { pixel: taps.pixel + (PIXELS - 1) * advance, ..taps };
-            let pixels = Block {
+            let sees_same = |index: usize| {
+                let expected = Taps { pixel: taps.pixel + index * advance, ..taps };
+                sweep.taps(&sweep.columns, place + index * group) == expected
+            };
+            // At the edges neighbours differ; in between all are the same up to a few at the end.
+            let mut count = (width - place).div_ceil(group);
+            if count > 1 && !sees_same(1) {
+                count = 1;
+            }
+            while count > 1 && !sees_same(count - 1) {
+                count -= 1;
+            }
+            let one = Block {
                 source_pixel: advance * channels,
                 pixel: group * channels,
                 ..Block::new(rows, taps, sweep, channels, channels)
             };
-            if last < count && sweep.taps(&sweep.columns, last) == expected {
-                block::<PIXELS, L>(&pixels, channels, x, w, &mut y[place * channels..]);
-                place += PIXELS * group;
-            } else {
-                block::<1, L>(&pixels, channels, x, w, &mut y[place * channels..]);
-                place += group;
-            }
+            // SAFETY: by the caller's promise.
+            unsafe { pixels::<V>(&one, count, channels, x, w, &mut y[place * channels..]) };
+            place += count * group;
         }
     }
 }
 
-multiversion! {
-    fn row_by_16(sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
-        row::<16>(sweep, rows, x, w, y);
-    }
-
-    fn row_by_8(sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
-        row::<8>(sweep, rows, x, w, y);
-    }
-
-    fn row_by_4(sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
-        row::<4>(sweep, rows, x, w, y);
-    }
-
-    fn row_by_1(sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
-        row::<1>(sweep, rows, x, w, y);
+vectorized! {
+    /// # Safety
+    /// There are at least four channels.
+    unsafe fn vector_row[V](sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
+        // SAFETY: by the caller's promise and the choice of the register.
+        unsafe {
+            if sweep.channels >= V::LANES {
+                row::<V>(sweep, rows, x, w, y);
+            } else {
+                row::<Quad>(sweep, rows, x, w, y);
+            }
+        }
     }
 }
 
@@ -174,12 +227,11 @@ fn row_with_multiplier(sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut 
 }
 
 fn any_row(level: Level, sweep: &Sweep, rows: Taps, x: &[f32], w: &[f32], y: &mut [f32]) {
-    match sweep.channels {
-        _ if sweep.multiplier != 1 => row_with_multiplier(sweep, rows, x, w, y),
-        16.. => row_by_16(level, sweep, rows, x, w, y),
-        8.. => row_by_8(level, sweep, rows, x, w, y),
-        4.. => row_by_4(level, sweep, rows, x, w, y),
-        _ => row_by_1(level, sweep, rows, x, w, y),
+    if sweep.multiplier == 1 && sweep.channels >= Quad::LANES {
+        // SAFETY: there are enough channels.
+        unsafe { vector_row(level, sweep, rows, x, w, y) };
+    } else {
+        row_with_multiplier(sweep, rows, x, w, y);
     }
 }
 
@@ -229,53 +281,63 @@ pub(crate) fn grad_input(op: &DepthwiseConv2dGradInput, call: Call<'_>) {
     sweep(&plan, call);
 }
 
-/// `sums[l] += Σ x · dy` over `count` pixels of both, from channel 0 of the slices on.
+/// `sums += Σ x · dy` over `count` pixels, for a register of channels.
+///
+/// # Safety
+/// The processor has the features of the register, and all pixels lie inside of the slices that the pointers come from.
 #[inline(always)]
-fn add_products<const L: usize>(count: usize, x: &[f32], x_step: usize, dy: &[f32], dy_step: usize, sums: &mut [f32]) {
-    let mut parts = [[0.0; L]; PIXELS];
-    let whole = count / PIXELS * PIXELS;
-    for pixel in (0..whole).step_by(PIXELS) {
-        for p in 0..PIXELS {
-            let (x, dy) = (&x[(pixel + p) * x_step..][..L], &dy[(pixel + p) * dy_step..][..L]);
-            for l in 0..L {
-                parts[p][l] += x[l] * dy[l];
+unsafe fn add_products<V: Vector>(
+    count: usize,
+    (x, x_step): (*const f32, usize),
+    (dy, dy_step): (*const f32, usize),
+    sums: *mut f32,
+) {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let product =
+            |sum: V, pixel: usize| sum.multiply_add(V::load(x.add(pixel * x_step)), V::load(dy.add(pixel * dy_step)));
+        let mut parts = [V::splat(0.0); PIXELS];
+        let whole = count / PIXELS * PIXELS;
+        for pixel in (0..whole).step_by(PIXELS) {
+            for p in 0..PIXELS {
+                parts[p] = product(parts[p], pixel + p);
             }
         }
-    }
-    for pixel in whole..count {
-        let (x, dy) = (&x[pixel * x_step..][..L], &dy[pixel * dy_step..][..L]);
-        for l in 0..L {
-            parts[0][l] += x[l] * dy[l];
+        for pixel in whole..count {
+            parts[0] = product(parts[0], pixel);
         }
-    }
-    for l in 0..L {
-        sums[l] += (parts[0][l] + parts[1][l]) + (parts[2][l] + parts[3][l]);
+        let sum = parts[0].add(parts[1]).add(parts[2].add(parts[3]));
+        V::load(sums).add(sum).store(sums);
     }
 }
 
-multiversion! {
+vectorized! {
     /// Adds the products of `count` pixels of all channels.
-    fn add_products_of_channels(
+    ///
+    /// # Safety
+    /// All pixels lie inside of their slices.
+    unsafe fn add_products_of_channels[V](
         count: usize,
         channels: usize,
-        x: &[f32],
-        x_step: usize,
-        dy: &[f32],
-        dy_step: usize,
+        x: (&[f32], usize),
+        dy: (&[f32], usize),
         sums: &mut [f32],
     ) {
         let mut c = 0;
-        while c + 16 <= channels {
-            add_products::<16>(count, &x[c..], x_step, &dy[c..], dy_step, &mut sums[c..]);
-            c += 16;
+        // SAFETY: by the caller's promise; `c` and a register behind it are at most `channels`.
+        unsafe {
+            let at = |(values, step): (&[f32], usize), c: usize| (values.as_ptr().add(c), step);
+            while c + V::LANES <= channels {
+                add_products::<V>(count, at(x, c), at(dy, c), sums.as_mut_ptr().add(c));
+                c += V::LANES;
+            }
+            while c + Quad::LANES <= channels {
+                add_products::<Quad>(count, at(x, c), at(dy, c), sums.as_mut_ptr().add(c));
+                c += Quad::LANES;
+            }
         }
-        while c + 4 <= channels {
-            add_products::<4>(count, &x[c..], x_step, &dy[c..], dy_step, &mut sums[c..]);
-            c += 4;
-        }
-        while c < channels {
-            add_products::<1>(count, &x[c..], x_step, &dy[c..], dy_step, &mut sums[c..]);
-            c += 1;
+        for c in c..channels {
+            sums[c] += (0..count).map(|pixel| x.0[pixel * x.1 + c] * dy.0[pixel * dy.1 + c]).sum::<f32>();
         }
     }
 }
@@ -327,7 +389,19 @@ pub(crate) fn grad_weight(op: &DepthwiseConv2dGradWeight, mut call: Call<'_>) {
                     let (x, dy) = (&image_row[pixel * channels..], &dy[first * filters..]);
                     let stride = column_windows.stride();
                     if multiplier == 1 {
-                        add_products_of_channels(level, count, channels, x, stride * channels, dy, filters, sums);
+                        let last = (count - 1) * stride * channels + channels;
+                        assert!(last <= x.len() && count * filters <= dy.len(), "taps lie inside of the image");
+                        // SAFETY: by the assertion.
+                        unsafe {
+                            add_products_of_channels(
+                                level,
+                                count,
+                                channels,
+                                (x, stride * channels),
+                                (dy, filters),
+                                sums,
+                            );
+                        }
                     } else {
                         for j in 0..count {
                             let (x, dy) = (&x[j * stride * channels..][..channels], &dy[j * filters..][..filters]);

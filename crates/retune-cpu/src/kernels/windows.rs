@@ -13,6 +13,9 @@ pub(crate) struct Windows {
     input: usize,
     /// Number of windows.
     output: usize,
+    /// Distance of the taps that see one pixel, and of their windows.
+    tap_step: usize,
+    window_step: usize,
 }
 
 /// Pairs of a tap and a pixel that belong together: tap `tap + i · tap_step` and pixel `pixel + i · pixel_step`, for `i` below
@@ -30,7 +33,10 @@ impl Windows {
     /// The windows of `kernel` taps along `axis` of an image with `input` pixels there, `output` windows in number.
     pub fn new(geometry: &ConvGeometry, axis: usize, kernel: usize, input: usize, output: usize) -> Windows {
         let (stride, dilation) = (geometry.strides[axis], geometry.dilation[axis]);
-        Windows { stride, dilation, before: geometry.padding[axis].0, kernel, input, output }
+        let tap_step = stride / greatest_common_divisor(stride, dilation);
+        let window_step = tap_step * dilation / stride;
+        let before = geometry.padding[axis].0;
+        Windows { stride, dilation, before, kernel, input, output, tap_step, window_step }
     }
 
     /// Distance of neighbouring windows.
@@ -64,9 +70,7 @@ impl Windows {
         // Tap t of window w sees pixel w · stride + t · dilation − before.
         let at = place + self.before;
         let none = Taps { tap: 0, tap_step: 1, pixel: 0, pixel_step: 0, count: 0 };
-        // Taps that fit the stride follow each other in this distance.
-        let tap_step = self.stride / greatest_common_divisor(self.stride, self.dilation);
-        let window_step = tap_step * self.dilation / self.stride;
+        let Windows { tap_step, window_step, .. } = *self;
         // The first tap whose window exists: windows come down from `at / stride` as taps go up.
         let lowest = at.saturating_sub((self.output.max(1) - 1) * self.stride).div_ceil(self.dilation);
         let highest = (at / self.dilation).min(self.kernel - 1);
@@ -107,7 +111,9 @@ mod tests {
             (6, 4, 2, 0, 4, 29),
         ] {
             let output = (input + before + behind - (kernel - 1) * dilation - 1) / stride + 1;
-            let windows = Windows { stride, dilation, before, kernel, input, output };
+            let geometry =
+                ConvGeometry { strides: [stride; 2], padding: [(before, behind); 2], dilation: [dilation; 2] };
+            let windows = Windows::new(&geometry, 0, kernel, input, output);
             let pixel = |window: usize, tap: usize| {
                 (window * stride + tap * dilation).checked_sub(before).filter(|&pixel| pixel < input)
             };

@@ -121,7 +121,7 @@ impl Case {
                     format!("{:?} of {shapes:?}, {level:?}, {threads} threads, input {copied:?} copied", self.op)
                 };
                 match &first {
-                    Some((level, first)) if *level == cpu.level() || !self.is_product() => {
+                    Some((level, first)) if *level == cpu.level() || !self.fuses() => {
                         let differs = first.iter().zip(&bits).position(|(a, b)| a != b);
                         assert_eq!(differs, None, "{}: a value has other bits than in the first run", setting());
                     }
@@ -137,10 +137,10 @@ impl Case {
         }
     }
 
-    /// Whether the operation is a matrix product, whose kernels differ between instruction sets.
-    fn is_product(&self) -> bool {
+    /// Whether the operation's kernels fuse multiplications and additions where an instruction set can.
+    fn fuses(&self) -> bool {
         use Op::*;
-        matches!(self.op, MatMul(_) | Linear(_) | Conv2d(_) | Conv2dGradInput(_) | Conv2dGradWeight(_))
+        matches!(self.op, DepthwiseConv2d(_) | DepthwiseConv2dGradInput(_) | DepthwiseConv2dGradWeight(_))
     }
 }
 
