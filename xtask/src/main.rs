@@ -3,12 +3,12 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`test`] | `test`: all tests |
+//! | [`mod@test`] | `test`: all tests |
 //! | [`ci`] | `ci`: formatting, dependencies, lints, documentation, assets, tests |
 //! | [`assets`] | `assets`: real models and data for the larger tests and the benchmarks |
 //! | [`goldens`] | `goldens`: the golden files made anew, which must change nothing |
 //! | [`interop`] | `interop`: what retune writes, loaded and computed by Keras |
-//! | [`bench`] | `bench`: retune beside its peers, on the same work, in turn |
+//! | [`mod@bench`] | `bench`: retune beside its peers, on the same work, in turn |
 //! | [`python`] | virtual environments under `target/` |
 //! | [`process`] | running programs, and where the repository is |
 
