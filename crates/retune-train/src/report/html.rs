@@ -1,0 +1,441 @@
+//! The page: sections in order, each absent where its part of the data is.
+
+use super::chart::{Chart, Series};
+use super::content::{Cost, DataFacts, Outcome, Reproduction, RunReport, Subject, Unit, Verdict};
+use super::markup::{element, escape, fill};
+use super::texts::Texts;
+use super::{numbers, svg, tables};
+use std::fmt::Write;
+
+const STYLE: &str = include_str!("style.css");
+/// No scripts, nothing from elsewhere, whatever may have got into the page.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+/// Rows of the table below a chart.
+const MOST_VALUES: usize = 60;
+
+/// The whole page.
+pub(super) fn page(report: &RunReport) -> String {
+    let t = report.language.texts();
+    let title = escape(&report.title);
+    let mut main = String::new();
+    let verdict = report.verdict.as_ref().map(|part| verdict(part, t)).unwrap_or_default();
+    let subject = report.subject.as_ref().map(|part| subject(part, t)).unwrap_or_default();
+    let _ = writeln!(main, "<header>\n<h1>{title}</h1>\n{subject}{verdict}</header>");
+    if !report.results.is_empty() {
+        section(&mut main, t.results, &(element("p", "note", t.results_note) + &tables::results(&report.results, t)));
+    }
+    if !report.curves.is_empty() {
+        let charts: String = report.curves.iter().map(|part| chart(part, t)).collect();
+        section(&mut main, t.curves, &format!("<div class=\"charts\">\n{charts}</div>\n"));
+    }
+    if let Some(part) = report.confusion.as_ref().filter(|part| !part.classes.is_empty()) {
+        section(&mut main, t.confusion, &tables::confusion(part, t));
+    }
+    if !report.classes.is_empty() {
+        section(&mut main, t.classes, &tables::classes(&report.classes, t));
+    }
+    if !report.mistakes.is_empty() {
+        section(&mut main, t.mistakes, &tables::mistakes(&report.mistakes, t));
+    }
+    if let Some(part) = &report.data {
+        section(&mut main, t.data, &data(part, t));
+    }
+    if let Some(part) = &report.cost {
+        section(&mut main, t.cost, &cost(part, t));
+    }
+    if let Some(recipe) = &report.recipe {
+        let note = element("p", "note", t.recipe_note);
+        section(&mut main, t.recipe, &format!("{note}<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(recipe)));
+    }
+    if let Some(part) = &report.reproduction {
+        section(&mut main, t.reproduction, &reproduction(part, t));
+    }
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{main}</main>\n</body>\n</html>\n",
+        t.code
+    )
+}
+
+/// A section, unless it would be empty.
+fn section(page: &mut String, heading: &str, content: &str) {
+    if content.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "<section>\n<h2>{}</h2>\n{content}</section>", escape(heading));
+}
+
+fn subject(subject: &Subject, t: &Texts) -> String {
+    let strong = |text: &str| element("strong", "", text);
+    let (model, data) = (strong(&subject.model), strong(&subject.data));
+    let values = [("model", &*model), ("data", &*data), ("method", &*escape(&subject.method))];
+    format!("<p class=\"lead\">{}</p>\n", fill(t.subject, &values))
+}
+
+/// Before and after in large figures, and in words whether the difference is more than chance.
+fn verdict(verdict: &Verdict, t: &Texts) -> String {
+    let figure = |class: &str, name: &str, estimate: &crate::metrics::Estimate| {
+        let value = |value| numbers::value(value, verdict.unit);
+        let interval = fill(t.interval, &[("low", &value(estimate.low)), ("high", &value(estimate.high))]);
+        format!(
+            "<div class=\"{class}\"><dt>{}</dt><dd>{}<small>{interval}</small></dd></div>\n",
+            escape(name),
+            value(estimate.value)
+        )
+    };
+    let before = match &verdict.baseline {
+        Some(baseline) => format!("{} ({baseline})", t.before),
+        None => t.before.into(),
+    };
+    let items = numbers::count(verdict.items as u64);
+    let mut out = format!(
+        "<dl class=\"figures\">\n{}{}</dl>\n<p class=\"note\">{}</p>\n",
+        figure("before", &before, &verdict.before),
+        figure("after", t.after, &verdict.after),
+        fill(t.on_items, &[("metric", &*escape(&verdict.metric)), ("items", &*items)]),
+    );
+    let outcome = verdict.outcome();
+    let (class, words) = match outcome {
+        Outcome::Better => ("better", t.better),
+        Outcome::Worse => ("worse", t.worse),
+        Outcome::Unclear => ("unclear", t.unclear),
+    };
+    let mut sentences = vec![element("strong", class, words)];
+    if let Some(difference) = &verdict.difference {
+        let value = |value| signed(value, verdict.unit);
+        let values = [
+            ("difference", &*value(difference.value)),
+            ("low", &*value(difference.low)),
+            ("high", &*value(difference.high)),
+        ];
+        sentences.push(fill(t.difference, &values));
+    }
+    if let Some(test) = &verdict.mcnemar {
+        let (gained, lost) = (numbers::count(test.only_second as u64), numbers::count(test.only_first as u64));
+        let p = numbers::p_value(test.p_value);
+        sentences.push(fill(t.mcnemar, &[("gained", &*gained), ("lost", &*lost), ("p", &*p)]));
+    }
+    let _ = writeln!(out, "<p>{}</p>", sentences.join(" "));
+    out
+}
+
+/// A difference, with its sign also where it is positive.
+fn signed(value: f64, unit: Unit) -> String {
+    let text = numbers::value(value, unit);
+    if value > 0.0 { format!("+{text}") } else { text }
+}
+
+fn chart(chart: &Chart, t: &Texts) -> String {
+    let summary: Vec<String> = chart.series.iter().filter_map(|series| in_words(series, chart.unit, t)).collect();
+    let label = format!("{}. {}", chart.title, summary.join(" "));
+    let legend: String = match chart.series.as_slice() {
+        [] | [_] => String::new(),
+        several => {
+            let keys = several.iter().enumerate().map(|(i, series)| {
+                let swatch = format!("<svg class=\"key s{}\" viewBox=\"0 0 22 8\" aria-hidden=\"true\">", i % 4 + 1);
+                format!("<li>{swatch}<path class=\"line\" d=\"M1 4H21\"/></svg>{}</li>", escape(&series.name))
+            });
+            format!("<ul class=\"legend\">{}</ul>", keys.collect::<String>())
+        }
+    };
+    let drawing = svg::line_chart(chart, &label).unwrap_or_else(|| element("p", "note", t.chart_empty));
+    format!(
+        "<figure>\n<figcaption><h3>{}</h3>{legend}</figcaption>\n{drawing}\n{}</figure>\n",
+        escape(&chart.title),
+        values(chart, t)
+    )
+}
+
+/// What a line shows, for those who do not see it.
+fn in_words(series: &Series, unit: Unit, t: &Texts) -> Option<String> {
+    let finite = || series.points.iter().map(|point| point.1).filter(|y| y.is_finite());
+    let value = |value: Option<f64>| value.map(|value| numbers::value(value, unit));
+    let lowest = value(finite().min_by(f64::total_cmp))?;
+    let highest = value(finite().max_by(f64::total_cmp))?;
+    let (first, last) = (value(finite().next())?, value(finite().last())?);
+    let values =
+        [("name", &*series.name), ("first", &*first), ("last", &*last), ("lowest", &*lowest), ("highest", &*highest)];
+    Some(fill(t.series_summary, &values))
+}
+
+/// A chart's values as a folded table.
+fn values(chart: &Chart, t: &Texts) -> String {
+    let lines: Vec<Vec<(f64, f64)>> = chart.series.iter().map(|series| series.thinned(MOST_VALUES)).collect();
+    let mut places: Vec<f64> = lines.iter().flatten().map(|point| point.0).filter(|x| x.is_finite()).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    if places.is_empty() {
+        return String::new();
+    }
+    let mut body = String::new();
+    for &place in &places {
+        let _ = write!(body, "<tr><th scope=\"row\">{}</th>", numbers::number(place));
+        for line in &lines {
+            let text = line.iter().find(|point| point.0 == place).map(|point| numbers::value(point.1, chart.unit));
+            let _ = write!(body, "<td class=\"n\">{}</td>", text.unwrap_or_default());
+        }
+        body.push_str("</tr>\n");
+    }
+    let names: Vec<String> = chart.series.iter().map(|series| format!("#{}", series.name)).collect();
+    let mut columns = vec![chart.x_label.as_str()];
+    columns.extend(names.iter().map(String::as_str));
+    let table = tables::table("", &chart.title, &tables::head(&columns), &body);
+    format!("<details><summary>{}</summary>\n{table}</details>\n", t.values_as_table)
+}
+
+fn data(data: &DataFacts, t: &Texts) -> String {
+    let mut out: String = data.notes.iter().map(|note| element("p", "", note) + "\n").collect();
+    if !data.splits.is_empty() {
+        out.push_str(&tables::counts(data, t));
+    }
+    let total = data.skipped_total.max(data.skipped.len() as u64);
+    if total > 0 {
+        let _ = writeln!(out, "<h3>{}</h3>", fill(t.skipped, &[("count", &numbers::count(total))]));
+        let rows: String = data
+            .skipped
+            .iter()
+            .map(|item| {
+                let reason = element("td", "", &item.reason);
+                format!("<tr><th scope=\"row\" class=\"place\">{}</th>{reason}</tr>\n", escape(&item.place))
+            })
+            .collect();
+        out.push_str(&tables::table("", t.data, &tables::head(&[t.place, t.reason]), &rows));
+        let more = total - data.skipped.len() as u64;
+        if more > 0 {
+            let _ =
+                writeln!(out, "<p class=\"note\">{}</p>", fill(t.skipped_more, &[("count", &numbers::count(more))]));
+        }
+    }
+    out
+}
+
+fn cost(cost: &Cost, t: &Texts) -> String {
+    let per_sec = |rate: f64| fill(t.per_sec, &[("count", &numbers::count(rate.max(0.0).round() as u64))]);
+    let weights = match (cost.trainable_weights, cost.total_weights) {
+        (Some(trainable), Some(total)) => {
+            Some(fill(t.weights_of, &[("trainable", &numbers::count(trainable)), ("total", &numbers::count(total))]))
+        }
+        (trainable, total) => trainable.or(total).map(numbers::count),
+    };
+    let facts = [
+        (t.wall, cost.wall_secs.map(numbers::duration)),
+        (t.epoch, cost.epoch_secs.map(numbers::duration)),
+        (t.rate, cost.examples_per_sec.map(per_sec)),
+        (t.peak, cost.peak_bytes.map(numbers::bytes)),
+        (t.planned, cost.planned_bytes.map(numbers::bytes)),
+        (t.weights, weights),
+        (t.flops, cost.flops_per_step.map(numbers::flops)),
+    ];
+    definitions(facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
+}
+
+fn reproduction(run: &Reproduction, t: &Texts) -> String {
+    let facts = [
+        (t.version.to_owned(), run.version.clone()),
+        (t.seed.to_owned(), run.seed.to_string()),
+        (t.threads.to_owned(), run.threads.to_string()),
+    ];
+    let more = run.facts.iter().map(|fact| (fact.name.clone(), fact.value.clone()));
+    let mut out = element("p", "note", t.reproduction_note);
+    let _ =
+        writeln!(out, "<pre tabindex=\"0\" aria-label=\"{}\"><code>{}</code></pre>", t.command, escape(&run.command));
+    out.push_str(&definitions(facts.into_iter().chain(more)));
+    if !run.inputs.is_empty() {
+        let rows: String = run
+            .inputs
+            .iter()
+            .map(|input| {
+                let hash = escape(&input.sha256);
+                format!(
+                    "<tr><th scope=\"row\" class=\"place\">{}</th><td><code>{hash}</code></td></tr>\n",
+                    escape(&input.place)
+                )
+            })
+            .collect();
+        out.push_str(&tables::table("", t.reproduction, &tables::head(&[t.input, t.sha256]), &rows));
+    }
+    out
+}
+
+/// Names and values in a grid.
+fn definitions(facts: impl Iterator<Item = (String, String)>) -> String {
+    let rows: String = facts
+        .map(|(name, value)| format!("<div>{}{}</div>\n", element("dt", "", &name), element("dd", "", &value)))
+        .collect();
+    if rows.is_empty() { rows } else { format!("<dl class=\"facts\">\n{rows}</dl>\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        ClassCounts, ClassRow, Confusion, InputHash, Language, Mistake, ResultRow, Skipped, png_address,
+    };
+    use super::*;
+    use crate::metrics::{Estimate, McNemar};
+
+    const HOSTILE: &str = "<script>alert('\"&\u{1}')</script>";
+
+    /// A report with every part, and every text of it `text`.
+    fn full(text: &str, classes: usize) -> RunReport {
+        let text = || text.to_owned();
+        let names: Vec<String> = (0..classes).map(|i| format!("{}{i}", text())).collect();
+        let estimate = |value: f64| Estimate { value, low: value - 0.03, high: value + 0.03 };
+        let counts = (0..classes * classes).map(|i| if i % (classes + 1) == 0 { 90 } else { (i % 7) as u64 }).collect();
+        RunReport {
+            language: Language::English,
+            title: text(),
+            subject: Some(Subject { model: text(), data: text(), method: text() }),
+            verdict: Some(Verdict {
+                metric: text(),
+                unit: Unit::Share,
+                lower_is_better: false,
+                items: 1000,
+                baseline: Some(text()),
+                before: estimate(0.61),
+                after: estimate(0.93),
+                difference: Some(estimate(0.32)),
+                mcnemar: Some(McNemar { only_first: 11, only_second: 331, p_value: 1e-60 }),
+            }),
+            results: vec![ResultRow {
+                name: text(),
+                metric: text(),
+                unit: Unit::Share,
+                value: 0.93,
+                low: Some(0.9),
+                high: Some(0.96),
+                items: 1000,
+            }],
+            curves: vec![Chart {
+                title: text(),
+                x_label: text(),
+                unit: Unit::Number,
+                series: vec![
+                    Series { name: text(), points: vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)] },
+                    Series { name: text(), points: vec![(1.0, 1.5)] },
+                ],
+            }],
+            confusion: Some(Confusion { classes: names.clone(), counts }),
+            classes: names
+                .iter()
+                .map(|name| ClassRow { name: name.clone(), precision: 0.9, recall: f64::NAN, f1: 0.7, items: 100 })
+                .collect(),
+            mistakes: vec![
+                Mistake { place: text(), truth: text(), answer: text(), probability: 0.99, picture: Some(text()) },
+                Mistake { picture: Some(png_address(b"png")), ..Mistake::default() },
+            ],
+            data: Some(DataFacts {
+                splits: vec![text(), text()],
+                items: vec![1000, 200],
+                classes: names.iter().map(|name| ClassCounts { name: name.clone(), items: vec![7] }).collect(),
+                notes: vec![text()],
+                skipped: vec![Skipped { place: text(), reason: text() }],
+                skipped_total: 12,
+            }),
+            cost: Some(Cost {
+                wall_secs: Some(75.0),
+                trainable_weights: Some(1290),
+                total_weights: Some(969_000),
+                ..Cost::default()
+            }),
+            recipe: Some(text()),
+            reproduction: Some(Reproduction {
+                version: text(),
+                seed: 7,
+                threads: 2,
+                inputs: vec![InputHash { place: text(), sha256: text() }],
+                command: text(),
+                facts: vec![super::super::Fact { name: text(), value: text() }],
+            }),
+        }
+    }
+
+    /// Checks that every element that is opened is closed, in order.
+    fn assert_balanced(html: &str) {
+        const VOID: [&str; 5] = ["meta", "img", "br", "path", "circle"];
+        let mut open = Vec::new();
+        for tag in html.split('<').skip(2) {
+            let tag = tag.split_once('>').expect("a tag ends").0;
+            let name = tag.trim_start_matches('/').split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            if let Some(closed) = tag.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(closed), "…{tag}");
+            } else if !VOID.contains(&name) && !tag.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+
+    #[test]
+    fn nothing_from_outside_becomes_markup() {
+        let html = full(HOSTILE, 3).html();
+        assert!(!html.contains("<script") && !html.contains("('") && !html.contains('\u{1}'));
+        assert!(html.matches("&lt;script&gt;").count() > 30);
+        assert_balanced(&html);
+        assert_eq!(html.matches("<img").count(), 1, "only the real picture is shown");
+    }
+
+    #[test]
+    fn the_page_needs_nothing_else() {
+        let html = full("digits", 3).html();
+        for address in ["http:", "https:", "//", "url(", "@import", "<link", "src=\"/"] {
+            assert!(!html.contains(address), "{address}");
+        }
+        assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
+        assert!(html.contains("default-src 'none'"));
+    }
+
+    #[test]
+    fn every_part_has_its_section() {
+        let html = full("digits", 3).html();
+        assert_eq!(html.matches("<section>").count(), 9);
+        assert!(html.contains("The gain is real.") && html.contains("p\u{202F}&lt;\u{202F}0.0001"));
+        assert!(html.contains("1\u{202F}min 15\u{202F}s") && html.contains("1,290 of 969,000"));
+        assert!(html.contains("12 left out") && html.contains("… and 11 more."));
+        assert!(
+            !html.contains('{') || !html.split("</style>").nth(1).unwrap().contains('{'),
+            "every value is filled in"
+        );
+        assert!(!html.contains("NaN"));
+    }
+
+    #[test]
+    fn absent_parts_leave_no_trace() {
+        let html = RunReport { title: "x".into(), ..RunReport::default() }.html();
+        let body = html.split("<body>").nth(1).unwrap();
+        assert_eq!(body, "\n<main>\n<header>\n<h1>x</h1>\n</header>\n</main>\n</body>\n</html>\n");
+        let html =
+            RunReport { cost: Some(Cost::default()), data: Some(DataFacts::default()), ..RunReport::default() }.html();
+        assert!(!html.contains("<section>"));
+    }
+
+    #[test]
+    fn a_thousand_classes_become_lists() {
+        let html = full("class", 1000).html();
+        assert!(!html.contains("class=\"matrix\""));
+        assert!(html.contains("The 40 most frequent mistakes among 1,000 classes."));
+        assert!(html.contains("The 60 classes with the lowest F1 of 1,000."));
+        assert!(html.contains("The first 100 of 1,000 classes."));
+        assert!(html.len() < 120_000, "{}", html.len());
+        let html = full("class", 50).html();
+        assert_eq!(html.matches("<td class=\"hit").count(), 50);
+        assert_balanced(&html);
+    }
+
+    #[test]
+    fn a_chart_without_values_says_so() {
+        let curves = vec![Chart { title: "Loss".into(), ..Chart::default() }];
+        let html = RunReport { curves, ..RunReport::default() }.html();
+        assert!(html.contains("No values.") && !html.contains("<details>"));
+    }
+
+    #[test]
+    fn serialization_has_every_part() {
+        let json = serde_json::to_value(full("digits", 2)).unwrap();
+        assert_eq!(json["verdict"]["unit"], "share");
+        assert_eq!(json["language"], "english");
+        assert_eq!(json["curves"][0]["series"][0]["points"][1][1], serde_json::Value::Null);
+    }
+}
