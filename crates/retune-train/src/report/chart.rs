@@ -35,19 +35,34 @@ impl Series {
         let stretch = self.points.len().div_ceil((most / 2).max(1));
         let mut out = Vec::with_capacity(most + 2);
         for points in self.points.chunks(stretch) {
-            let finite = || points.iter().enumerate().filter(|(_, (_, y))| y.is_finite());
-            let by_value = |a: &(usize, &(f64, f64)), b: &(usize, &(f64, f64))| a.1.1.total_cmp(&b.1.1);
-            let gap = points.iter().position(|(_, y)| !y.is_finite());
-            let mut kept: Vec<usize> =
-                [finite().min_by(by_value).map(|(i, _)| i), finite().max_by(by_value).map(|(i, _)| i), gap]
-                    .into_iter()
-                    .flatten()
-                    .collect();
+            let lower = |a: usize, b: usize| points[a].1.total_cmp(&points[b].1);
+            let finite = || (0..points.len()).filter(|&i| points[i].1.is_finite());
+            let gap = (0..points.len()).find(|&i| !points[i].1.is_finite());
+            let lowest = finite().min_by(|&a, &b| lower(a, b));
+            let highest = finite().max_by(|&a, &b| lower(a, b));
+            let mut kept: Vec<usize> = [lowest, highest, gap].into_iter().flatten().collect();
             kept.sort_unstable();
             kept.dedup();
             out.extend(kept.into_iter().map(|i| points[i]));
         }
         out
+    }
+
+    /// The means of about so many stretches, for a long series that goes up and down so much that its course is hard to see;
+    /// nothing for others. Values that are not finite are passed over.
+    pub(super) fn averaged(&self, stretches: usize) -> Option<Vec<(f64, f64)>> {
+        let values: Vec<f64> = self.points.iter().map(|point| point.1).filter(|y| y.is_finite()).collect();
+        let turns = values.windows(3).filter(|y| (y[1] > y[0]) == (y[1] > y[2]) && y[1] != y[2]).count();
+        if self.points.len() < 4 * stretches || turns * 3 < values.len() {
+            return None;
+        }
+        let mean = |points: &[(f64, f64)]| {
+            let finite = || points.iter().filter(|point| point.1.is_finite());
+            let count = finite().count() as f64;
+            let sum = finite().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+            (count > 0.0).then(|| (sum.0 / count, sum.1 / count))
+        };
+        Some(self.points.chunks(self.points.len().div_ceil(stretches)).filter_map(mean).collect())
     }
 }
 
@@ -66,6 +81,19 @@ mod tests {
         assert!(thinned.contains(&(31_234.0, 50.0)));
         assert!(thinned.iter().any(|(_, y)| y.is_nan()));
         assert!(thinned.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    #[test]
+    fn only_restless_series_are_averaged() {
+        let series = |f: &dyn Fn(usize) -> f64| Series {
+            name: String::new(),
+            points: (0..4000).map(|i| (i as f64, f(i))).collect(),
+        };
+        assert_eq!(series(&|i| 1.0 / (i + 1) as f64).averaged(80), None);
+        assert_eq!(series(&|_| 0.001).averaged(80), None);
+        let means = series(&|i| if i == 7 { f64::NAN } else { 2.0 + (i % 2) as f64 }).averaged(80).unwrap();
+        assert_eq!(means.len(), 80);
+        assert!(means.iter().all(|(_, y)| (y - 2.5).abs() < 0.02));
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub(super) fn page(report: &RunReport) -> String {
         section(&mut main, t.curves, &format!("<div class=\"charts\">\n{charts}</div>\n"));
     }
     if let Some(part) = report.confusion.as_ref().filter(|part| !part.classes.is_empty()) {
-        section(&mut main, t.confusion, &tables::confusion(part, t));
+        let heading = if tables::is_matrix(part) { t.confusion } else { t.worst_confusions };
+        section(&mut main, heading, &tables::confusion(part, t));
     }
     if !report.classes.is_empty() {
         section(&mut main, t.classes, &tables::classes(&report.classes, t));
@@ -87,15 +88,15 @@ fn verdict(verdict: &Verdict, t: &Texts) -> String {
         )
     };
     let before = match &verdict.baseline {
-        Some(baseline) => format!("{} ({baseline})", t.before),
+        Some(baseline) => format!("{}: {baseline}", t.before),
         None => t.before.into(),
     };
     let items = numbers::count(verdict.items as u64);
     let mut out = format!(
-        "<dl class=\"figures\">\n{}{}</dl>\n<p class=\"note\">{}</p>\n",
+        "<p class=\"measured\">{}</p>\n<dl class=\"figures\">\n{}{}</dl>\n",
+        fill(t.on_items, &[("metric", &*escape(&verdict.metric)), ("items", &*items)]),
         figure("before", &before, &verdict.before),
         figure("after", t.after, &verdict.after),
-        fill(t.on_items, &[("metric", &*escape(&verdict.metric)), ("items", &*items)]),
     );
     let outcome = verdict.outcome();
     let (class, words) = match outcome {
@@ -106,11 +107,11 @@ fn verdict(verdict: &Verdict, t: &Texts) -> String {
     let mut sentences = vec![element("strong", class, words)];
     if let Some(difference) = &verdict.difference {
         let value = |value| signed(value, verdict.unit);
-        let values = [
-            ("difference", &*value(difference.value)),
-            ("low", &*value(difference.low)),
-            ("high", &*value(difference.high)),
-        ];
+        let points = match verdict.unit {
+            Unit::Share => fill(t.points, &[("value", &value(difference.value))]),
+            Unit::Number => value(difference.value),
+        };
+        let values = [("difference", &*points), ("low", &*value(difference.low)), ("high", &*value(difference.high))];
         sentences.push(fill(t.difference, &values));
     }
     if let Some(test) = &verdict.mcnemar {
@@ -122,9 +123,12 @@ fn verdict(verdict: &Verdict, t: &Texts) -> String {
     out
 }
 
-/// A difference, with its sign also where it is positive.
+/// A difference, with its sign also where it is positive; of shares without the sign of percent, for it counts points.
 fn signed(value: f64, unit: Unit) -> String {
-    let text = numbers::value(value, unit);
+    let text = match unit {
+        Unit::Share => numbers::percent(value).trim_end_matches(['%', '\u{202F}']).to_owned(),
+        Unit::Number => numbers::value(value, unit),
+    };
     if value > 0.0 { format!("+{text}") } else { text }
 }
 
@@ -193,7 +197,8 @@ fn data(data: &DataFacts, t: &Texts) -> String {
     }
     let total = data.skipped_total.max(data.skipped.len() as u64);
     if total > 0 {
-        let _ = writeln!(out, "<h3>{}</h3>", fill(t.skipped, &[("count", &numbers::count(total))]));
+        let heading = fill(t.skipped, &[("count", &numbers::count(total))]);
+        let _ = writeln!(out, "<h3>{heading}</h3>");
         let rows: String = data
             .skipped
             .iter()
@@ -202,7 +207,7 @@ fn data(data: &DataFacts, t: &Texts) -> String {
                 format!("<tr><th scope=\"row\" class=\"place\">{}</th>{reason}</tr>\n", escape(&item.place))
             })
             .collect();
-        out.push_str(&tables::table("", t.data, &tables::head(&[t.place, t.reason]), &rows));
+        out.push_str(&tables::table("", &heading, &tables::head(&[t.place, t.reason]), &rows));
         let more = total - data.skipped.len() as u64;
         if more > 0 {
             let _ =
@@ -391,6 +396,7 @@ mod tests {
     fn every_part_has_its_section() {
         let html = full("digits", 3).html();
         assert_eq!(html.matches("<section>").count(), 9);
+        assert!(html.contains("the difference is +32.0 percentage points (95\u{202F}% interval +29.0 to +35.0)"));
         assert!(html.contains("The gain is real.") && html.contains("p\u{202F}&lt;\u{202F}0.0001"));
         assert!(html.contains("1\u{202F}min 15\u{202F}s") && html.contains("1,290 of 969,000"));
         assert!(html.contains("12 left out") && html.contains("… and 11 more."));
@@ -415,7 +421,7 @@ mod tests {
     fn a_thousand_classes_become_lists() {
         let html = full("class", 1000).html();
         assert!(!html.contains("class=\"matrix\""));
-        assert!(html.contains("The 40 most frequent mistakes among 1,000 classes."));
+        assert!(html.contains("The 40 most frequent among 1,000 classes."));
         assert!(html.contains("The 60 classes with the lowest F1 of 1,000."));
         assert!(html.contains("The first 100 of 1,000 classes."));
         assert!(html.len() < 120_000, "{}", html.len());

@@ -7,10 +7,12 @@ const MINUS: char = '\u{2212}';
 /// Between a number and its unit; does not break across lines.
 const SPACE: char = '\u{202F}';
 
-/// A metric's value: three decimals or four digits, or percent with one decimal.
+/// A metric's value: percent with one decimal, or three decimals so that a column is aligned; where that is not apt, as
+/// [`number`].
 pub(super) fn value(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Share => percent(value),
+        Unit::Number if (0.01..10.0).contains(&value.abs()) => sign(format!("{value:.3}")),
         Unit::Number => number(value),
     }
 }
@@ -70,6 +72,10 @@ pub(super) fn tick(value: f64, step: f64, unit: Unit) -> String {
     if step < 1e-4 || value.abs() >= 1e6 {
         let digits = (value.abs().log10().floor() - step.log10().floor()).clamp(0.0, 4.0) as usize;
         return scientific(value, digits);
+    }
+    if step >= 1.0 {
+        let whole = count(value.abs().round() as u64);
+        return if value < 0.0 { format!("{MINUS}{whole}") } else { whole };
     }
     let decimals = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
     sign(format!("{value:.decimals$}"))
@@ -170,14 +176,15 @@ mod tests {
         assert_eq!(number(1e10), "1×10¹⁰");
         assert_eq!(number(f64::NAN), "–");
         assert_eq!(percent(0.93412), "93.4\u{202F}%");
-        assert_eq!(value(1.0, Unit::Number), "1");
+        assert_eq!([value(1.0, Unit::Number), value(0.7421, Unit::Number)], ["1.000", "0.742"]);
+        assert_eq!([value(0.001, Unit::Number), value(f64::NAN, Unit::Share)], ["0.001", "–"]);
     }
 
     #[test]
     fn ticks_tell_neighbours_apart() {
         assert_eq!(tick(0.30000000000000004, 0.1, Unit::Number), "0.3");
         assert_eq!(tick(1e-18, 0.1, Unit::Number), "0");
-        assert_eq!(tick(15.0, 5.0, Unit::Number), "15");
+        assert_eq!([tick(15_000.0, 5000.0, Unit::Number), tick(-5.0, 5.0, Unit::Number)], ["15,000", "\u{2212}5"]);
         assert_eq!(tick(0.0015, 0.0005, Unit::Number), "0.0015");
         assert_eq!(tick(1.5e-5, 5e-6, Unit::Number), "1.5×10⁻⁵");
         assert_eq!(tick(0.85, 0.05, Unit::Share), "85\u{202F}%");

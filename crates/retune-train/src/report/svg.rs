@@ -18,6 +18,8 @@ const CHARACTER: f64 = 6.4;
 const MOST_POINTS: usize = 400;
 /// Up to so many points of a line get a dot each.
 const MOST_DOTS: usize = 40;
+/// How many means show the course of a restless line.
+const STRETCHES: usize = 80;
 
 /// The chart, or nothing where it has no finite value. `label` says in words what it shows.
 pub(super) fn line_chart(chart: &Chart, label: &str) -> Option<String> {
@@ -48,7 +50,10 @@ pub(super) fn line_chart(chart: &Chart, label: &str) -> Option<String> {
     let x_label = escape(&chart.x_label);
     let _ = write!(svg, "<text class=\"x label\" x=\"{middle:.1}\" y=\"{:.1}\">{x_label}</text>", HEIGHT - 5.0);
     for (index, line) in lines.iter().enumerate() {
-        svg.push_str(&draw(line, &frame, index));
+        // Where a line is too restless to be read, its means are drawn over it.
+        let means = chart.series[index].averaged(STRETCHES);
+        svg.push_str(&draw(line, &frame, index, if means.is_some() { "line raw" } else { "line" }));
+        svg.push_str(&means.map(|means| draw(&means, &frame, index, "line")).unwrap_or_default());
     }
     svg.push_str("</svg>");
     Some(svg)
@@ -60,7 +65,7 @@ fn is_drawable(&(x, y): &(f64, f64)) -> bool {
 }
 
 /// A line: its unbroken stretches as one path, and dots where there are few points or where a point stands alone.
-fn draw(line: &[(f64, f64)], frame: &Frame, index: usize) -> String {
+fn draw(line: &[(f64, f64)], frame: &Frame, index: usize, class: &str) -> String {
     let (mut path, mut dots) = (String::new(), String::new());
     let is_drawn = |i: usize| line.get(i).is_some_and(is_drawable);
     for (i, &(x, y)) in line.iter().enumerate().filter(|&(i, _)| is_drawn(i)) {
@@ -72,7 +77,7 @@ fn draw(line: &[(f64, f64)], frame: &Frame, index: usize) -> String {
             let _ = write!(dots, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.4\"/>");
         }
     }
-    format!("<g class=\"s{}\"><path class=\"line\" d=\"{path}\"/>{dots}</g>", index % 4 + 1)
+    format!("<g class=\"s{}\"><path class=\"{class}\" d=\"{path}\"/>{dots}</g>", index % 4 + 1)
 }
 
 /// Where values lie in the drawing.

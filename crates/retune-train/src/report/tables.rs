@@ -40,39 +40,42 @@ fn row_name(name: &str) -> String {
     format!("<th scope=\"row\">{}</th>", escape(name))
 }
 
-/// Results, each with its interval drawn on a scale that rows of the same metric share.
+/// Results by metric, each with its interval drawn on a scale that rows of the same metric share.
 pub(super) fn results(rows: &[ResultRow], t: &Texts) -> String {
-    let mut body = String::new();
+    let mut metrics: Vec<&str> = Vec::new();
     for row in rows {
-        let ends = row.low.zip(row.high).filter(|(low, high)| low.is_finite() && high.is_finite());
-        let interval = ends.map_or_else(
-            || "<td class=\"n\"></td>".to_owned(),
-            |(low, high)| format!("<td class=\"n soft\">{} – {}</td>", value(low, row.unit), value(high, row.unit)),
-        );
-        let _ = writeln!(
-            body,
-            "<tr>{}{}<td class=\"n strong\">{}</td>{interval}<td class=\"whisker\">{}</td><td class=\"n soft\">{}</td></tr>",
-            row_name(&row.name),
-            element("td", "", &row.metric),
-            value(row.value, row.unit),
-            ends.map_or_else(String::new, |ends| whisker(row, ends, rows)),
-            count(row.items as u64),
-        );
+        if !metrics.contains(&row.metric.as_str()) {
+            metrics.push(&row.metric);
+        }
     }
-    let value = format!("#{}", t.value);
-    let interval = format!("#{}", t.interval_column);
-    let items = format!("#{}", t.items);
-    table("results", t.results, &head(&[t.result_name, t.metric, &value, &interval, "", &items]), &body)
+    let mut body = String::new();
+    for metric in metrics {
+        let _ = writeln!(body, "<tr class=\"group\"><th scope=\"colgroup\" colspan=\"5\">{}</th></tr>", escape(metric));
+        let group: Vec<&ResultRow> = rows.iter().filter(|row| row.metric == metric).collect();
+        for row in &group {
+            let ends = row.low.zip(row.high).filter(|(low, high)| low.is_finite() && high.is_finite());
+            let interval = ends
+                .map(|(low, high)| format!("{} – {}", value(low, row.unit), value(high, row.unit)))
+                .unwrap_or_default();
+            let whisker = ends.map(|ends| whisker(row, ends, &group)).unwrap_or_default();
+            let _ = writeln!(
+                body,
+                "<tr>{}<td class=\"n strong\">{}</td><td class=\"n soft\">{interval}</td>\
+                 <td class=\"whisker\">{whisker}</td><td class=\"n soft\">{}</td></tr>",
+                row_name(&row.name),
+                value(row.value, row.unit),
+                count(row.items as u64),
+            );
+        }
+    }
+    let [value, interval, items] = [t.value, t.interval_column, t.items].map(|name| format!("#{name}"));
+    table("results", t.results, &head(&[t.result_name, &value, &interval, "", &items]), &body)
 }
 
-/// A value and its interval on the scale of all rows of its metric.
-fn whisker(row: &ResultRow, (low, high): (f64, f64), rows: &[ResultRow]) -> String {
-    let ends = rows
-        .iter()
-        .filter(|other| other.metric == row.metric)
-        .flat_map(|other| [Some(other.value), other.low, other.high])
-        .flatten()
-        .filter(|end| end.is_finite());
+/// A value and its interval on the scale of its group.
+fn whisker(row: &ResultRow, (low, high): (f64, f64), group: &[&ResultRow]) -> String {
+    let ends =
+        group.iter().flat_map(|row| [Some(row.value), row.low, row.high]).flatten().filter(|end| end.is_finite());
     let (least, most) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), end| (a.min(end), b.max(end)));
     let at = |value: f64| if most > least { (value - least) / (most - least) * 100.0 } else { 50.0 };
     let (low, high, middle) = (at(low), at(high), at(row.value));
@@ -85,9 +88,14 @@ fn whisker(row: &ResultRow, (low, high): (f64, f64), rows: &[ResultRow]) -> Stri
     )
 }
 
+/// Whether [`confusion`] shows the matrix itself.
+pub(super) fn is_matrix(confusion: &Confusion) -> bool {
+    confusion.classes.len() <= MOST_MATRIX_CLASSES
+}
+
 /// The matrix, or the worst confusions where there are too many classes.
 pub(super) fn confusion(confusion: &Confusion, t: &Texts) -> String {
-    if confusion.classes.len() > MOST_MATRIX_CLASSES {
+    if !is_matrix(confusion) {
         return worst_confusions(confusion, t);
     }
     let names = &confusion.classes;
@@ -150,7 +158,7 @@ fn worst_confusions(confusion: &Confusion, t: &Texts) -> String {
     let note =
         fill(t.worst_confusions_note, &[("shown", &count(mistakes.len() as u64)), ("classes", &count(classes as u64))]);
     let columns = [t.truth, t.answer, &format!("#{}", t.items), &format!("#{}", t.share_of_class)];
-    format!("<p class=\"note\">{note}</p>\n{}", table("", t.confusion, &head(&columns), &body))
+    format!("<p class=\"note\">{note}</p>\n{}", table("", t.worst_confusions, &head(&columns), &body))
 }
 
 /// Precision, recall and F1 as bars; of many classes the weakest.
@@ -201,7 +209,7 @@ pub(super) fn mistakes(mistakes: &[Mistake], t: &Texts) -> String {
     let probability = format!("#{}", t.probability);
     let columns = ["", t.place, t.truth, t.answer, &probability];
     let columns = if pictures { &columns[..] } else { &columns[1..] };
-    element("p", "note", t.mistakes_note) + &table("", t.mistakes, &head(columns), &body)
+    element("p", "note", t.mistakes_note) + &table("mistakes", t.mistakes, &head(columns), &body)
 }
 
 /// Items by part and class.
