@@ -12,6 +12,8 @@ pub struct Chart {
     pub x_label: String,
     /// How values are written.
     pub unit: Unit,
+    /// A place to mark: that of the weights that were kept.
+    pub marker: Option<f64>,
     /// The lines, at most four for them to be told apart.
     pub series: Vec<Series>,
 }

@@ -26,17 +26,19 @@ pub struct RunReport {
     pub title: String,
     /// What was trained, on what, and how.
     pub subject: Option<Subject>,
+    /// Which items verdict, results, confusion matrix, classes and mistakes are about.
+    pub part: Part,
     /// Before and after in one metric.
     pub verdict: Option<Verdict>,
-    /// Results on the test items, in the order in which they are to be read.
+    /// Results on the same items, in the order in which they are to be read.
     pub results: Vec<ResultRow>,
     /// Learning curves.
     pub curves: Vec<Chart>,
-    /// True classes against predicted ones on the test items.
+    /// True classes against predicted ones.
     pub confusion: Option<Confusion>,
-    /// Precision, recall and F1 of each class on the test items.
+    /// Precision, recall and F1 of each class.
     pub classes: Vec<ClassRow>,
-    /// Test items that the network got wrong, the surest first.
+    /// Items that the network got wrong, the surest first.
     pub mistakes: Vec<Mistake>,
     /// What is in the data.
     pub data: Option<DataFacts>,
@@ -66,6 +68,18 @@ pub struct Subject {
     pub method: String,
 }
 
+/// The part of the data that results are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Items that training never saw.
+    #[default]
+    Test,
+    /// Items that no weight was trained on, but that may have decided which weights were kept, so that results on them can be too
+    /// good. The page says so.
+    Validation,
+}
+
 /// How a metric's values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -86,7 +100,7 @@ pub struct Verdict {
     pub unit: Unit,
     /// Whether lower values are better.
     pub lower_is_better: bool,
-    /// Number of test items.
+    /// Number of items.
     pub items: usize,
     /// What "before" is, where that is not plain: "new head, untrained".
     pub baseline: Option<String>,
@@ -189,7 +203,7 @@ pub struct ClassRow {
     pub items: u64,
 }
 
-/// A test item that the network got wrong.
+/// An item that the network got wrong.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Mistake {
     /// Where the item is: a file, a row of a file.

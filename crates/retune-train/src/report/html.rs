@@ -1,7 +1,7 @@
 //! The page: sections in order, each absent where its part of the data is.
 
 use super::chart::{Chart, Series};
-use super::content::{Cost, DataFacts, Outcome, Reproduction, RunReport, Subject, Unit, Verdict};
+use super::content::{Cost, DataFacts, Outcome, Part, Reproduction, RunReport, Subject, Unit, Verdict};
 use super::markup::{element, escape, fill};
 use super::texts::Texts;
 use super::{numbers, svg, tables};
@@ -18,7 +18,7 @@ pub(super) fn page(report: &RunReport) -> String {
     let t = report.language.texts();
     let title = escape(&report.title);
     let mut main = String::new();
-    let verdict = report.verdict.as_ref().map(|part| verdict(part, t)).unwrap_or_default();
+    let verdict = report.verdict.as_ref().map(|part| verdict(part, report.part, t)).unwrap_or_default();
     let subject = report.subject.as_ref().map(|part| subject(part, t)).unwrap_or_default();
     let _ = writeln!(main, "<header>\n<h1>{title}</h1>\n{subject}{verdict}</header>");
     if !report.results.is_empty() {
@@ -77,7 +77,7 @@ fn subject(subject: &Subject, t: &Texts) -> String {
 }
 
 /// Before and after in large figures, and in words whether the difference is more than chance.
-fn verdict(verdict: &Verdict, t: &Texts) -> String {
+fn verdict(verdict: &Verdict, part: Part, t: &Texts) -> String {
     let figure = |class: &str, name: &str, estimate: &crate::metrics::Estimate| {
         let value = |value| numbers::value(value, verdict.unit);
         let interval = fill(t.interval, &[("low", &value(estimate.low)), ("high", &value(estimate.high))]);
@@ -92,9 +92,13 @@ fn verdict(verdict: &Verdict, t: &Texts) -> String {
         None => t.before.into(),
     };
     let items = numbers::count(verdict.items as u64);
+    let measured = match part {
+        Part::Test => t.on_test,
+        Part::Validation => t.on_validation,
+    };
     let mut out = format!(
         "<p class=\"measured\">{}</p>\n<dl class=\"figures\">\n{}{}</dl>\n",
-        fill(t.on_items, &[("metric", &*escape(&verdict.metric)), ("items", &*items)]),
+        fill(measured, &[("metric", &*escape(&verdict.metric)), ("items", &*items)]),
         figure("before", &before, &verdict.before),
         figure("after", t.after, &verdict.after),
     );
@@ -145,7 +149,7 @@ fn chart(chart: &Chart, t: &Texts) -> String {
             format!("<ul class=\"legend\">{}</ul>", keys.collect::<String>())
         }
     };
-    let drawing = svg::line_chart(chart, &label).unwrap_or_else(|| element("p", "note", t.chart_empty));
+    let drawing = svg::line_chart(chart, &label, t.best).unwrap_or_else(|| element("p", "note", t.chart_empty));
     format!(
         "<figure>\n<figcaption><h3>{}</h3>{legend}</figcaption>\n{drawing}\n{}</figure>\n",
         escape(&chart.title),
@@ -293,6 +297,7 @@ mod tests {
             language: Language::English,
             title: text(),
             subject: Some(Subject { model: text(), data: text(), method: text() }),
+            part: Part::Test,
             verdict: Some(Verdict {
                 metric: text(),
                 unit: Unit::Share,
@@ -317,6 +322,7 @@ mod tests {
                 title: text(),
                 x_label: text(),
                 unit: Unit::Number,
+                marker: Some(1.0),
                 series: vec![
                     Series { name: text(), points: vec![(1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0)] },
                     Series { name: text(), points: vec![(1.0, 1.5)] },
@@ -405,6 +411,15 @@ mod tests {
             "every value is filled in"
         );
         assert!(!html.contains("NaN"));
+    }
+
+    #[test]
+    fn items_that_chose_the_weights_are_not_called_untouched() {
+        let mut report = full("digits", 3);
+        assert!(report.html().contains("1,000 test items that training never saw"));
+        report.part = Part::Validation;
+        let html = report.html();
+        assert!(html.contains("1,000 validation items") && !html.contains("never saw") && !html.contains("est items"));
     }
 
     #[test]

@@ -26,8 +26,8 @@ mod texts;
 
 pub use chart::{Chart, Series};
 pub use content::{
-    ClassCounts, ClassRow, Confusion, Cost, DataFacts, Fact, InputHash, Mistake, Reproduction, ResultRow, RunReport,
-    Skipped, Subject, Unit, Verdict,
+    ClassCounts, ClassRow, Confusion, Cost, DataFacts, Fact, InputHash, Mistake, Outcome, Part, Reproduction,
+    ResultRow, RunReport, Skipped, Subject, Unit, Verdict,
 };
 pub use markup::png_address;
 pub use texts::Language;

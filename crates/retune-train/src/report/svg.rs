@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// Size of the drawing. It is shown 300 to 500 points wide, so letters keep about their size.
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 236.0;
-const TOP: f64 = 12.0;
+const TOP: f64 = 18.0;
 const RIGHT: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
 /// Width of a character of a tick's label.
@@ -21,8 +21,8 @@ const MOST_DOTS: usize = 40;
 /// How many means show the course of a restless line.
 const STRETCHES: usize = 80;
 
-/// The chart, or nothing where it has no finite value. `label` says in words what it shows.
-pub(super) fn line_chart(chart: &Chart, label: &str) -> Option<String> {
+/// The chart, or nothing where it has no finite value. `label` says in words what it shows, `mark` what is marked.
+pub(super) fn line_chart(chart: &Chart, label: &str, mark: &str) -> Option<String> {
     let lines: Vec<Vec<(f64, f64)>> = chart.series.iter().map(|series| series.thinned(MOST_POINTS)).collect();
     let points = || lines.iter().flatten().filter(|point| is_drawable(point));
     let y = Axis::rounded(Range::of(points().map(|point| point.1))?, 5);
@@ -49,6 +49,13 @@ pub(super) fn line_chart(chart: &Chart, label: &str) -> Option<String> {
     let middle = (frame.left + WIDTH - RIGHT) / 2.0;
     let x_label = escape(&chart.x_label);
     let _ = write!(svg, "<text class=\"x label\" x=\"{middle:.1}\" y=\"{:.1}\">{x_label}</text>", HEIGHT - 5.0);
+    if let Some(place) = chart.marker.filter(|&place| x.range.low <= place && place <= x.range.high) {
+        let at = frame.x(place);
+        let _ = write!(svg, "<path class=\"mark\" d=\"M{at:.1} {TOP}V{base:.1}\"/>");
+        let half = CHARACTER * mark.chars().count() as f64 / 2.0;
+        let (middle, mark) = (at.min(WIDTH - half), escape(mark));
+        let _ = write!(svg, "<text class=\"x\" x=\"{middle:.1}\" y=\"{:.1}\">{mark}</text>", TOP - 6.0);
+    }
     for (index, line) in lines.iter().enumerate() {
         // Where a line is too restless to be read, its means are drawn over it.
         let means = chart.series[index].averaged(STRETCHES);
@@ -173,11 +180,11 @@ mod tests {
 
     fn chart(series: &[&[(f64, f64)]]) -> Chart {
         let series = series.iter().map(|points| Series { name: "loss".into(), points: points.to_vec() }).collect();
-        Chart { title: "Loss".into(), x_label: "epoch".into(), unit: Unit::Number, series }
+        Chart { title: "Loss".into(), x_label: "epoch".into(), unit: Unit::Number, marker: None, series }
     }
 
     fn draw_chart(series: &[&[(f64, f64)]]) -> String {
-        line_chart(&chart(series), "a label").unwrap()
+        line_chart(&chart(series), "a label", "best").unwrap()
     }
 
     /// Every number in the coordinates of the drawing.
@@ -213,14 +220,27 @@ mod tests {
     }
 
     #[test]
+    fn marks_stand_at_their_place_or_nowhere() {
+        let drawing = |marker| {
+            let marked = Chart { marker, ..chart(&[&[(0.0, 1.0), (10.0, 2.0)]]) };
+            line_chart(&marked, "", "best").unwrap()
+        };
+        let end = format!("<path class=\"mark\" d=\"M{:.1} ", WIDTH - RIGHT);
+        assert!(drawing(Some(10.0)).contains(&end) && drawing(Some(10.0)).contains(">best</text>"));
+        for nowhere in [None, Some(11.0), Some(f64::NAN)] {
+            assert!(!drawing(nowhere).contains("mark"));
+        }
+    }
+
+    #[test]
     fn gaps_break_the_line() {
         let nan = f64::NAN;
         let svg = draw_chart(&[&[(1.0, 1.0), (2.0, nan), (3.0, 2.0), (4.0, 3.0), (5.0, f64::INFINITY)]]);
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
         let path = svg.split("class=\"line\" d=\"").nth(1).unwrap().split('"').next().unwrap();
         assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 1));
-        assert!(line_chart(&chart(&[&[(1.0, nan)]]), "").is_none());
-        assert!(line_chart(&chart(&[]), "").is_none());
+        assert!(line_chart(&chart(&[&[(1.0, nan)]]), "", "").is_none());
+        assert!(line_chart(&chart(&[]), "", "").is_none());
     }
 
     #[test]
