@@ -1,6 +1,7 @@
 //! Time and memory bandwidth of the streaming kernels, beside a copy of the same size in the same run.
 //!
-//! `cargo run --release -p retune-cpu --example kernel_speed [THREADS]`. Bytes are those of all inputs and the output, each
+//! `cargo run --release -p retune-cpu --example kernel_speed [THREADS] [NAME]`: kernels whose name
+//! contains `NAME`. Bytes are those of all inputs and the output, each
 //! moved once; the last column is the bandwidth as a share of the copy's.
 
 use std::time::Instant;
@@ -16,18 +17,20 @@ use retune_graph::ops::{
 use retune_graph::{DType, Dim, Graph, Op, Shape, Symbol};
 use retune_tensor::{Key, Purpose, Tensor};
 
-/// Runs of an operation; the fastest third counts, as the machine may have other work.
-const RUNS: usize = 15;
+/// Runs of an operation; the fastest counts, as other work on the machine can only slow one down.
+const RUNS: usize = 40;
 
 struct Bench {
     cpu: Cpu,
     /// Bytes per second of a copy.
     copy: f64,
+    /// What the names of reported kernels contain.
+    filter: String,
 }
 
 impl Bench {
-    fn new(cpu: Cpu) -> Bench {
-        let mut bench = Bench { cpu, copy: 1.0 };
+    fn new(cpu: Cpu, filter: String) -> Bench {
+        let mut bench = Bench { cpu, copy: 1.0, filter };
         let copy = Affine { scale: 1.0, offset: 0.0 };
         let (seconds, bytes) = bench.time(&copy.into(), &[&[32, 112, 112, 32]]);
         bench.copy = bytes / seconds;
@@ -69,10 +72,13 @@ impl Bench {
             .collect();
         times.sort_by(f64::total_cmp);
         let bytes = 4 * (tensors.iter().map(Tensor::len).sum::<usize>() + output_len);
-        (times[RUNS / 3], bytes as f64)
+        (times[0], bytes as f64)
     }
 
     fn report(&self, name: &str, op: impl Into<Op>, shapes: &[&[usize]]) {
+        if !name.contains(&self.filter) {
+            return;
+        }
         let (seconds, bytes) = self.time(&op.into(), shapes);
         let bandwidth = bytes / seconds;
         let share = bandwidth / self.copy;
@@ -82,7 +88,7 @@ impl Bench {
 
 fn main() {
     let threads = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(2);
-    let bench = Bench::new(Cpu::new(threads));
+    let bench = Bench::new(Cpu::new(threads), std::env::args().nth(2).unwrap_or_default());
     println!("{threads} threads, {:?}: copies run at {:.1} GB/s", bench.cpu.level(), bench.copy / 1e9);
     let (gelu, image, small) = ([4096, 1536], [32, 112, 112, 32], [32, 32, 32, 64]);
     for activation in [
