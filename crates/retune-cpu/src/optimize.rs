@@ -47,7 +47,7 @@ fn chunked<const N: usize>(
     for slice in &slices {
         assert_eq!(slice.len(), gradient.len(), "a weight, its gradient and its state have one length");
     }
-    let parts = slices.map(|slice| Parts::new(slice));
+    let parts = slices.map(Parts::new);
     cpu.run(gradient.len().div_ceil(CHUNK), |index| {
         let start = index * CHUNK;
         let len = CHUNK.min(gradient.len() - start);

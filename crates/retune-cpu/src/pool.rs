@@ -234,7 +234,11 @@ mod tests {
     fn nested_jobs_run_inline() {
         let pool = Pool::new(2);
         let total = AtomicUsize::new(0);
-        pool.run(4, &|_| pool.run(5, &|_| drop(total.fetch_add(1, Ordering::Relaxed))));
+        pool.run(4, &|_| {
+            pool.run(5, &|_| {
+                total.fetch_add(1, Ordering::Relaxed);
+            });
+        });
         assert_eq!(total.into_inner(), 20);
     }
 
