@@ -1,6 +1,6 @@
 """Times full training steps of a Keras model: forward, loss, gradients, Adam, moving statistics.
 
-usage: keras_step.py MODEL [--head CLASSES] [--batch 32] [--steps 60] [--warmup 10] [--images FOLDER]
+usage: keras_step.py MODEL [--head CLASSES] [--batch 32] [--steps 60] [--warmup 10] [--images FOLDER] [--without-onednn]
 
 Keras 3 on TensorFlow as it is after installation: all cores, oneDNN, `fit` on arrays in memory. Prints one line of JSON as
 `bench/README.md` describes.
@@ -20,6 +20,8 @@ from pathlib import Path  # noqa: E402
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+if "--without-onednn" in sys.argv:  # must be known before TensorFlow is imported
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -67,6 +69,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--warmup", type=int, default=10)
     parser.add_argument("--images", type=Path)
+    parser.add_argument("--without-onednn", action="store_true")
     options = parser.parse_args()
 
     model = keras.models.load_model(options.model, compile=False)

@@ -17,7 +17,7 @@ pub(super) fn measure(programs: &Programs, options: &Options) -> Result<String> 
     let (mut retune, mut keras) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         retune.push(Measurement::of(&mut work.command(program(&programs.step_time), &path, 0, 1))?);
-        keras.push(Measurement::of(&mut work.command(keras_step(programs), &path, 0, 1))?);
+        keras.push(Measurement::of(&mut work.command(keras_step(programs, work), &path, 0, 1))?);
     }
     let mut table = Table::new("Waiting", &["what", "retune", "Keras on TensorFlow"]);
     table.row([
