@@ -115,7 +115,7 @@ impl Initializer {
                     }
                     Distribution::Normal => draw(&|i| stddev * key.normal(i)),
                     Distribution::TruncatedNormal => {
-                        draw(&|i| stddev / 0.879_625_66 * truncated_normal(key, i, count as u64))
+                        draw(&|i| stddev / 0.879_625_7 * truncated_normal(key, i, count as u64))
                     }
                 }
             }

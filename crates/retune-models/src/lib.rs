@@ -7,7 +7,7 @@
 //! - [`initializer`]: fresh values of weights.
 //! - [`report`]: [`LoadReport`], what of a file went where.
 //! - [`keras`]: the Keras architecture.
-//! - [`error`]: [`ModelError`].
+//! - [`error`]: [`ModelError`], what can be wrong with a model.
 
 pub mod error;
 pub mod initializer;

@@ -45,7 +45,11 @@ impl KerasModel {
             _ => {
                 let mut config = node.config.clone();
                 config.insert("name".into(), node.name.as_str().into());
-                if !matches!(node.layer, Layer::Input(_) | Layer::Operation(_)) {
+                if node.class.starts_with("SpatialDropout") {
+                    // The only layers that take nothing but what they state themselves.
+                    config.retain(|name, _| matches!(name.as_str(), "rate" | "seed" | "dtype" | "data_format"));
+                    config.insert("name".into(), node.name.as_str().into());
+                } else if !matches!(node.layer, Layer::Input(_) | Layer::Operation(_)) {
                     config.insert("trainable".into(), node.trainable.into());
                 }
                 let registered =

@@ -312,13 +312,11 @@ impl<'a> Lowering<'a> {
     pub(crate) fn call_inner(&mut self, layer: &Layer, arguments: &Arguments<Value>) -> Result<Vec<Value>> {
         match arguments.get("training") {
             Some(Argument::Constant(Json::Bool(false))) => self.scope.training = false,
-            Some(Argument::Constant(Json::Bool(true))) if self.mode == Mode::Inference => {
-                if layer.is_random() {
-                    return Err(self.unsupported(
-                        "a call with `training=True`, by which the finished network would be random,",
-                        "call the layer without `training` and save the model again",
-                    ));
-                }
+            Some(Argument::Constant(Json::Bool(true))) if self.mode == Mode::Inference && layer.is_random() => {
+                return Err(self.unsupported(
+                    "a call with `training=True`, by which the finished network would be random,",
+                    "call the layer without `training` and save the model again",
+                ));
             }
             Some(Argument::Constant(Json::Bool(true))) => self.scope.training = true,
             _ => {}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use retune_graph::{DType, Shape, gradients};
-use retune_models::{Mode, Model, ModelError};
+use retune_models::{Mode, Model};
 use retune_tensor::Tensor;
 use retune_testkit::Array;
 use serde_json::Value;
@@ -37,21 +37,22 @@ fn tolerance(case: &Value, kind: &str) -> (f64, f64) {
 }
 
 /// The model of a case: from `file`, or if that holds weights only, from `model.h5` with its weights loaded again.
-fn load(folder: &Path, file: &str) -> Result<Model, ModelError> {
+fn load(folder: &Path, file: &str) -> Result<Model, String> {
+    let whole = |file: &str| Model::load(folder.join(file)).map(|(model, _)| model).map_err(|error| error.to_string());
     if !file.contains("weights") {
-        return Model::load(folder.join(file)).map(|(model, _)| model);
+        return whole(file);
     }
-    let (mut model, _) = Model::load(folder.join("model.h5"))?;
+    let mut model = whole("model.h5")?;
     for weight in &mut model.weights {
         weight.value = Tensor::full(weight.value.shape(), 9.0);
     }
-    model.load_weights(folder.join(file))?;
+    model.load_weights(folder.join(file)).map_err(|error| error.to_string())?;
     Ok(model)
 }
 
 fn check(folder: &Path, file: &str) -> Result<Vec<String>, String> {
     let case: Value = serde_json::from_slice(&std::fs::read(folder.join("case.json")).unwrap()).unwrap();
-    let model = load(folder, file).map_err(|error| error.to_string())?;
+    let model = load(folder, file)?;
     let tensors: HashMap<String, Tensor> = read_safetensors(&folder.join("case.safetensors")).into_iter().collect();
     let mut c = Comparison { tensors, problems: Vec::new() };
     let inputs: Vec<Tensor> = (0..).map_while(|i| c.tensors.get(&format!("input/{i}")).cloned()).collect();
@@ -159,24 +160,22 @@ fn train(model: &Model, case: &Value, inputs: &[Tensor], c: &mut Comparison) -> 
     Ok(())
 }
 
-/// Keras 2 kept the unbiased variance of images, `n / (n − 1)` times what Keras 3 keeps. Where that is the difference, n
-/// being the same whole number for every channel, `expected` is made Keras 3's.
+/// Keras 2 kept the unbiased variance of images, `n / (n − 1)` times what Keras 3 keeps. The channel that has grown most says
+/// what n is; where that is a whole number, `expected` is made Keras 3's.
 fn undo_unbiased_variance(model: &Model, index: usize, found: &Array, expected: &mut Tensor) {
     let weight = &model.weights[index];
     if !weight.name.ends_with("moving_variance") {
         return;
     }
     let momentum = momentum(&model.description(), weight.layer.rsplit('/').next().unwrap()).unwrap();
-    let old = array(&weight.value);
-    let counts: Vec<f64> = (0..found.values.len())
-        .map(|i| {
-            let grown = found.values[i] - momentum * old.values[i];
-            1.0 + grown / (f64::from(expected.as_f32().unwrap()[i]) - found.values[i])
-        })
-        .collect();
-    let n = counts[0].round();
-    if n > 1.0 && n < 1e4 && counts.iter().all(|count| (count / n - 1.0).abs() < 0.05) {
-        *expected = found.to_f32();
+    let kept = array(&weight.value).map(|old| momentum * old);
+    let growth = array(expected).zip(&kept, |new, kept| new - kept);
+    let own_growth = found.zip(&kept, |new, kept| new - kept);
+    let most = (0..growth.values.len()).max_by(|&a, &b| growth.values[a].total_cmp(&growth.values[b])).unwrap();
+    let ratio = growth.values[most] / own_growth.values[most];
+    let n = (ratio / (ratio - 1.0)).round();
+    if n > 1.0 && n < 1e4 && (ratio / (n / (n - 1.0)) - 1.0).abs() < 1e-4 {
+        *expected = kept.zip(&growth, |kept, growth| kept + growth * (n - 1.0) / n).to_f32();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Integration tests of the architectures.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod assets;
 mod goldens;
 mod harness;

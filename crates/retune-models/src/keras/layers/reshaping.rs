@@ -78,7 +78,7 @@ impl Lower for Reshape {
             .iter()
             .filter(|&&size| size >= 0)
             .try_fold(1usize, |product, &size| product.checked_mul(usize::try_from(size).ok()?));
-        let fits = known.filter(|&known| known > 0 && count % known == 0);
+        let fits = known.filter(|&known| known > 0 && count.is_multiple_of(known));
         let known = fits.ok_or_else(|| {
             b.wrong_inputs(format!("an input that fits into the shape {:?}", self.target), b.graph.shape(x).to_string())
         })?;
