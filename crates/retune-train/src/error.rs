@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
+    /// The recipe has problems; all of them are listed.
+    #[error(transparent)]
+    Recipe(#[from] crate::recipe::RecipeError),
     /// Something is wrong with the model's file, or with what is to be done to the model.
     #[error(transparent)]
-    Model(#[from] retune_models::ModelError),
+    Model(Box<retune_models::ModelError>),
     /// Something is wrong with the data.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -83,7 +86,7 @@ pub enum TrainError {
         /// The file.
         path: PathBuf,
         /// The reason.
-        source: retune_formats::FormatError,
+        source: Box<retune_formats::FormatError>,
     },
     /// A file of the run does not hold what it should.
     #[error("`{}` is damaged: {reason}", path.display())]
@@ -128,6 +131,12 @@ pub enum TrainError {
         /// Its hash now.
         now: String,
     },
+}
+
+impl From<retune_models::ModelError> for TrainError {
+    fn from(error: retune_models::ModelError) -> TrainError {
+        TrainError::Model(Box::new(error))
+    }
 }
 
 fn checkpoint_note(checkpoint: Option<&Path>) -> String {

@@ -6,17 +6,36 @@
 //! - [`metrics`]: how good predictions are, with intervals;
 //! - [`steps`]: the steps of training, each a function of its own;
 //! - [`trainer`]: the loop that calls them;
+//! - [`builder`]: the same in Rust, as seven steps;
+//! - [`recipe`]: what a run does, as a TOML file, up to a job ready to train;
+//! - [`check`]: whether model, data and loss fit, before training;
+//! - [`stored`]: what travels with a saved model;
+//! - [`fit`]: a whole run, from the first evaluation to the report;
+//! - [`predict`]: using a saved model;
+//! - [`report`]: the page that a run leaves;
+//! - [`summary`]: what the report tells, gathered from a run;
 //! - [`run`]: the folder of a run: checkpoints, logs, provenance;
 //! - [`error`]: what can go wrong, [`TrainError`].
 
+pub mod builder;
+pub mod check;
 pub mod error;
 mod exact;
+pub mod fit;
 pub mod losses;
 pub mod metrics;
 pub mod optimizers;
+pub mod predict;
+pub mod recipe;
+pub mod report;
 pub mod run;
 pub mod schedules;
 pub mod steps;
+pub mod stored;
+pub mod summary;
 pub mod trainer;
 
+pub use builder::{FineTune, FineTuned};
 pub use error::TrainError;
+pub use fit::{Outcome, fit, resume};
+pub use predict::Predictor;

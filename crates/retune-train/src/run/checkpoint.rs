@@ -118,7 +118,7 @@ impl Checkpoint {
         let path = folder.join(format!("{name}.safetensors"));
         let tensors = weights.chain(slots.iter().map(|(name, tensor)| (name.as_str(), tensor)));
         safetensors::write(&path, tensors, &BTreeMap::new())
-            .map_err(|source| TrainError::SaveTensors { path: path.clone(), source })?;
+            .map_err(|source| TrainError::SaveTensors { path: path.clone(), source: Box::new(source) })?;
 
         let state = State {
             optimizer: optimizer.optimizer().name().to_owned(),

@@ -14,6 +14,8 @@ pub struct Manifest {
     pub retune: String,
     /// The command that began the run.
     pub command: Vec<String>,
+    /// The folder that relative paths of the recipe start at.
+    pub folder: PathBuf,
     /// Seed of everything random.
     pub seed: u64,
     /// Number of threads; results do not depend on it.

@@ -12,9 +12,9 @@
 //!
 //! - [`lock`]: one process at a time;
 //! - [`checkpoint`]: all that is needed to go on;
-//! - [`log`]: `metrics.jsonl`;
+//! - [`log`][]: `metrics.jsonl`;
 //! - [`tensorboard`]: event files;
-//! - [`manifest`]: `run.json`;
+//! - [`manifest`][]: `run.json`;
 //! - here: [`RunDirectory`].
 
 pub mod checkpoint;

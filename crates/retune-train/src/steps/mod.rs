@@ -1,10 +1,10 @@
 //! The steps of training, each a function of its own; the [loop](crate::trainer) only calls them.
 //!
-//! - [`program`]: [`TrainingProgram`], a network with its loss and the gradients that trainable weights need;
-//! - [`accumulate`]: [`GradientSums`] over several batches, which equal one large batch;
+//! - [`program`][]: [`TrainingProgram`], a network with its loss and the gradients that trainable weights need;
+//! - [`accumulate`][]: [`GradientSums`] over several batches, which equal one large batch;
 //! - [`clip`]: limiting the length of all gradients together;
-//! - [`update`]: [`optimizer_step`] and [`update_statistics`];
-//! - [`evaluate`]: [`Evaluator`], predictions and losses of a part of the data, not changing anything.
+//! - [`update`][]: [`optimizer_step`] and [`update_statistics`];
+//! - [`evaluate`][]: [`Evaluator`], predictions and losses of a part of the data, not changing anything.
 
 pub mod accumulate;
 pub mod clip;

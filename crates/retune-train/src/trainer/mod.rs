@@ -1,9 +1,9 @@
 //! The training loop: short code that calls the [steps](crate::steps).
 //!
-//! - [`settings`]: [`TrainSettings`], how long and how often;
-//! - [`progress`]: [`Progress`], where a run stands, as checkpoints keep it;
-//! - [`stopping`]: [`EarlyStopping`];
-//! - [`observer`]: [`Observer`], who wants to know what happens;
+//! - [`settings`][]: [`TrainSettings`], how long and how often;
+//! - [`progress`][]: [`Progress`], where a run stands, as checkpoints keep it;
+//! - [`stopping`][]: [`EarlyStopping`];
+//! - [`observer`][]: [`Observer`], who wants to know what happens;
 //! - here: [`Job`], all that training needs, and [`Trainer`], the loop.
 
 pub mod observer;
@@ -148,6 +148,22 @@ impl Trainer {
         self.job.model
     }
 
+    /// Values that training changes, and values of all weights.
+    pub fn weight_counts(&self) -> (usize, usize) {
+        let trainable = self.optimizer.trainable().map(|id| self.weights[id.0].len()).sum();
+        (trainable, self.weights.iter().map(Tensor::len).sum())
+    }
+
+    /// Planned bytes and floating-point operations of a full batch, forward and backward.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn step_costs(&mut self) -> Result<(usize, u64), TrainError> {
+        let batch = self.job.train.len().div_ceil(self.job.train.batches_per_epoch().max(1));
+        let plan = self.program.plan(batch.max(1))?;
+        Ok((plan.peak_bytes(), plan.flops()))
+    }
+
     /// Optimizer steps in an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         steps_per_epoch(&self.job.train, self.job.settings.accumulate, &self.job.optimizer)
@@ -285,7 +301,7 @@ impl Trainer {
         &mut self,
         epoch: u64,
         summary: StepSummary,
-        mut run: Option<&mut RunDirectory>,
+        run: Option<&mut RunDirectory>,
         newest: Option<&Path>,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
@@ -327,7 +343,7 @@ impl Trainer {
         }
         let sums = self.progress.sums;
         let secs = start.elapsed().as_secs_f64();
-        if let Some(run) = run.as_deref_mut() {
+        if let Some(run) = run {
             run.log_evaluation(epoch, step, &sums, &values, summary.learning_rate, secs)?;
             if improved && self.job.validation.is_some() {
                 run.save_best(self)?;

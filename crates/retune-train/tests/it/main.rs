@@ -1,9 +1,13 @@
 //! Tests of training against goldens and of whole runs.
 
+// A test that cannot go on panics.
+#![allow(clippy::unwrap_used)]
+
 mod fixture;
 mod golden;
 mod losses;
 mod metrics;
 mod optimizers;
+mod recipes;
 mod runs;
 mod schedules;

@@ -18,6 +18,7 @@ fn manifest() -> Manifest {
     Manifest {
         retune: "test".into(),
         command: vec![],
+        folder: Default::default(),
         seed: 11,
         threads: 1,
         instruction_set: "any".into(),

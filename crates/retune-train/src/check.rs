@@ -1,0 +1,239 @@
+//! What can be known before training: whether model, data and loss fit each other, and what it will cost.
+
+use crate::error::TrainError;
+use crate::losses::{Loss, TargetForm};
+use retune_data::preprocess::TargetEncoding;
+use retune_data::{Dataset, Inputs, LabelKind, Preprocessing};
+use retune_graph::{Dim, Shape};
+use retune_models::{FinalActivation, Mode, Model, ModelError, NetworkOutput};
+use serde::Serialize;
+
+/// What was found out about a job before training.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Facts {
+    /// Shape of one input as the network takes it.
+    pub input_shape: Option<Vec<usize>>,
+    /// Shape of one output.
+    pub output_shape: Vec<usize>,
+    /// Values of all weights.
+    pub parameters: usize,
+    /// Values that training changes.
+    pub trainable_parameters: usize,
+    /// Layers with trainable weights, from input to output.
+    pub trainable_layers: Vec<String>,
+    /// Layers whose weights are all frozen.
+    pub frozen_layers: Vec<String>,
+}
+
+/// The name of the loss that suits labels and network.
+pub fn default_loss(data: &Dataset, output: Option<&NetworkOutput>) -> &'static str {
+    let sigmoid = output.is_some_and(|output| output.final_activation == FinalActivation::Sigmoid);
+    match data.label_kind() {
+        LabelKind::Real { .. } | LabelKind::None => "mean-squared-error",
+        LabelKind::MultiHot { .. } => "binary-cross-entropy",
+        LabelKind::ClassIndex { .. } if sigmoid => "binary-cross-entropy",
+        LabelKind::OneHot { .. } => "categorical-cross-entropy",
+        LabelKind::ClassIndex { .. } => "sparse-categorical-cross-entropy",
+    }
+}
+
+/// Checks model, data, preprocessing and loss against each other.
+///
+/// # Errors
+/// The first thing that does not fit, with what to do.
+pub fn check_job(
+    model: &Model,
+    data: &Dataset,
+    preprocessing: &Preprocessing,
+    loss: Loss,
+    input_shape: Option<&[usize]>,
+) -> Result<Facts, TrainError> {
+    let prepared = prepared_shape(data, preprocessing);
+    let shape = input_shape.map(<[usize]>::to_vec).or_else(|| prepared.clone());
+    let given = shape.as_ref().map(|shape| vec![shape.iter().map(|&size| Some(size)).collect()]);
+    let network = match model.build(Mode::Inference, None) {
+        Err(ModelError::UnknownSize { .. }) => model.build(Mode::Inference, given.as_deref())?,
+        network => network?,
+    };
+    let [input] = network.inputs.as_slice() else {
+        return Err(TrainError::unfit(
+            format!("the network has {} inputs, the data one", network.inputs.len()),
+            "training takes networks of one input",
+        ));
+    };
+    let expected = fixed(&input.shape);
+    check_input(&expected, prepared.as_deref(), data)?;
+    let [output] = network.outputs.as_slice() else {
+        return Err(TrainError::unfit(
+            format!("the network has {} outputs", network.outputs.len()),
+            "training takes networks of one output; cut the model off at one of them",
+        ));
+    };
+    let output_shape = fixed(network.graph.shape(output.node));
+    check_ending(loss, output)?;
+    check_labels(loss, data, preprocessing.targets, &output_shape)?;
+    let layers_where = |trainable: bool| -> Vec<String> {
+        let mut layers: Vec<String> = Vec::new();
+        for weight in &model.weights {
+            let any = model.weights.iter().any(|other| other.layer == weight.layer && other.trainable);
+            if any == trainable && layers.last() != Some(&weight.layer) {
+                layers.push(weight.layer.clone());
+            }
+        }
+        layers
+    };
+    Ok(Facts {
+        input_shape: Some(expected),
+        output_shape,
+        parameters: model.weights.iter().map(|weight| weight.value.len()).sum(),
+        trainable_parameters: model.weights.iter().filter(|w| w.trainable).map(|w| w.value.len()).sum(),
+        trainable_layers: layers_where(true),
+        frozen_layers: layers_where(false),
+    })
+}
+
+/// Shape of one prepared input, as far as it is known without decoding.
+fn prepared_shape(data: &Dataset, preprocessing: &Preprocessing) -> Option<Vec<usize>> {
+    match (data.inputs(), data.input_shape()) {
+        (Inputs::Images(_), Some(&[height, width, channels])) => {
+            Some(preprocessing.image_shape([height, width, channels]).to_vec())
+        }
+        (Inputs::Files(files), _) => {
+            let channels = preprocessing.color.map_or(3, |color| color.channels());
+            let size = preprocessing.resize.map(|resize| [resize.height, resize.width]).or(files.size)?;
+            Some(vec![size[0], size[1], channels])
+        }
+        (_, shape) => shape.map(<[usize]>::to_vec),
+    }
+}
+
+fn fixed(shape: &Shape) -> Vec<usize> {
+    shape.dims().iter().skip(1).filter_map(|dim| Dim::fixed(*dim)).collect()
+}
+
+fn check_input(expected: &[usize], prepared: Option<&[usize]>, data: &Dataset) -> Result<(), TrainError> {
+    let Some(prepared) = prepared.filter(|prepared| *prepared != expected) else { return Ok(()) };
+    let hint = match (expected, prepared) {
+        (&[h, w, c], &[ph, pw, pc]) => {
+            let mut fixes = Vec::new();
+            if [h, w] != [ph, pw] {
+                fixes.push(format!("`resize = [{h}, {w}]`"));
+            }
+            if c != pc {
+                fixes.push(format!("`color = \"{}\"`", if c == 1 { "grey" } else { "rgb" }));
+            }
+            format!("set {} in `[preprocess]`", fixes.join(" and "))
+        }
+        (&[h, w, c], &[values]) if h * w * c == values => {
+            format!("the values are images: set `input-shape = [{h}, {w}, {c}]` in `[data]`")
+        }
+        _ => "use data of the model's shape, or another model".to_owned(),
+    };
+    Err(TrainError::unfit(
+        format!(
+            "the model's input does not fit the data: it takes {expected:?}, one prepared example of `{}` is {prepared:?}",
+            data.description()
+        ),
+        hint,
+    ))
+}
+
+/// Softmax together with logits, and the other way round.
+fn check_ending(loss: Loss, output: &NetworkOutput) -> Result<(), TrainError> {
+    let ending = match output.final_activation {
+        FinalActivation::Softmax => "softmax",
+        FinalActivation::Sigmoid => "sigmoid",
+        FinalActivation::None => {
+            return match loss.from_logits() {
+                Some(false) => Err(TrainError::unfit(
+                    format!(
+                        "`{}` with `from-logits = false` takes probabilities, but the network's last layer `{}` ends in neither \
+                         softmax nor sigmoid",
+                        loss.name(),
+                        output.name
+                    ),
+                    "set `from-logits = true` in `[loss]`, or give the last layer `activation = \"softmax\"`",
+                )),
+                _ => Ok(()),
+            };
+        }
+    };
+    if loss.from_logits() == Some(true) {
+        return Err(TrainError::unfit(
+            format!(
+                "the network's last layer `{}` ends in {ending}, but `from-logits = true` says that it gives logits: \
+                 {ending} would be applied twice, and the network would hardly learn",
+                output.name
+            ),
+            format!("set `from-logits = false` in `[loss]`, or leave {ending} out of the last layer"),
+        ));
+    }
+    let classes = matches!(loss.target_form(), TargetForm::ClassIndex | TargetForm::ClassProbabilities);
+    match (ending, loss) {
+        ("softmax", Loss::BinaryCrossEntropy { .. }) => Err(TrainError::unfit(
+            "binary cross-entropy takes independent probabilities, but the network ends in softmax",
+            "use `sparse-categorical-cross-entropy` or `categorical-cross-entropy`, or end the network in sigmoid",
+        )),
+        ("sigmoid", _) if classes => Err(TrainError::unfit(
+            format!("`{}` takes classes that exclude one another, but the network ends in sigmoid", loss.name()),
+            "use `binary-cross-entropy`, or end the network in softmax",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Labels against loss, and the number of classes against the output's size.
+fn check_labels(loss: Loss, data: &Dataset, targets: TargetEncoding, output: &[usize]) -> Result<(), TrainError> {
+    let kind = data.label_kind();
+    let units = output.last().copied().unwrap_or(1);
+    let is_index = match targets {
+        TargetEncoding::Integer => true,
+        TargetEncoding::AsStored => matches!(kind, LabelKind::ClassIndex { .. }),
+        _ => false,
+    };
+    match (loss.target_form(), is_index) {
+        (_, _) if kind == LabelKind::None => {
+            return Err(TrainError::unfit(
+                format!("the data `{}` has no labels", data.description()),
+                "give data with labels, one folder per class, or a column of labels",
+            ));
+        }
+        (TargetForm::ClassProbabilities, true) => {
+            return Err(TrainError::unfit(
+                "categorical cross-entropy takes one-hot labels, but these are integers",
+                "use `kind = \"sparse-categorical-cross-entropy\"` in `[loss]`, or set `targets = \"one-hot\"` in \
+                 `[preprocess]`",
+            ));
+        }
+        (TargetForm::ClassIndex, false) => {
+            return Err(TrainError::unfit(
+                "sparse categorical cross-entropy takes integer labels, but these are vectors",
+                "use `kind = \"categorical-cross-entropy\"` in `[loss]`, or set `targets = \"integer\"` in `[preprocess]`",
+            ));
+        }
+        _ => (),
+    }
+    let Some(classes) = data.class_count() else { return Ok(()) };
+    match loss.target_form() {
+        TargetForm::ClassIndex | TargetForm::ClassProbabilities if units < classes => Err(TrainError::unfit(
+            format!("the network tells {units} classes apart, the data has {classes}"),
+            format!(
+                "give the model a head of {classes} units, such as `head = [{{ class = \"Dense\", units = {classes}, activation = \"softmax\" }}]`"
+            ),
+        )),
+        TargetForm::ClassProbabilities if units != classes => Err(TrainError::unfit(
+            format!("the network tells {units} classes apart, the data has {classes}"),
+            format!("give the model a head of {classes} units, or set `classes = {units}` in `[data]`"),
+        )),
+        TargetForm::Binary if targets == TargetEncoding::Value && (units != 1 || classes > 2) => {
+            Err(TrainError::unfit(
+                format!(
+                    "binary cross-entropy on class numbers takes two classes and one output, found {classes} and {units}"
+                ),
+                "use a categorical cross-entropy with softmax",
+            ))
+        }
+        _ => Ok(data.check_labels_below(units.max(2))?),
+    }
+}

@@ -1,0 +1,267 @@
+//! A whole run: evaluate, train, evaluate again, save, report. `fit`, `resume` and `check` of the command line are calls of
+//! these functions.
+
+use crate::error::TrainError;
+use crate::metrics::{
+    ConfusionMatrix, Estimate, McNemar, Metric, PairedDifference, Scored, bootstrap, compare_accuracy,
+    paired_difference,
+};
+use crate::recipe::{self, Built};
+use crate::run::{Manifest, RunDirectory, write_json};
+use crate::stored::Stored;
+use crate::summary::Summary;
+use crate::trainer::{Ending, Event, Job, Observer, Trainer};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How the loop ended.
+    pub ending: Ending,
+    /// The run's folder.
+    pub root: PathBuf,
+    /// The saved model; none after an interruption.
+    pub model: Option<PathBuf>,
+    /// The report; none after an interruption.
+    pub report: Option<PathBuf>,
+    /// Before and after, where there is data to compare on.
+    pub comparison: Option<Comparison>,
+    /// Time and memory.
+    pub cost: Cost,
+}
+
+/// What a run cost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cost {
+    /// Seconds of training and evaluation, since the start or the last resumption.
+    pub secs: f64,
+    /// Optimizer steps in that time.
+    pub steps: u64,
+    /// Training examples in that time, about.
+    pub examples: u64,
+    /// The most memory that the process ever held, in bytes; 0 where the system does not tell.
+    pub peak_bytes: u64,
+    /// Memory of a training step as planned, in bytes.
+    pub planned_bytes: usize,
+    /// Floating-point operations of a batch, forward and backward.
+    pub step_flops: u64,
+    /// Values that training changes.
+    pub trainable_weights: usize,
+    /// Values of all weights.
+    pub total_weights: usize,
+}
+
+/// A model before and after training, on the same items.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Comparison {
+    /// `test` or `validation`.
+    pub part: &'static str,
+    /// Number of items.
+    pub items: usize,
+    /// Each metric before and after.
+    pub metrics: Vec<Measured>,
+    /// Whether the right and wrong answers differ by more than chance, for classes.
+    pub mcnemar: Option<McNemar>,
+    /// Answers after training, for classes.
+    pub confusion: Option<ConfusionMatrix>,
+}
+
+/// A metric before and after training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Measured {
+    /// The metric.
+    pub metric: Metric,
+    /// Before, with its 95 % interval.
+    pub before: Option<Estimate>,
+    /// After, with its 95 % interval.
+    pub after: Option<Estimate>,
+    /// The difference on the same items.
+    pub difference: Option<PairedDifference>,
+}
+
+/// What `check` tells: everything that can be known before training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Plan {
+    /// Bytes that a training step holds at its peak: weights, activations, gradients and the batch.
+    pub step_bytes: usize,
+    /// Bytes of the optimizer's state.
+    pub optimizer_bytes: usize,
+    /// Floating-point operations of a training step, forward and backward.
+    pub step_flops: u64,
+    /// Optimizer steps in an epoch.
+    pub steps_per_epoch: u64,
+    /// Examples: to train, to validate, to test.
+    pub examples: [usize; 3],
+}
+
+/// Trains from the beginning in a new folder.
+///
+/// # Errors
+/// A folder that holds a run already, and everything that training can meet.
+pub fn fit(built: Built, observer: &mut dyn Observer, interrupt: &AtomicBool) -> Result<Outcome, TrainError> {
+    let mut run = RunDirectory::create(&built.output, &built.manifest, Some(&built.recipe))?;
+    run.keep_last(built.job.settings.keep_last);
+    let trainer = Trainer::new(built.job)?;
+    let extras = Extras { model_name: &built.model_name, recipe: &built.recipe, manifest: &built.manifest };
+    finish(trainer, &mut run, false, &extras, observer, interrupt)
+}
+
+/// Goes on with the run in the folder `root`, exactly where its newest checkpoint was taken.
+///
+/// # Errors
+/// No run there, a model or data that changed, and everything that training can meet.
+pub fn resume(root: &Path, observer: &mut dyn Observer, interrupt: &AtomicBool) -> Result<Outcome, TrainError> {
+    let (mut run, manifest) = RunDirectory::open(root)?;
+    let settings = recipe::read(&root.join("recipe.toml"), &[])?;
+    let built = recipe::build(&settings, &manifest.folder, "resumed", &manifest.command)?;
+    built.manifest.check_unchanged(&manifest)?;
+    run.keep_last(built.job.settings.keep_last);
+    let trainer = Trainer::new(built.job)?;
+    let extras = Extras { model_name: &built.model_name, recipe: &built.recipe, manifest: &manifest };
+    finish(trainer, &mut run, true, &extras, observer, interrupt)
+}
+
+/// Trains without a folder: nothing is written. Returns the trainer, whose weights are those at the end.
+///
+/// # Errors
+/// Everything that training can meet.
+pub fn train(job: Job, observer: &mut dyn Observer) -> Result<Trainer, TrainError> {
+    let mut trainer = Trainer::new(job)?;
+    trainer.run(None, observer, &AtomicBool::new(false))?;
+    Ok(trainer)
+}
+
+/// Memory and work of a job, without training.
+///
+/// # Errors
+/// A model that does not fit data or loss.
+pub fn plan(job: Job) -> Result<Plan, TrainError> {
+    let batch = job.train.epoch(0).next().transpose()?.map_or(1, |batch| batch.len());
+    let examples =
+        [&Some(job.train.clone()), &job.validation, &job.test].map(|part| part.as_ref().map_or(0, |p| p.len()));
+    let mut trainer = Trainer::new(job)?;
+    let (optimizer_bytes, steps_per_epoch) = (trainer.optimizer().size_bytes(), trainer.steps_per_epoch());
+    let plan = trainer.program().plan(batch)?;
+    Ok(Plan { step_bytes: plan.peak_bytes(), step_flops: plan.flops(), optimizer_bytes, steps_per_epoch, examples })
+}
+
+struct Extras<'a> {
+    model_name: &'a str,
+    recipe: &'a str,
+    manifest: &'a Manifest,
+}
+
+/// Evaluates, trains, evaluates again, saves, reports.
+fn finish(
+    mut trainer: Trainer,
+    run: &mut RunDirectory,
+    is_resumed: bool,
+    extras: &Extras<'_>,
+    observer: &mut dyn Observer,
+    interrupt: &AtomicBool,
+) -> Result<Outcome, TrainError> {
+    let job = trainer.job();
+    let restores_best = job.settings.restore_best && job.validation.is_some();
+    let (seed, batch_examples) = (job.settings.seed, job.train.len() as u64);
+    let judged = match (&job.test, &job.validation) {
+        (Some(test), _) => Some(("test", test.clone())),
+        (None, Some(validation)) => Some(("validation", validation.clone())),
+        (None, None) => None,
+    };
+    let start = Instant::now();
+    // The weights are still those that the run began with, also when it is resumed.
+    let before = judged.as_ref().map(|(_, loader)| trainer.evaluate(loader, observer)).transpose()?;
+    if is_resumed {
+        run.restore(&mut trainer, observer)?;
+    }
+    let first_step = trainer.progress().step;
+    let ending = trainer.run(Some(run), observer, interrupt)?;
+    let steps = trainer.progress().step - first_step;
+    let (trainable_weights, total_weights) = trainer.weight_counts();
+    let (planned_bytes, step_flops) = trainer.step_costs()?;
+    let cost = Cost {
+        secs: start.elapsed().as_secs_f64(),
+        steps,
+        examples: steps * batch_examples / trainer.steps_per_epoch().max(1),
+        peak_bytes: peak_memory_bytes(),
+        planned_bytes,
+        step_flops,
+        trainable_weights,
+        total_weights,
+    };
+    let root = run.root().to_owned();
+    if ending == Ending::Interrupted {
+        return Ok(Outcome { ending, root, model: None, report: None, comparison: None, cost });
+    }
+    if restores_best {
+        run.restore_best_weights(&mut trainer)?;
+    }
+    let after = judged.as_ref().map(|(_, loader)| trainer.evaluate(loader, observer)).transpose()?;
+    let comparison = match (judged, before, after) {
+        (Some((part, _)), Some(before), Some(after)) => Some(compare(&trainer, part, &before, &after, seed)?),
+        _ => None,
+    };
+    if let Some(comparison) = &comparison {
+        write_json(&root.join("evaluation.json"), comparison)?;
+    }
+    let model_path = root.join(extras.model_name);
+    let model = trainer.into_model();
+    model.save(&model_path)?;
+    observer.event(&Event::Saved { path: &model_path });
+    let class_names = Stored::of(&model)?.and_then(|stored| stored.preprocessing.class_names);
+    let summary = Summary {
+        root: &root,
+        manifest: extras.manifest,
+        comparison: comparison.as_ref(),
+        class_names: class_names.as_deref(),
+        cost: &cost,
+        recipe: extras.recipe,
+    };
+    let report = Some(summary.write()?);
+    Ok(Outcome { ending, root, model: Some(model_path), report, comparison, cost })
+}
+
+/// The most memory that this process ever held, in bytes; 0 where the system does not tell (it does on Linux).
+pub fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+/// Two models' predictions on the same items, metric by metric.
+fn compare(
+    trainer: &Trainer,
+    part: &'static str,
+    before: &Scored,
+    after: &Scored,
+    seed: u64,
+) -> Result<Comparison, TrainError> {
+    let metrics = trainer.job().settings.metrics_for(after.problem());
+    let measured = |metric| {
+        Ok(Measured {
+            metric,
+            before: bootstrap(metric, before, seed),
+            after: bootstrap(metric, after, seed),
+            difference: paired_difference(metric, before, after, seed)?,
+        })
+    };
+    Ok(Comparison {
+        part,
+        items: after.len(),
+        metrics: metrics.into_iter().map(measured).collect::<Result<_, TrainError>>()?,
+        mcnemar: if Metric::Accuracy.applies_to(after.problem()) {
+            Some(compare_accuracy(before, after)?)
+        } else {
+            None
+        },
+        confusion: ConfusionMatrix::new(after),
+    })
+}

@@ -1,0 +1,173 @@
+//! Using a saved model: predictions and figures. `predict`, `eval` and `compare` of the command line are calls of these.
+
+use crate::check::{check_job, default_loss};
+use crate::error::TrainError;
+use crate::losses::{Ending, Loss};
+use crate::metrics::{Scored, scored::argmax};
+use crate::recipe::build::default_targets;
+use crate::steps::Evaluator;
+use crate::stored::Stored;
+use crate::trainer::{Event, Observer};
+use retune_cpu::Cpu;
+use retune_data::preprocess::TargetEncoding;
+use retune_data::{Dataset, Loader, LoaderOptions, Preprocessing};
+use retune_models::{Mode, Model};
+use retune_tensor::Tensor;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A saved model, ready to be used on files the way it was trained.
+#[derive(Debug)]
+pub struct Predictor {
+    cpu: Cpu,
+    model: Model,
+    stored: Stored,
+    batch_size: usize,
+}
+
+/// The answer for one example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The most likely class.
+    pub class: usize,
+    /// Its name: the stored one, else its number.
+    pub name: String,
+    /// Probability of every class.
+    pub probabilities: Vec<f32>,
+}
+
+impl Predictor {
+    /// Loads a model with what is stored beside its weights.
+    ///
+    /// # Errors
+    /// A file that cannot be read as a model.
+    pub fn load(cpu: &Cpu, path: &Path) -> Result<Predictor, TrainError> {
+        Predictor::new(cpu, Model::load(path)?.0)
+    }
+
+    /// Takes a model at hand.
+    ///
+    /// # Errors
+    /// An entry of preprocessing that cannot be read.
+    pub fn new(cpu: &Cpu, model: Model) -> Result<Predictor, TrainError> {
+        let stored = Stored::of(&model)?.unwrap_or_default();
+        Ok(Predictor { cpu: cpu.clone(), model, stored, batch_size: 32 })
+    }
+
+    /// Preprocessing other than the stored one.
+    pub fn with_preprocessing(mut self, preprocessing: Preprocessing) -> Predictor {
+        self.stored.preprocessing = preprocessing;
+        self
+    }
+
+    /// Examples that go through the network together; 32 by default.
+    pub fn with_batch_size(mut self, batch_size: usize) -> Predictor {
+        self.batch_size = batch_size.max(1);
+        self
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// How inputs are prepared.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.stored.preprocessing
+    }
+
+    /// The network's raw outputs for every usable example: `[examples, …]`.
+    ///
+    /// # Errors
+    /// Inputs that do not fit, or an unreadable example.
+    pub fn outputs(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<Tensor, TrainError> {
+        self.run(data, observer).map(|(tensor, _)| tensor)
+    }
+
+    /// Classes with probabilities for every usable example.
+    ///
+    /// # Errors
+    /// Inputs that do not fit, an unreadable example, or outputs that are not one score per class.
+    pub fn classify(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<Vec<Answer>, TrainError> {
+        let (outputs, ending) = self.run(data, observer)?;
+        let &[_, width] = outputs.shape() else {
+            return Err(TrainError::Mismatch {
+                what: "output of the network",
+                expected: "one score per class".into(),
+                found: format!("shape {:?}", outputs.shape()),
+            });
+        };
+        let rows = outputs.as_f32().unwrap_or(&[]).chunks_exact(width.max(1));
+        Ok(rows.map(|row| self.answer(row, ending)).collect())
+    }
+
+    fn answer(&self, row: &[f32], ending: Ending) -> Answer {
+        let mut probabilities = row.to_vec();
+        match (ending, row) {
+            (_, [yes]) => {
+                let yes = if ending == Ending::Other { 1.0 / (1.0 + (-yes).exp()) } else { *yes };
+                probabilities = vec![1.0 - yes, yes];
+            }
+            (Ending::Other, _) => crate::steps::evaluate::softmax(&mut probabilities),
+            _ => (),
+        }
+        let class = argmax(&probabilities);
+        let name = self.stored.preprocessing.class_names.as_ref().and_then(|names| names.get(class).cloned());
+        Answer { class, name: name.unwrap_or_else(|| class.to_string()), probabilities }
+    }
+
+    fn run(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<(Tensor, Ending), TrainError> {
+        let ids = data.ids();
+        let total = ids.len();
+        let loader =
+            Loader::new(data, ids, LoaderOptions::sequential(self.batch_size, self.stored.preprocessing.clone()))?;
+        let shape = loader.input_shape().map(|shape| vec![shape.iter().map(|&size| Some(size)).collect()]);
+        let network = self.model.build(Mode::Inference, shape.as_deref())?;
+        let mut evaluator = Evaluator::without_loss(&self.cpu, network)?;
+        let weights: Vec<Tensor> = self.model.weights.iter().map(|weight| weight.value.clone()).collect();
+        let outputs =
+            evaluator.predict(&weights, &loader, |done| observer.event(&Event::Evaluating { done, total }))?;
+        Ok((outputs, evaluator.ending()))
+    }
+
+    /// Predictions, truth and losses on labelled data, to compute any metric of. The loss is `loss`, or what suits labels and
+    /// network.
+    ///
+    /// # Errors
+    /// Data that does not fit the model, or an unreadable example.
+    pub fn evaluate(
+        &self,
+        data: Arc<Dataset>,
+        ids: Option<Vec<u64>>,
+        loss: Option<Loss>,
+        observer: &mut dyn Observer,
+    ) -> Result<Scored, TrainError> {
+        let probe = self.model.build(Mode::Inference, None).ok();
+        let output = probe.as_ref().and_then(|network| network.outputs.first());
+        let loss = loss.unwrap_or_else(|| suitable(&data, output));
+        let mut preprocessing = self.stored.preprocessing.clone();
+        if preprocessing.targets == TargetEncoding::AsStored {
+            preprocessing.targets = default_targets(loss, &data);
+        }
+        let facts = check_job(&self.model, &data, &preprocessing, loss, None)?;
+        let shape = facts.input_shape.map(|shape| vec![shape.into_iter().map(Some).collect()]);
+        let ids = ids.unwrap_or_else(|| data.ids());
+        let total = ids.len();
+        let loader = Loader::new(data, ids, LoaderOptions::sequential(self.batch_size, preprocessing))?;
+        let network = self.model.build(Mode::Inference, shape.as_deref())?;
+        let mut evaluator = Evaluator::new(&self.cpu, network, loss)?;
+        let weights: Vec<Tensor> = self.model.weights.iter().map(|weight| weight.value.clone()).collect();
+        evaluator.evaluate(&weights, &loader, |done| observer.event(&Event::Evaluating { done, total }))
+    }
+}
+
+/// The loss that suits labels and network, without label smoothing.
+pub fn suitable(data: &Dataset, output: Option<&retune_models::NetworkOutput>) -> Loss {
+    let from_logits = output.is_none_or(|output| output.final_activation == retune_models::FinalActivation::None);
+    match default_loss(data, output) {
+        "mean-squared-error" => Loss::MeanSquaredError,
+        "binary-cross-entropy" => Loss::BinaryCrossEntropy { from_logits, label_smoothing: 0.0 },
+        "categorical-cross-entropy" => Loss::CategoricalCrossEntropy { from_logits, label_smoothing: 0.0 },
+        _ => Loss::SparseCategoricalCrossEntropy { from_logits, label_smoothing: 0.0 },
+    }
+}

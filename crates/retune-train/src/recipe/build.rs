@@ -1,0 +1,350 @@
+//! From settings to a job: the model changed as asked, the data divided and prepared, everything checked against each other.
+
+use super::keys::{Method, Weights, value};
+use super::settings::Settings;
+use crate::check::{Facts, check_job, default_loss};
+use crate::error::TrainError;
+use crate::run::manifest::FileManifest;
+use crate::run::{DataManifest, Manifest, file_sha256};
+use crate::stored::Stored;
+use crate::trainer::{Job, OptimizerSettings, TrainSettings, steps_per_epoch};
+use retune_cpu::Cpu;
+use retune_data::preprocess::TargetEncoding;
+use retune_data::split::few_per_class;
+use retune_data::{Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, Split, open};
+use retune_models::keras::{LayerConfig, Sequential};
+use retune_models::{FinalActivation, LoadReport, Mode, Model};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A job with what is to be known about it.
+#[derive(Debug)]
+pub struct Built {
+    /// Ready to train.
+    pub job: Job,
+    /// What of the model's file went where, if it came from one.
+    pub report: Option<LoadReport>,
+    /// Preprocessing as it will be stored with the model.
+    pub preprocessing: Preprocessing,
+    /// What was found out while building.
+    pub facts: Facts,
+    /// Provenance; the data's hashes are computed here.
+    pub manifest: Manifest,
+    /// The resolved recipe as TOML.
+    pub recipe: String,
+    /// The folder of the run.
+    pub output: PathBuf,
+    /// Name of the file that the trained model is saved as, in the folder of the run.
+    pub model_name: String,
+}
+
+/// The examples of each part.
+#[derive(Debug, Clone)]
+pub struct DataParts {
+    /// To train on.
+    pub train: (Arc<Dataset>, Vec<u64>),
+    /// To choose the best weights by.
+    pub validation: Option<(Arc<Dataset>, Vec<u64>)>,
+    /// For the final figures.
+    pub test: Option<(Arc<Dataset>, Vec<u64>)>,
+}
+
+/// Builds what a recipe describes. Relative paths start at `folder`; `command` goes into `run.json`.
+///
+/// # Errors
+/// Files that cannot be read, and everything that does not fit together.
+pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String]) -> Result<Built, TrainError> {
+    let recipe = settings.recipe();
+    let seed = settings.train().seed;
+    let (model, report, model_file) = load_model(settings, folder)?;
+    let data = load_data(settings, folder, seed)?;
+    let stored = Stored::of(&model)?;
+    let mut preprocessing = settings.preprocessing().cloned().or(stored.map(|s| s.preprocessing)).unwrap_or_default();
+    preprocessing.class_names = data.train.0.class_names().map(<[String]>::to_vec);
+
+    let network = model.build(Mode::Inference, None).ok();
+    let output = network.as_ref().and_then(|network| network.outputs.first());
+    let probabilities = output.is_some_and(|output| output.final_activation != FinalActivation::None);
+    let loss = match settings.loss(probabilities) {
+        Some(loss) => loss,
+        None => settings.loss_named(default_loss(&data.train.0, output), probabilities),
+    };
+    preprocessing.targets = value(&recipe.preprocess.targets).unwrap_or(default_targets(loss, &data.train.0));
+
+    let parts = JobParts {
+        cpu: value(&recipe.train.threads).map_or_else(Cpu::all_threads, Cpu::new),
+        model,
+        input_shape: value(&recipe.model.input_shape),
+        data,
+        preprocessing: preprocessing.clone(),
+        augment: settings.augment().to_vec(),
+        loss,
+        class_weights: value(&recipe.loss.class_weights),
+        optimizer: settings.optimizer().clone(),
+        settings: settings.train().clone(),
+        batch_sizes: settings.batch_sizes(),
+        workers: value(&recipe.train.workers),
+        drop_last: value(&recipe.train.drop_last).unwrap_or(false),
+        tolerance: value(&recipe.data.tolerance).unwrap_or(0),
+    };
+    let manifest = manifest(&parts, model_file, folder, command)?;
+    let (job, facts) = parts.job(|steps_per_epoch| settings.schedule(steps_per_epoch))?;
+    let extension = value(&recipe.model.path)
+        .and_then(|path| Some(path.extension()?.to_str()?.to_owned()))
+        .filter(|extension| ["keras", "h5", "hdf5"].contains(&extension.as_str()));
+    let extension = extension.unwrap_or_else(|| "keras".to_owned());
+    Ok(Built {
+        job,
+        report,
+        preprocessing,
+        facts,
+        manifest,
+        recipe: recipe.to_toml().map_err(|error| TrainError::unfit(error.to_string(), "check the recipe's values"))?,
+        output: value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path)),
+        model_name: value(&recipe.output.model).unwrap_or_else(|| format!("model.{extension}")),
+    })
+}
+
+/// What the recipe path and the builder path have in common: a job before its parts are checked against each other.
+#[derive(Debug)]
+pub struct JobParts {
+    /// Where it runs.
+    pub cpu: Cpu,
+    /// The model, changed as asked.
+    pub model: Model,
+    /// Shape of one input, where the model leaves it open.
+    pub input_shape: Option<Vec<usize>>,
+    /// The examples of each part.
+    pub data: DataParts,
+    /// From stored values to what the network takes.
+    pub preprocessing: Preprocessing,
+    /// Random changes to training images.
+    pub augment: Vec<Augmentation>,
+    /// The loss.
+    pub loss: crate::losses::Loss,
+    /// Weights of the classes.
+    pub class_weights: Option<ClassWeights>,
+    /// The optimizer.
+    pub optimizer: OptimizerSettings,
+    /// How long and how often.
+    pub settings: TrainSettings,
+    /// Batch sizes in training and in evaluation.
+    pub batch_sizes: (usize, usize),
+    /// Threads that prepare data.
+    pub workers: Option<usize>,
+    /// Whether the last, smaller batch of an epoch is left out.
+    pub drop_last: bool,
+    /// Unreadable examples that are skipped.
+    pub tolerance: usize,
+}
+
+impl JobParts {
+    /// Makes the loaders, checks everything against each other, and stores the preprocessing in the model.
+    ///
+    /// # Errors
+    /// Whatever does not fit together.
+    pub fn job(mut self, schedule: impl FnOnce(u64) -> crate::schedules::Schedule) -> Result<(Job, Facts), TrainError> {
+        let (train_data, train_ids) = self.data.train.clone();
+        let class_weights = self.class_weights.map(|weights| weights.resolve(&train_data, &train_ids)).transpose()?;
+        let seed = self.settings.seed;
+        let train = LoaderOptions {
+            batch_size: self.batch_sizes.0.min(train_ids.len().max(1)),
+            shuffle: true,
+            drop_last: self.drop_last,
+            seed,
+            augment: self.augment,
+            preprocessing: self.preprocessing.clone(),
+            class_weights,
+            tolerance: self.tolerance,
+            workers: self.workers,
+            ..LoaderOptions::default()
+        };
+        let sequential = LoaderOptions {
+            tolerance: self.tolerance,
+            workers: self.workers,
+            ..LoaderOptions::sequential(self.batch_sizes.1, self.preprocessing.clone())
+        };
+        let evaluation = |part: &Option<(Arc<Dataset>, Vec<u64>)>| {
+            let part = part.clone().filter(|(_, ids)| !ids.is_empty());
+            part.map(|(data, ids)| Loader::new(data, ids, sequential.clone())).transpose()
+        };
+        let facts = check_job(&self.model, &train_data, &self.preprocessing, self.loss, self.input_shape.as_deref())?;
+        let (validation, test) = (evaluation(&self.data.validation)?, evaluation(&self.data.test)?);
+        let train = Loader::new(train_data, train_ids, train)?;
+        Stored { preprocessing: self.preprocessing.clone(), loss: Some(self.loss.name().to_owned()) }
+            .put_into(&mut self.model)?;
+        let steps = steps_per_epoch(&train, self.settings.accumulate, &self.optimizer);
+        let job = Job {
+            cpu: self.cpu,
+            model: self.model,
+            input_shapes: facts.input_shape.clone().map(|shape| vec![shape.into_iter().map(Some).collect()]),
+            loss: self.loss,
+            optimizer: self.optimizer,
+            schedule: schedule(steps),
+            train,
+            validation,
+            test,
+            settings: self.settings,
+        };
+        Ok((job, facts))
+    }
+}
+
+/// How labels are given to a loss where the recipe does not say: as stored, but for a class number that is to be a value.
+pub(crate) fn default_targets(loss: crate::losses::Loss, data: &Dataset) -> TargetEncoding {
+    use crate::losses::TargetForm;
+    use retune_data::LabelKind;
+    let is_index = matches!(data.label_kind(), LabelKind::ClassIndex { .. });
+    match loss.target_form() {
+        TargetForm::Binary | TargetForm::Values if is_index => TargetEncoding::Value,
+        _ => TargetEncoding::AsStored,
+    }
+}
+
+fn layers(tables: &[toml::Table]) -> Result<Vec<LayerConfig>, TrainError> {
+    let layer = |table: &toml::Table| {
+        let class = table.get("class").and_then(toml::Value::as_str).unwrap_or_default();
+        table.iter().filter(|(key, _)| *key != "class").try_fold(LayerConfig::new(class), |layer, (key, value)| {
+            let json = serde_json::to_value(value)
+                .map_err(|error| TrainError::unfit(error.to_string(), "check the layer's attributes"))?;
+            // Keys are Keras's names; both ways to join words are taken.
+            Ok(layer.with(&key.replace('-', "_"), json))
+        })
+    };
+    tables.iter().map(layer).collect()
+}
+
+fn load_model(
+    settings: &Settings,
+    folder: &Path,
+) -> Result<(Model, Option<LoadReport>, Option<FileManifest>), TrainError> {
+    let keys = &settings.recipe().model;
+    let seed = settings.train().seed;
+    let head = value(&keys.head).map(|tables| layers(&tables)).transpose()?;
+    let (mut model, report, file) = match value(&keys.path) {
+        Some(path) => {
+            let path = folder.join(path);
+            let (mut model, report) = Model::load(&path)?;
+            if value(&keys.weights) == Some(Weights::None) {
+                model = Model::from_description(&model.description(), None, seed)?.0;
+            }
+            let sha256 = file_sha256(&path)?;
+            (model, Some(report), Some(FileManifest { path, sha256 }))
+        }
+        None => {
+            let shape = value(&keys.input_shape).unwrap_or_default();
+            let new = Sequential::new("model").input(&shape);
+            let tables = value(&keys.layers).unwrap_or_default();
+            let model = layers(&tables)?.into_iter().fold(new, Sequential::add).build(seed)?;
+            (model, None, None)
+        }
+    };
+    if let Some(path) = value(&keys.weights_file) {
+        model.load_weights(folder.join(path))?;
+    }
+    if value(&settings.recipe().method.kind) == Some(Method::Head) {
+        if keys.wrap.is_some() {
+            model.set_trainable("*", false)?;
+        } else if let Some(last) = value(&keys.head_after).or_else(|| model.layer_before_head()) {
+            model.freeze_up_to(&last)?;
+        }
+    }
+    if let Some(layer) = value(&keys.freeze_up_to) {
+        model.freeze_up_to(&layer)?;
+    }
+    for pattern in value(&keys.freeze).unwrap_or_default() {
+        model.set_trainable(&pattern, false)?;
+    }
+    for pattern in value(&keys.unfreeze).unwrap_or_default() {
+        model.set_trainable(&pattern, true)?;
+    }
+    if let Some(head) = head {
+        model = match value(&keys.wrap) {
+            Some(name) => model.wrap(&name, &head, seed)?,
+            None => {
+                let after = value(&keys.head_after).or_else(|| model.layer_before_head()).ok_or_else(|| {
+                    TrainError::unfit("the model has no head that could be replaced", "name `model.head-after`")
+                })?;
+                model.replace_head(&after, &head, seed)?
+            }
+        };
+    }
+    for (index, group) in value(&keys.groups).unwrap_or_default().iter().enumerate() {
+        for pattern in &group.layers {
+            model.set_group(pattern, index + 1)?;
+        }
+    }
+    Ok((model, report, file))
+}
+
+fn load_data(settings: &Settings, folder: &Path, seed: u64) -> Result<DataParts, TrainError> {
+    let keys = settings.recipe();
+    let options = settings.source_options();
+    let path = folder.join(value(&keys.data.path).unwrap_or_default());
+    let parts = open(&path, &options)?;
+    let train = Arc::new(parts.train);
+    let mut options = options;
+    options.classes = options.classes.or(train.class_count());
+    let other = |path: Option<PathBuf>, own: Option<Dataset>| -> Result<_, TrainError> {
+        let data = match path {
+            Some(path) => Some(open(&folder.join(path), &options)?.train),
+            None => own,
+        };
+        Ok(data.map(Arc::new))
+    };
+    let validation = other(value(&keys.data.validation), parts.validation)?;
+    let test = other(value(&keys.data.test), parts.test)?;
+    let share = |asked: Option<f64>, default: f64, given: bool| if given { 0.0 } else { asked.unwrap_or(default) };
+    let validation_share = share(value(&keys.split.validation), 0.1, validation.is_some());
+    let test_share = share(value(&keys.split.test), 0.0, test.is_some());
+    let split_seed = value(&keys.split.seed).unwrap_or(seed);
+    let split = Split::by_fraction(&train, validation_share, test_share, split_seed)?;
+    let mut train_ids = split.train;
+    if let Some(per_class) = value(&keys.data.per_class) {
+        train_ids = few_per_class(&train, &train_ids, per_class, split_seed)?;
+    }
+    let whole = |data: Arc<Dataset>| {
+        let ids = data.ids();
+        (data, ids)
+    };
+    let or_split = |own: Option<Arc<Dataset>>, ids: Vec<u64>| match own {
+        Some(data) => Some(whole(data)),
+        None if ids.is_empty() => None,
+        None => Some((train.clone(), ids)),
+    };
+    let (validation, test) = (or_split(validation, split.validation), or_split(test, split.test));
+    Ok(DataParts { train: (train, train_ids), validation, test })
+}
+
+/// `run.json` of a job.
+fn manifest(
+    parts: &JobParts,
+    model: Option<FileManifest>,
+    folder: &Path,
+    command: &[String],
+) -> Result<Manifest, TrainError> {
+    let data = [
+        ("train", Some(&parts.data.train)),
+        ("validation", parts.data.validation.as_ref()),
+        ("test", parts.data.test.as_ref()),
+    ];
+    let data = data.into_iter().filter_map(|(part, data)| Some((part, data?)));
+    let data = data.map(|(part, (data, ids))| {
+        Ok(DataManifest {
+            part: part.to_owned(),
+            description: data.description().to_owned(),
+            examples: ids.len(),
+            sha256: data.content_hash()?.to_string(),
+        })
+    });
+    Ok(Manifest {
+        retune: env!("CARGO_PKG_VERSION").to_owned(),
+        command: command.to_vec(),
+        folder: std::path::absolute(folder).map_err(TrainError::read(folder))?,
+        seed: parts.settings.seed,
+        threads: parts.cpu.threads(),
+        instruction_set: format!("{:?}", parts.cpu.level()),
+        model,
+        data: data.collect::<Result<_, TrainError>>()?,
+    })
+}

@@ -1,0 +1,382 @@
+//! Every section and key of a recipe, with doc, unit and default.
+
+use super::document::{Document, Located, Place};
+use retune_data::ClassWeights;
+use retune_data::labels::LabelType;
+use retune_data::preprocess::{Color, FeatureType, TargetEncoding};
+use retune_data::sources::{Column, Layout, SourceKind};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+use crate::optimizers::{Convention, DecayMode};
+
+/// A key, for the reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The key in its section.
+    pub name: &'static str,
+    /// What it means, its unit and default.
+    pub doc: &'static str,
+}
+
+macro_rules! sections {
+    ($($(#[doc = $section_doc:literal])* $section:ident: $name:ident {
+        $($(#[doc = $doc:literal])+ $key:literal $field:ident: $type:ty,)*
+    })*) => {
+        $(
+            $(#[doc = $section_doc])*
+            #[derive(Debug, Clone, Default, PartialEq)]
+            pub struct $name {
+                $($(#[doc = $doc])+ pub $field: Option<Located<$type>>,)*
+            }
+
+            impl $name {
+                const KEYS: &[Key] = &[$(Key { name: $key, doc: concat!($($doc, "\n"),+) }),*];
+
+                fn take(document: &mut Document) -> $name {
+                    $name { $($field: document.take(stringify!($section), $key),)* }
+                }
+
+                fn to_table(&self) -> Result<toml::Table, toml::ser::Error> {
+                    let mut table = toml::Table::new();
+                    $(if let Some(located) = &self.$field {
+                        table.insert($key.to_owned(), toml::Value::try_from(&located.value)?);
+                    })*
+                    Ok(table)
+                }
+            }
+        )*
+
+        /// A recipe as it is written: every value may be missing.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct Recipe {
+            $($(#[doc = $section_doc])* pub $section: $name,)*
+        }
+
+        impl Recipe {
+            /// Takes all values out of a document, and notes what it cannot use there.
+            pub fn take(document: &mut Document) -> Recipe {
+                let recipe = Recipe { $($section: $name::take(document),)* };
+                document.report_unknown(&[$((stringify!($section), $name::KEYS.iter().map(|k| k.name).collect())),*]);
+                recipe
+            }
+
+            /// The recipe as TOML.
+            ///
+            /// # Errors
+            /// A value that TOML cannot hold.
+            pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+                let mut root = toml::Table::new();
+                $(
+                    let table = self.$section.to_table()?;
+                    if !table.is_empty() {
+                        root.insert(stringify!($section).to_owned(), toml::Value::Table(table));
+                    }
+                )*
+                toml::to_string(&root)
+            }
+        }
+
+        /// Every section with its keys, for help and documentation.
+        pub fn reference() -> Vec<(&'static str, &'static str, &'static [Key])> {
+            vec![$((stringify!($section), concat!($($section_doc, "\n"),*), $name::KEYS)),*]
+        }
+    };
+}
+
+/// A group of layers with its own learning rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Group {
+    /// Patterns of layer names; `*` stands for any characters.
+    pub layers: Vec<String>,
+    /// Factor of the learning rate. Default 1.
+    #[serde(default = "one")]
+    pub learning_rate: f64,
+    /// Factor of weight decay. Default 1.
+    #[serde(default = "one")]
+    pub weight_decay: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// Which weights are kept of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// Those of the file.
+    Pretrained,
+    /// None: fresh ones are drawn, to train from scratch.
+    None,
+}
+
+/// Which weights are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// All that the model and `[model]` do not freeze.
+    Full,
+    /// Only the head: the layers of `head`, or the last layer with weights.
+    Head,
+}
+
+sections! {
+    /// What is trained.
+    model: ModelKeys {
+        /// The pretrained model: `.keras`, `.h5` or `.hdf5`. Relative paths start at the recipe's folder.
+        /// Example: `path = "cnn_model.h5"`.
+        "path" path: PathBuf,
+        /// Weights to load into the model, from a `.weights.h5` or another model. Default: those of `path`.
+        "weights-file" weights_file: PathBuf,
+        /// `pretrained` keeps the file's weights, `none` draws fresh ones to train from scratch. Default `pretrained`.
+        "weights" weights: Weights,
+        /// Layers of a new model instead of `path`, one table each with Keras's names.
+        /// Example: `layers = [{ class = "Dense", units = 10, activation = "softmax" }]`.
+        "layers" layers: Vec<toml::Table>,
+        /// Shape of one input, for `layers` and for models that leave sizes open. Example: `input-shape = [28, 28, 1]`.
+        "input-shape" input_shape: Vec<usize>,
+        /// New layers, one table each with Keras's names. Default: the model keeps its head.
+        /// Example: `head = [{ class = "Dense", units = 10, activation = "softmax" }]`.
+        "head" head: Vec<toml::Table>,
+        /// Name of a new Sequential model: input, the whole pretrained model, `head`. Default: `head` takes the place of the
+        /// model's own. Example: `wrap = "fine-tuned"`.
+        "wrap" wrap: String,
+        /// The last layer kept of the model when `head` takes the place of its own. Default: the one before the last layer with
+        /// weights.
+        "head-after" head_after: String,
+        /// Layers to freeze, by name; `*` stands for any characters. Example: `freeze = ["conv2d*"]`.
+        "freeze" freeze: Vec<String>,
+        /// Freezes every layer from the input up to and including this one. Default: none.
+        "freeze-up-to" freeze_up_to: String,
+        /// Layers to train although frozen, by name; applied last. Default: none.
+        "unfreeze" unfreeze: Vec<String>,
+        /// Groups of layers with their own factors. Example: `groups = [{ layers = ["base/*"], learning-rate = 0.1 }]`.
+        "groups" groups: Vec<Group>,
+    }
+    /// What it is trained on.
+    data: DataKeys {
+        /// A folder with one sub-folder of images per class, CIFAR-10 batches, IDX files, `.npy`, `.npz`, `.csv`.
+        /// Example: `path = "photos"`.
+        "path" path: PathBuf,
+        /// Data to choose the best weights by. Default: what `path` has, or `[split]`.
+        "validation" validation: PathBuf,
+        /// Data for the final figures. Default: what `path` has, or `[split]`.
+        "test" test: PathBuf,
+        /// The kind of data. Default: told from the path.
+        "kind" kind: SourceKind,
+        /// Unreadable examples that are skipped before it is an error. Default 0.
+        "tolerance" tolerance: usize,
+        /// What labels are: `class`, `multi-hot` or `real`. Default: told from their values.
+        "labels" labels: LabelType,
+        /// Number of classes. Default: told from the labels.
+        "classes" classes: usize,
+        /// Names of the classes, in the order of their numbers. Default: as the data has them.
+        "class-names" class_names: Vec<String>,
+        /// Shape of one input where the file does not keep it, such as 64 columns that are an image `[8, 8, 1]`. Default: as the file
+        /// has it.
+        "input-shape" input_shape: Vec<usize>,
+        /// Order of the axes of images in arrays: `channels-last` or `channels-first`. Default `channels-last`.
+        "layout" layout: Layout,
+        /// Name of the array of inputs in a `.npz`. Default: `x_train` or `x`.
+        "inputs-key" inputs_key: String,
+        /// Name of the array of labels in a `.npz`. Default: `y_train` or `y`.
+        "labels-key" labels_key: String,
+        /// The `.npy` file of labels that belongs to a `.npy` file of inputs. Default: its name with `y` for `x`.
+        "labels-path" labels_path: PathBuf,
+        /// Whether a table's first row has the columns' names. Default: told from it.
+        "header" header: bool,
+        /// A table's column of labels, by name or number. Default: `label`, `class`, `target`, `y`, or the last.
+        "label-column" label_column: Column,
+        /// Examples of each class to train on, drawn at random; the others do not train. Default: all.
+        "per-class" per_class: usize,
+    }
+    /// How data is divided where it is not divided already.
+    split: SplitKeys {
+        /// Share for validation, of each class alike. Default 0.1 where there is no validation data.
+        "validation" validation: f64,
+        /// Share for the final figures. Default 0.
+        "test" test: f64,
+        /// Seed of the division. Default: `train.seed`.
+        "seed" seed: u64,
+    }
+    /// From stored values to what the network takes. Stored with the saved model. Default: what the model's file says.
+    preprocess: PreprocessKeys {
+        /// Colour channels of the network: `rgb`, `bgr` or `grey`. Default: files as `rgb`, arrays as they are.
+        "color" color: Color,
+        /// Height and width of the network's images, in pixels. Example: `resize = [224, 224]`.
+        "resize" resize: [usize; 2],
+        /// Factor of the stored values. Default 1. Example for pixels of 0 to 1: `scale = 0.00392156862745098`.
+        "scale" scale: f32,
+        /// Added after the factor. Default 0.
+        "offset" offset: f32,
+        /// Mean of each channel, subtracted after scaling. Default: none.
+        "mean" mean: Vec<f32>,
+        /// Standard deviation of each channel, divided by after subtracting the mean. Default: none.
+        "std" std: Vec<f32>,
+        /// Type of inputs that are not images: `float` or `integer`. Default `float`.
+        "features" features: FeatureType,
+        /// How labels are given to the loss: `as-stored`, `integer`, `one-hot` or `value`. Default `as-stored`.
+        "targets" targets: TargetEncoding,
+    }
+    /// Random changes to training images.
+    augment: AugmentKeys {
+        /// Share of images mirrored left to right. Default 0. Example: `horizontal-flip = 0.5`.
+        "horizontal-flip" horizontal_flip: f32,
+        /// Share of images mirrored top to bottom. Default 0.
+        "vertical-flip" vertical_flip: f32,
+        /// Pixels padded on each side before a random crop. Default 0. Example: `pad-crop = 4`.
+        "pad-crop" pad_crop: u16,
+        /// Largest turn, in degrees. Default 0.
+        "rotation" rotation: f32,
+    }
+    /// Which weights are trained.
+    method: MethodKeys {
+        /// `full` or `head`. Default `full`.
+        "kind" kind: Method,
+    }
+    /// What is made small.
+    loss: LossKeys {
+        /// `sparse-categorical-cross-entropy`, `categorical-cross-entropy`, `binary-cross-entropy`, `mean-squared-error`,
+        /// `mean-absolute-error`, `huber`. Default: told from labels and network.
+        "kind" kind: String,
+        /// Whether the network gives logits, not probabilities. Default: whether it ends without softmax or sigmoid.
+        "from-logits" from_logits: bool,
+        /// Share of the target spread over all classes, 0 to below 1. Default 0.
+        "label-smoothing" label_smoothing: f32,
+        /// Error beyond which `huber` grows linearly. Default 1.
+        "delta" delta: f32,
+        /// Weights of the classes: `"balanced"` or `{ given = [1.0, 2.0] }`. Default: all weigh 1.
+        "class-weights" class_weights: ClassWeights,
+    }
+    /// From gradients to new weights.
+    optimizer: OptimizerKeys {
+        /// `gradient-descent`, `sgd`, `adam`, `adamw`, `rmsprop` or `adagrad`. Default `adamw`.
+        "kind" kind: String,
+        /// Learning rate. Default: Keras's for the optimizer, 0.01 or 0.001.
+        "learning-rate" learning_rate: f64,
+        /// Weight decay. Default 0.004 for `adamw`, else 0.
+        "weight-decay" weight_decay: f64,
+        /// `decoupled` or `l2`. Default `decoupled`.
+        "decay-mode" decay_mode: DecayMode,
+        /// Whether biases and norms decay too. Default false.
+        "decay-all" decay_all: bool,
+        /// Largest length of the gradient. Default: unlimited. Example: `clip-norm = 1.0`.
+        "clip-norm" clip_norm: f64,
+        /// Share of the last update that is kept, for `sgd` and `rmsprop`. Default 0.
+        "momentum" momentum: f64,
+        /// Whether `sgd` looks ahead. Default false.
+        "nesterov" nesterov: bool,
+        /// Decay of the mean gradient, for `adam` and `adamw`. Default 0.9.
+        "beta-1" beta_1: f64,
+        /// Decay of the mean squared gradient, for `adam` and `adamw`. Default 0.999.
+        "beta-2" beta_2: f64,
+        /// Keeps divisors from 0. Default 1e-7.
+        "epsilon" epsilon: f64,
+        /// Whether `adam` and `adamw` divide by the largest second moment so far. Default false.
+        "amsgrad" amsgrad: bool,
+        /// Decay of the mean squared gradient, for `rmsprop`. Default 0.9.
+        "rho" rho: f64,
+        /// Whether `rmsprop` subtracts the mean gradient's square. Default false.
+        "centered" centered: bool,
+        /// First value of `adagrad`'s sum. Default 0.1.
+        "initial-accumulator" initial_accumulator: f64,
+        /// `keras` or `pytorch`, where the two differ. Default `keras`.
+        "convention" convention: Convention,
+    }
+    /// The learning rate over time.
+    schedule: ScheduleKeys {
+        /// `constant`, `step`, `exponential`, `cosine`, `linear` or `polynomial`. Default `constant`.
+        "kind" kind: String,
+        /// Length of the linear rise at the start, in optimizer steps. Default 0.
+        "warmup-steps" warmup_steps: u64,
+        /// The same in epochs. Default 0.
+        "warmup-epochs" warmup_epochs: f64,
+        /// Share of the learning rate at the first step of the warmup. Default 0.
+        "warmup-start" warmup_start: f64,
+        /// Length of the decay after the warmup, in optimizer steps. Default: to the end of the run; for `exponential` an epoch.
+        "decay-steps" decay_steps: u64,
+        /// Factor of each fall of `step` (default 0.1), or of `exponential` over `decay-steps` (default 0.9).
+        "factor" factor: f64,
+        /// Epochs from fall to fall of `step`. Default: a third of the run.
+        "every-epochs" every_epochs: f64,
+        /// Epochs at whose end `step` falls, instead of `every-epochs`. Example: `at-epochs = [30, 60]`.
+        "at-epochs" at_epochs: Vec<f64>,
+        /// Whether `exponential` falls in steps. Default false.
+        "staircase" staircase: bool,
+        /// Share of the learning rate at the end of `cosine`, `linear` and `polynomial`. Default 0.
+        "end" end: f64,
+        /// Power of `polynomial`. Default 2.
+        "power" power: f64,
+        /// Evaluations without improvement after which the learning rate falls. Default: it does not.
+        "plateau-patience" plateau_patience: u32,
+        /// Factor of that fall. Default 0.1.
+        "plateau-factor" plateau_factor: f64,
+        /// What counts as an improvement. Default 1e-4.
+        "plateau-min-delta" plateau_min_delta: f64,
+        /// Evaluations after such a fall that are not counted. Default 0.
+        "plateau-cooldown" plateau_cooldown: u32,
+        /// The learning rate does not fall below this on plateaus. Default 0.
+        "plateau-min-learning-rate" plateau_min_learning_rate: f64,
+    }
+    /// How long and in what portions.
+    train: TrainKeys {
+        /// Passes over the data. Default 10.
+        "epochs" epochs: u64,
+        /// Optimizer steps at most. Default: unlimited.
+        "max-steps" max_steps: u64,
+        /// Examples that go through the network together. Default 32.
+        "batch-size" batch_size: usize,
+        /// Batches whose gradients make one optimizer step. Default 1.
+        "accumulate" accumulate: usize,
+        /// Seed of everything random. Default 0.
+        "seed" seed: u64,
+        /// Threads. Default: one per core. Results do not depend on it.
+        "threads" threads: usize,
+        /// Threads that prepare data. Default: one for data in memory, else one per core.
+        "workers" workers: usize,
+        /// Whether the last, smaller batch of an epoch is left out. Default false.
+        "drop-last" drop_last: bool,
+        /// The metric of the validation data that decides. Default `loss`.
+        "monitor" monitor: String,
+        /// Whether the best weights are the result, not the last. Default true.
+        "restore-best" restore_best: bool,
+        /// Evaluations without improvement after which training stops. Default: it does not.
+        "early-stopping-patience" early_stopping_patience: u32,
+        /// What counts as an improvement. Default 0.
+        "early-stopping-min-delta" early_stopping_min_delta: f64,
+    }
+    /// What is measured.
+    eval: EvalKeys {
+        /// Metrics, such as `accuracy`, `top-5-accuracy`, `f1-macro`, `roc-auc`, `r2`. Default: what suits the data.
+        "metrics" metrics: Vec<String>,
+        /// Optimizer steps from one evaluation to the next; also at the end of each epoch. Default: only there.
+        "every-steps" every_steps: u64,
+        /// Examples that go through the network together. Default: `train.batch-size`.
+        "batch-size" batch_size: usize,
+    }
+    /// What is kept.
+    output: OutputKeys {
+        /// The run's folder. Relative paths start at the recipe's folder. Default `runs/` and the recipe's name.
+        "path" path: PathBuf,
+        /// Name of the saved model in the folder. Default: `model`, in the format that the pretrained model came in.
+        "model" model: String,
+        /// Optimizer steps from one checkpoint to the next; also at the end of each epoch. Default: only there.
+        "save-every-steps" save_every_steps: u64,
+        /// Checkpoints kept beside the best. Default 2.
+        "keep-last" keep_last: usize,
+        /// Optimizer steps from one line of `metrics.jsonl` to the next. Default 50.
+        "log-every-steps" log_every_steps: u64,
+    }
+}
+
+/// The value, or the default, which is from now on the recipe's value.
+pub(super) fn resolve<T: Clone>(field: &mut Option<Located<T>>, default: T) -> T {
+    field.get_or_insert(Located { value: default, place: Place::Absent }).value.clone()
+}
+
+/// The value if there is one.
+pub(super) fn value<T: Clone>(field: &Option<Located<T>>) -> Option<T> {
+    field.as_ref().map(|located| located.value.clone())
+}

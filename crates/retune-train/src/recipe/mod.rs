@@ -1,0 +1,46 @@
+//! Recipes: what a run does, as a TOML file.
+//!
+//! ```text
+//! text + --set overrides ──document──▶ Document: every value with its place
+//!                         ──keys──────▶ Recipe: typed values, unknown keys reported with the nearest known one
+//!                         ──settings──▶ Settings: checked, defaults filled in; all problems reported at once
+//!                         ──build─────▶ Job: model, data, loaders, ready to train
+//! ```
+//!
+//! - [`document`][]: [`Document`] and the place of every value;
+//! - [`keys`]: every section and key with its doc, unit and default;
+//! - [`settings`][]: [`Settings`];
+//! - [`build`]: from settings to a [`Job`](crate::trainer::Job).
+
+pub mod build;
+pub mod document;
+pub mod keys;
+pub mod settings;
+
+pub use build::{Built, build};
+pub use document::{Document, Problem, RecipeError};
+pub use keys::{Key, Recipe, reference};
+pub use settings::Settings;
+
+use crate::error::TrainError;
+use std::path::Path;
+
+/// Reads a recipe's file, with overrides such as `train.epochs=3`.
+///
+/// # Errors
+/// A file that cannot be read; every problem of the recipe at once.
+pub fn read(path: &Path, overrides: &[String]) -> Result<Settings, TrainError> {
+    let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
+    Ok(parse(&path.display().to_string(), &text, overrides)?)
+}
+
+/// Reads a recipe's text; `name` stands for it in messages.
+///
+/// # Errors
+/// Every problem at once.
+pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<Settings, RecipeError> {
+    let mut document = Document::parse(name, text)?;
+    document.apply(overrides);
+    let recipe = Recipe::take(&mut document);
+    Settings::check(recipe, document)
+}

@@ -1,0 +1,506 @@
+//! A recipe after checking: every value in its range, defaults filled in.
+
+use super::document::{Document, Located, Place, RecipeError, nearest};
+use super::keys::{Recipe, resolve, value};
+use crate::losses::Loss;
+use crate::metrics::Metric;
+use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
+use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, Schedule, Step, Warmup};
+use crate::trainer::{EarlyStopping, Every, OptimizerSettings, TrainSettings};
+use retune_data::augment::{HorizontalFlip, PadCrop, Rotation, VerticalFlip};
+use retune_data::preprocess::{Normalize, Rescale, Resize};
+use retune_data::{Augmentation, Preprocessing, SourceOptions};
+
+/// A checked recipe.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    recipe: Recipe,
+    optimizer: OptimizerSettings,
+    train: TrainSettings,
+    preprocessing: Option<Preprocessing>,
+    augment: Vec<Augmentation>,
+}
+
+impl Settings {
+    /// Checks a recipe and fills in what it leaves open.
+    ///
+    /// # Errors
+    /// Every problem at once, those that were noted in the document before among them.
+    pub fn check(mut recipe: Recipe, mut document: Document) -> Result<Settings, RecipeError> {
+        let mut check = Check { document: &mut document };
+        check.required(&recipe);
+        check.ranges(&recipe);
+        check.loss(&recipe);
+        let optimizer = check.optimizer(&mut recipe);
+        check.schedule(&mut recipe);
+        let preprocessing = check.preprocessing(&recipe);
+        let augment = check.augment(&recipe);
+        let train = check.train(&mut recipe);
+        document.finish()?;
+        Ok(Settings { recipe, optimizer, train, preprocessing, augment })
+    }
+
+    /// The recipe with the defaults filled in that do not depend on model and data.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The optimizer.
+    pub fn optimizer(&self) -> &OptimizerSettings {
+        &self.optimizer
+    }
+
+    /// How long and how often.
+    pub fn train(&self) -> &TrainSettings {
+        &self.train
+    }
+
+    /// Preprocessing, if the recipe says anything about it but targets.
+    pub fn preprocessing(&self) -> Option<&Preprocessing> {
+        self.preprocessing.as_ref()
+    }
+
+    /// Augmentations, in order.
+    pub fn augment(&self) -> &[Augmentation] {
+        &self.augment
+    }
+
+    /// Examples that go through the network together: in training, in evaluation.
+    pub fn batch_sizes(&self) -> (usize, usize) {
+        let train = value(&self.recipe.train.batch_size).unwrap_or(32);
+        (train, value(&self.recipe.eval.batch_size).unwrap_or(train))
+    }
+
+    /// How the data's source is to be read.
+    pub fn source_options(&self) -> SourceOptions {
+        let data = &self.recipe.data;
+        SourceOptions {
+            kind: value(&data.kind),
+            tolerance: value(&data.tolerance).unwrap_or(0),
+            labels: value(&data.labels),
+            classes: value(&data.classes),
+            class_names: value(&data.class_names),
+            input_shape: value(&data.input_shape),
+            layout: value(&data.layout).unwrap_or_default(),
+            inputs_key: value(&data.inputs_key),
+            labels_key: value(&data.labels_key),
+            labels_path: value(&data.labels_path),
+            header: value(&data.header),
+            label_column: value(&data.label_column),
+            ..SourceOptions::default()
+        }
+    }
+
+    /// The loss, if the recipe names one. `ends_in_probabilities`: whether the network ends in softmax or sigmoid.
+    pub fn loss(&self, ends_in_probabilities: bool) -> Option<Loss> {
+        let name = value(&self.recipe.loss.kind)?;
+        Some(self.loss_named(&name, ends_in_probabilities))
+    }
+
+    /// The loss of this name with the recipe's settings.
+    pub fn loss_named(&self, name: &str, ends_in_probabilities: bool) -> Loss {
+        let keys = &self.recipe.loss;
+        let from_logits = value(&keys.from_logits).unwrap_or(!ends_in_probabilities);
+        let label_smoothing = value(&keys.label_smoothing).unwrap_or(0.0);
+        match name {
+            "categorical-cross-entropy" => Loss::CategoricalCrossEntropy { from_logits, label_smoothing },
+            "binary-cross-entropy" => Loss::BinaryCrossEntropy { from_logits, label_smoothing },
+            "mean-squared-error" => Loss::MeanSquaredError,
+            "mean-absolute-error" => Loss::MeanAbsoluteError,
+            "huber" => Loss::Huber { delta: value(&keys.delta).unwrap_or(1.0) },
+            _ => Loss::SparseCategoricalCrossEntropy { from_logits, label_smoothing },
+        }
+    }
+
+    /// The learning rate, once the number of optimizer steps in an epoch is known.
+    pub fn schedule(&self, steps_per_epoch: u64) -> Schedule {
+        let keys = &self.recipe.schedule;
+        let in_steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
+        let whole = self.train.epochs * steps_per_epoch;
+        let total = self.train.max_steps.map_or(whole, |most| most.min(whole));
+        let warmup_steps =
+            value(&keys.warmup_steps).or_else(|| value(&keys.warmup_epochs).map(in_steps)).unwrap_or(0).min(total);
+        let kind = value(&keys.kind).unwrap_or_default();
+        let decay_steps = value(&keys.decay_steps)
+            .unwrap_or(if kind == "exponential" { steps_per_epoch } else { total - warmup_steps })
+            .max(1);
+        let end = value(&keys.end).unwrap_or(0.0);
+        let decay = match kind.as_str() {
+            "step" => {
+                let at_steps: Vec<u64> = value(&keys.at_epochs).unwrap_or_default().into_iter().map(in_steps).collect();
+                let every = value(&keys.every_epochs).map_or((total / 3).max(1), in_steps);
+                let every_steps = if at_steps.is_empty() { every } else { 0 };
+                Decay::Step(Step { factor: value(&keys.factor).unwrap_or(0.1), every_steps, at_steps })
+            }
+            "exponential" => Decay::Exponential(Exponential {
+                rate: value(&keys.factor).unwrap_or(0.9),
+                decay_steps,
+                staircase: value(&keys.staircase).unwrap_or(false),
+            }),
+            "cosine" => Decay::Cosine(Cosine { decay_steps, end }),
+            "linear" => Decay::Linear(Polynomial { decay_steps, end, power: 1.0 }),
+            "polynomial" => {
+                Decay::Polynomial(Polynomial { decay_steps, end, power: value(&keys.power).unwrap_or(2.0) })
+            }
+            _ => Decay::Constant,
+        };
+        let learning_rate =
+            value(&self.recipe.optimizer.learning_rate).unwrap_or(self.optimizer.optimizer.default_learning_rate());
+        let warmup = Warmup { steps: warmup_steps, start: value(&keys.warmup_start).unwrap_or(0.0) };
+        Schedule { learning_rate, warmup, decay }
+    }
+}
+
+const SCHEDULES: &[&str] = &["constant", "step", "exponential", "cosine", "linear", "polynomial"];
+
+struct Check<'a> {
+    document: &'a mut Document,
+}
+
+impl Check<'_> {
+    /// Notes a problem unless the value, if there is one, is within bounds.
+    fn require<T: std::fmt::Display>(
+        &mut self,
+        key: &str,
+        field: &Option<Located<T>>,
+        expected: &str,
+        fits: impl Fn(&T) -> bool,
+    ) {
+        if let Some(Located { value, place }) = field
+            && !fits(value)
+        {
+            self.document.problem(place.clone(), key, format!("expected {expected}, found {value}"), None);
+        }
+    }
+
+    /// Notes a problem unless the name, if there is one, is one of `names`.
+    fn named(&mut self, key: &str, field: &Option<Located<String>>, names: &[&str]) {
+        if let Some(Located { value, place }) = field
+            && !names.contains(&value.as_str())
+        {
+            let hint = match nearest(value, names.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("it may be {}", names.join(", ")),
+            };
+            self.document.problem(place.clone(), key, format!("`{value}` is not known"), Some(hint));
+        }
+    }
+
+    fn required(&mut self, recipe: &Recipe) {
+        let model = &recipe.model;
+        match (&model.path, &model.layers) {
+            (None, None) => {
+                let hint = Some("name a pretrained model, such as `path = \"model.keras\"`".to_owned());
+                self.document.problem(Place::Absent, "model.path", "is missing", hint);
+            }
+            (Some(_), Some(layers)) => {
+                let hint = Some("keep one of the two; new layers behind a model are its `head`".to_owned());
+                self.document.problem(layers.place.clone(), "model.layers", "stands beside `path`", hint);
+            }
+            (None, Some(layers)) if model.input_shape.is_none() => {
+                let hint = Some("for example `input-shape = [28, 28, 1]`".to_owned());
+                self.document.problem(
+                    layers.place.clone(),
+                    "model.input-shape",
+                    "`layers` need the input's shape",
+                    hint,
+                );
+            }
+            _ => (),
+        }
+        if recipe.data.path.is_none() {
+            let hint = Some("name the data, such as `path = \"photos\"`".to_owned());
+            self.document.problem(Place::Absent, "data.path", "is missing", hint);
+        }
+        if let (Some(wrap), None) = (&model.wrap, &model.head) {
+            let hint = Some("add `head = [{ class = \"Dense\", units = 10, activation = \"softmax\" }]`".to_owned());
+            self.document.problem(wrap.place.clone(), "model.wrap", "needs a `head`", hint);
+        }
+        if let (Some(wrap), Some(_)) = (&model.wrap, &model.head_after) {
+            let message = "does not go with `head-after`: the whole model is wrapped, or its head replaced";
+            self.document.problem(wrap.place.clone(), "model.wrap", message, None);
+        }
+        for (key, layers) in [("model.head", &model.head), ("model.layers", &model.layers)] {
+            let Some(Located { value, place }) = layers else { continue };
+            if value.is_empty() || value.iter().any(|layer| !layer.get("class").is_some_and(toml::Value::is_str)) {
+                let hint = Some("each layer is a table such as `{ class = \"Dense\", units = 10 }`".to_owned());
+                self.document.problem(place.clone(), key, "every layer needs a `class`", hint);
+            }
+        }
+    }
+
+    fn ranges(&mut self, recipe: &Recipe) {
+        let share = |x: &f64| (0.0..1.0).contains(x);
+        let positive = |x: &f64| x.is_finite() && *x > 0.0;
+        let from_zero = |x: &f64| x.is_finite() && *x >= 0.0;
+        let (split, train, eval, output) = (&recipe.split, &recipe.train, &recipe.eval, &recipe.output);
+        self.require("split.validation", &split.validation, "a share from 0 to below 1", share);
+        self.require("split.test", &split.test, "a share from 0 to below 1", share);
+        self.require("train.epochs", &train.epochs, "at least 1", |&n| n > 0);
+        self.require("train.max-steps", &train.max_steps, "at least 1", |&n| n > 0);
+        self.require("train.batch-size", &train.batch_size, "at least 1", |&n| n > 0);
+        self.require("train.accumulate", &train.accumulate, "at least 1", |&n| n > 0);
+        self.require("train.threads", &train.threads, "1 to 1024", |&n| (1..=1024).contains(&n));
+        self.require("eval.batch-size", &eval.batch_size, "at least 1", |&n| n > 0);
+        self.require("eval.every-steps", &eval.every_steps, "at least 1", |&n| n > 0);
+        self.require("output.save-every-steps", &output.save_every_steps, "at least 1", |&n| n > 0);
+        self.require("output.keep-last", &output.keep_last, "at least 1", |&n| n > 0);
+        self.require("data.per-class", &recipe.data.per_class, "at least 1", |&n| n > 0);
+        let o = &recipe.optimizer;
+        self.require("optimizer.learning-rate", &o.learning_rate, "a number above 0", positive);
+        self.require("optimizer.weight-decay", &o.weight_decay, "a number from 0 up", from_zero);
+        self.require("optimizer.clip-norm", &o.clip_norm, "a number above 0", positive);
+        self.require("optimizer.epsilon", &o.epsilon, "a number above 0", positive);
+        self.require("optimizer.initial-accumulator", &o.initial_accumulator, "a number from 0 up", from_zero);
+        let shares = [("momentum", &o.momentum), ("beta-1", &o.beta_1), ("beta-2", &o.beta_2), ("rho", &o.rho)];
+        for (key, field) in shares {
+            self.require(&format!("optimizer.{key}"), field, "a share from 0 to below 1", share);
+        }
+    }
+
+    fn loss(&mut self, recipe: &Recipe) {
+        let loss = &recipe.loss;
+        self.named("loss.kind", &loss.kind, Loss::NAMES);
+        self.require("loss.label-smoothing", &loss.label_smoothing, "a share from 0 to below 1", |x| {
+            (0.0..1.0).contains(x)
+        });
+        self.require("loss.delta", &loss.delta, "a number above 0", |x| x.is_finite() && *x > 0.0);
+        if let (Some(delta), Some(kind)) = (&loss.delta, &loss.kind)
+            && kind.value != "huber"
+        {
+            self.document.problem(delta.place.clone(), "loss.delta", "belongs to `huber`", None);
+        }
+        let regression = ["mean-squared-error", "mean-absolute-error", "huber"];
+        if let Some(kind) = loss.kind.as_ref().filter(|kind| regression.contains(&kind.value.as_str())) {
+            let message = format!("has no meaning for `{}`", kind.value);
+            let places = [
+                ("loss.from-logits", loss.from_logits.as_ref().map(|l| l.place.clone())),
+                ("loss.label-smoothing", loss.label_smoothing.as_ref().map(|l| l.place.clone())),
+            ];
+            for (key, place) in places {
+                if let Some(place) = place {
+                    self.document.problem(place, key, message.clone(), None);
+                }
+            }
+        }
+    }
+
+    fn optimizer(&mut self, recipe: &mut Recipe) -> OptimizerSettings {
+        let keys = &mut recipe.optimizer;
+        self.named("optimizer.kind", &keys.kind, Optimizer::NAMES);
+        let kind = resolve(&mut keys.kind, Optimizer::default().name().to_owned());
+        let adam = ["adam", "adamw"].as_slice();
+        let owners: [(&str, Option<Place>, &[&str]); 9] = [
+            ("momentum", keys.momentum.as_ref().map(|l| l.place.clone()), &["sgd", "rmsprop"]),
+            ("nesterov", keys.nesterov.as_ref().map(|l| l.place.clone()), &["sgd"]),
+            ("beta-1", keys.beta_1.as_ref().map(|l| l.place.clone()), adam),
+            ("beta-2", keys.beta_2.as_ref().map(|l| l.place.clone()), adam),
+            ("amsgrad", keys.amsgrad.as_ref().map(|l| l.place.clone()), adam),
+            ("epsilon", keys.epsilon.as_ref().map(|l| l.place.clone()), &["adam", "adamw", "rmsprop", "adagrad"]),
+            ("rho", keys.rho.as_ref().map(|l| l.place.clone()), &["rmsprop"]),
+            ("centered", keys.centered.as_ref().map(|l| l.place.clone()), &["rmsprop"]),
+            ("initial-accumulator", keys.initial_accumulator.as_ref().map(|l| l.place.clone()), &["adagrad"]),
+        ];
+        for (key, place, owners) in owners {
+            if let Some(place) =
+                place.filter(|_| Optimizer::NAMES.contains(&kind.as_str()) && !owners.contains(&kind.as_str()))
+            {
+                let message = format!("has no meaning for `{kind}`");
+                let hint = Some(format!("it belongs to {}", owners.join(", ")));
+                self.document.problem(place, format!("optimizer.{key}"), message, hint);
+            }
+        }
+        let convention = resolve(&mut keys.convention, Default::default());
+        let adam = Adam {
+            beta_1: value(&keys.beta_1).unwrap_or(0.9),
+            beta_2: value(&keys.beta_2).unwrap_or(0.999),
+            epsilon: value(&keys.epsilon).unwrap_or(1e-7),
+            amsgrad: value(&keys.amsgrad).unwrap_or(false),
+            convention,
+        };
+        let momentum = value(&keys.momentum).unwrap_or(0.0);
+        let optimizer = match kind.as_str() {
+            "gradient-descent" => Optimizer::GradientDescent(GradientDescent::default()),
+            "sgd" => Optimizer::Sgd(Sgd { momentum, nesterov: value(&keys.nesterov).unwrap_or(false), convention }),
+            "adam" => Optimizer::Adam(adam),
+            "rmsprop" => Optimizer::RmsProp(RmsProp {
+                rho: value(&keys.rho).unwrap_or(0.9),
+                momentum,
+                epsilon: adam.epsilon,
+                centered: value(&keys.centered).unwrap_or(false),
+                convention,
+            }),
+            "adagrad" => Optimizer::Adagrad(Adagrad {
+                initial_accumulator: value(&keys.initial_accumulator).unwrap_or(0.1),
+                epsilon: adam.epsilon,
+                convention,
+            }),
+            _ => Optimizer::AdamW(AdamW(adam)),
+        };
+        resolve(&mut keys.learning_rate, optimizer.default_learning_rate());
+        let groups = value(&recipe.model.groups).unwrap_or_default();
+        let factors = groups
+            .iter()
+            .map(|group| ParameterGroup { learning_rate: group.learning_rate, weight_decay: group.weight_decay });
+        OptimizerSettings {
+            optimizer,
+            weight_decay: resolve(&mut keys.weight_decay, optimizer.default_weight_decay()),
+            decay_mode: resolve(&mut keys.decay_mode, Default::default()),
+            decay_all: resolve(&mut keys.decay_all, false),
+            groups: std::iter::once(ParameterGroup::default()).chain(factors).collect(),
+            clip_norm: value(&keys.clip_norm),
+        }
+    }
+
+    fn schedule(&mut self, recipe: &mut Recipe) {
+        let keys = &mut recipe.schedule;
+        self.named("schedule.kind", &keys.kind, SCHEDULES);
+        let kind = resolve(&mut keys.kind, "constant".to_owned());
+        let share = |x: &f64| (0.0..=1.0).contains(x);
+        self.require("schedule.warmup-start", &keys.warmup_start, "a share from 0 to 1", share);
+        self.require("schedule.end", &keys.end, "a share from 0 to 1", share);
+        self.require("schedule.decay-steps", &keys.decay_steps, "at least 1", |&n| n > 0);
+        self.require("schedule.plateau-patience", &keys.plateau_patience, "at least 1", |&n| n > 0);
+        let positive = |x: &f64| x.is_finite() && *x > 0.0;
+        self.require("schedule.factor", &keys.factor, "a number above 0", positive);
+        self.require("schedule.power", &keys.power, "a number above 0", positive);
+        self.require("schedule.every-epochs", &keys.every_epochs, "a number above 0", positive);
+        self.require("schedule.warmup-epochs", &keys.warmup_epochs, "a number from 0 up", |x| {
+            x.is_finite() && *x >= 0.0
+        });
+        self.require("schedule.plateau-factor", &keys.plateau_factor, "a number between 0 and 1", |x| {
+            *x > 0.0 && *x < 1.0
+        });
+        if let (Some(_), Some(epochs)) = (&keys.warmup_steps, &keys.warmup_epochs) {
+            let message = "stands beside `warmup-steps`; keep one of the two";
+            self.document.problem(epochs.place.clone(), "schedule.warmup-epochs", message, None);
+        }
+        let owners: [(&str, Option<Place>, &[&str]); 7] = [
+            ("factor", keys.factor.as_ref().map(|l| l.place.clone()), &["step", "exponential"]),
+            ("every-epochs", keys.every_epochs.as_ref().map(|l| l.place.clone()), &["step"]),
+            ("at-epochs", keys.at_epochs.as_ref().map(|l| l.place.clone()), &["step"]),
+            ("staircase", keys.staircase.as_ref().map(|l| l.place.clone()), &["exponential"]),
+            ("end", keys.end.as_ref().map(|l| l.place.clone()), &["cosine", "linear", "polynomial"]),
+            ("power", keys.power.as_ref().map(|l| l.place.clone()), &["polynomial"]),
+            (
+                "decay-steps",
+                keys.decay_steps.as_ref().map(|l| l.place.clone()),
+                &["exponential", "cosine", "linear", "polynomial"],
+            ),
+        ];
+        for (key, place, owners) in owners {
+            if let Some(place) =
+                place.filter(|_| SCHEDULES.contains(&kind.as_str()) && !owners.contains(&kind.as_str()))
+            {
+                let hint = Some(format!("it belongs to {}", owners.join(", ")));
+                let message = format!("has no meaning for `{kind}`");
+                self.document.problem(place, format!("schedule.{key}"), message, hint);
+            }
+        }
+    }
+
+    fn preprocessing(&mut self, recipe: &Recipe) -> Option<Preprocessing> {
+        let keys = &recipe.preprocess;
+        let normalize = match (&keys.mean, &keys.std) {
+            (None, None) => None,
+            (Some(mean), Some(std)) => Some(Normalize { mean: mean.value.clone(), std: std.value.clone() }),
+            (Some(one), None) | (None, Some(one)) => {
+                let hint = Some("give one number per channel for each".to_owned());
+                self.document.problem(one.place.clone(), "preprocess", "`mean` and `std` go together", hint);
+                None
+            }
+        };
+        let rescale = (keys.scale.is_some() || keys.offset.is_some())
+            .then(|| Rescale { scale: value(&keys.scale).unwrap_or(1.0), offset: value(&keys.offset).unwrap_or(0.0) });
+        let preprocessing = Preprocessing {
+            color: value(&keys.color),
+            resize: value(&keys.resize).map(|[height, width]| Resize::to(height, width)),
+            rescale,
+            normalize,
+            features: value(&keys.features).unwrap_or_default(),
+            ..Preprocessing::default()
+        };
+        if let Err(error) = preprocessing.check() {
+            self.document.problem(Place::Absent, "preprocess", error.to_string(), None);
+        }
+        (preprocessing != Preprocessing::default()).then_some(preprocessing)
+    }
+
+    fn augment(&mut self, recipe: &Recipe) -> Vec<Augmentation> {
+        let keys = &recipe.augment;
+        let mut list = Vec::new();
+        if let Some(probability) = value(&keys.horizontal_flip).filter(|&p| p != 0.0) {
+            list.push(Augmentation::HorizontalFlip(HorizontalFlip { probability }));
+        }
+        if let Some(probability) = value(&keys.vertical_flip).filter(|&p| p != 0.0) {
+            list.push(Augmentation::VerticalFlip(VerticalFlip { probability }));
+        }
+        if let Some(padding) = value(&keys.pad_crop).filter(|&p| p != 0) {
+            list.push(Augmentation::PadCrop(PadCrop { padding, fill: Default::default() }));
+        }
+        if let Some(max_degrees) = value(&keys.rotation).filter(|&d| d != 0.0) {
+            list.push(Augmentation::Rotation(Rotation { max_degrees, fill: Default::default() }));
+        }
+        for augmentation in &list {
+            if let Err(error) = augmentation.check() {
+                self.document.problem(Place::Absent, "augment", error.to_string(), None);
+            }
+        }
+        list
+    }
+
+    /// A metric by its name; a problem if there is none.
+    fn metric(&mut self, key: &str, name: &str, place: &Place) -> Option<Metric> {
+        let metric = name.parse().ok();
+        if metric.is_none() {
+            let hint = match nearest(name, Metric::NAMES.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("metrics are {}", Metric::NAMES.join(", ")),
+            };
+            self.document.problem(place.clone(), key, format!("`{name}` is no metric"), Some(hint));
+        }
+        metric
+    }
+
+    fn train(&mut self, recipe: &mut Recipe) -> TrainSettings {
+        let defaults = TrainSettings::default();
+        let (train, eval, output) = (&mut recipe.train, &recipe.eval, &mut recipe.output);
+        let name = resolve(&mut train.monitor, "loss".to_owned());
+        let place = train.monitor.as_ref().map_or(Place::Absent, |monitor| monitor.place.clone());
+        let monitor = self.metric("train.monitor", &name, &place).unwrap_or(Metric::Loss);
+        let mut metrics = Vec::new();
+        if let Some(Located { value: names, place }) = &eval.metrics {
+            metrics.extend(names.iter().filter_map(|name| self.metric("eval.metrics", name, place)));
+        }
+        let every = |steps: Option<u64>| steps.map_or(Every::Epoch, Every::Steps);
+        let schedule = &recipe.schedule;
+        let plateau_defaults = ReduceOnPlateau::default();
+        let plateau = value(&schedule.plateau_patience).map(|patience| ReduceOnPlateau {
+            factor: value(&schedule.plateau_factor).unwrap_or(plateau_defaults.factor),
+            patience,
+            min_delta: value(&schedule.plateau_min_delta).unwrap_or(plateau_defaults.min_delta),
+            cooldown: value(&schedule.plateau_cooldown).unwrap_or(plateau_defaults.cooldown),
+            min_learning_rate: value(&schedule.plateau_min_learning_rate).unwrap_or(plateau_defaults.min_learning_rate),
+        });
+        let early_stopping = value(&train.early_stopping_patience).map(|patience| EarlyStopping {
+            patience,
+            min_delta: value(&train.early_stopping_min_delta).unwrap_or(0.0),
+        });
+        resolve(&mut train.batch_size, 32);
+        TrainSettings {
+            epochs: resolve(&mut train.epochs, defaults.epochs),
+            max_steps: value(&train.max_steps),
+            accumulate: resolve(&mut train.accumulate, 1),
+            seed: resolve(&mut train.seed, 0),
+            evaluate_every: every(value(&eval.every_steps)),
+            save_every: every(value(&output.save_every_steps)),
+            log_every: resolve(&mut output.log_every_steps, defaults.log_every),
+            keep_last: resolve(&mut output.keep_last, defaults.keep_last),
+            metrics,
+            monitor,
+            restore_best: resolve(&mut train.restore_best, true),
+            early_stopping,
+            plateau,
+        }
+    }
+}
