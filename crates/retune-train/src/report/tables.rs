@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 /// Beyond so many classes a matrix cannot be read.
 const MOST_MATRIX_CLASSES: usize = 50;
+/// Beyond so many classes a matrix has narrow cells.
+const MOST_WIDE_CLASSES: usize = 16;
 /// How many of the worst confusions are listed instead.
 const WORST_CONFUSIONS: usize = 40;
 /// How many of the weakest classes are shown.
@@ -124,7 +126,8 @@ pub(super) fn confusion(confusion: &Confusion, t: &Texts) -> String {
         }
         body.push_str("</tr>\n");
     }
-    element("p", "note", t.confusion_note) + &table("matrix", t.confusion, &head, &body)
+    let class = if names.len() > MOST_WIDE_CLASSES { "matrix dense" } else { "matrix" };
+    element("p", "note", t.confusion_note) + &table(class, t.confusion, &head, &body)
 }
 
 fn worst_confusions(confusion: &Confusion, t: &Texts) -> String {
