@@ -98,6 +98,17 @@ impl Upgrade {
         if let Some(layers) = config.get_mut("layers") {
             self.layers(layers, depth);
         }
+        if !self.is_3 {
+            // A list of one stood for the one; in Keras 3 the model would give a list.
+            for ends in ["input_layers", "output_layers"] {
+                if let Some([one]) = config.get(ends).and_then(Value::as_array).map(Vec::as_slice)
+                    && reference(one).is_some()
+                {
+                    let one = one.clone();
+                    config[ends] = one;
+                }
+            }
+        }
         config
     }
 
