@@ -54,6 +54,8 @@ pub struct DataParts {
 /// # Errors
 /// Files that cannot be read, and everything that does not fit together.
 pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String]) -> Result<Built, TrainError> {
+    // The parent of a bare file name is the empty path.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let recipe = settings.recipe();
     let seed = settings.train().seed;
     let (model, report, model_file) = load_model(settings, folder)?;

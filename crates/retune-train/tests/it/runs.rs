@@ -208,6 +208,27 @@ fn a_diverging_loss_stops_with_the_last_good_checkpoint() {
     assert!(finite);
 }
 
+/// A folder of the name stands where the file is to go, so that writing fails as it does on a full disk.
+#[test]
+fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| folder.path().join(name));
+    let expected = train(job(1), &whole);
+    for extension in ["safetensors", "json"] {
+        let _ = std::fs::remove_dir_all(&stopped);
+        let obstacle = stopped.join(format!("checkpoints/step-00000012.{extension}/x"));
+        std::fs::create_dir_all(&obstacle).unwrap();
+        let mut run = RunDirectory::create(&stopped, &manifest(), None).unwrap();
+        let error = Trainer::new(job(1)).unwrap().run(Some(&mut run), &mut Silent, &NEVER).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("cannot write") && message.contains("step-00000012"), "{message}");
+        assert!(message.contains("what was saved before is unharmed"), "{message}");
+        drop(run);
+        std::fs::remove_dir_all(obstacle.parent().unwrap()).unwrap();
+        assert_same(&resume(job(1), &stopped), &stopped, &expected, &whole);
+    }
+}
+
 #[test]
 fn early_stopping_ends_the_run_and_stays_ended() {
     let folder = tempfile::tempdir().unwrap();
