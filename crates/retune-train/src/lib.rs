@@ -10,7 +10,7 @@
 //! - [`recipe`]: what a run does, as a TOML file, up to a job ready to train;
 //! - [`check`]: whether model, data and loss fit, before training;
 //! - [`stored`]: what travels with a saved model;
-//! - [`fit`]: a whole run, from the first evaluation to the report;
+//! - [`mod@fit`]: a whole run, from the first evaluation to the report;
 //! - [`predict`]: using a saved model;
 //! - [`report`]: the page that a run leaves;
 //! - [`summary`]: what the report tells, gathered from a run;

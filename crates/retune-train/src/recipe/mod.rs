@@ -10,7 +10,7 @@
 //! - [`document`][]: [`Document`] and the place of every value;
 //! - [`keys`]: every section and key with its doc, unit and default;
 //! - [`settings`][]: [`Settings`];
-//! - [`build`]: from settings to a [`Job`](crate::trainer::Job).
+//! - [`mod@build`]: from settings to a [`Job`](crate::trainer::Job).
 
 pub mod build;
 pub mod document;
