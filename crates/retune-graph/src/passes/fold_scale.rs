@@ -20,8 +20,8 @@ pub fn fold_scale(old: &Graph, outputs: &[NodeId]) -> Result<Rewritten, GraphErr
         let [x, per_channel] = [node.inputs[0], node.inputs[1]];
         // `rewrite` maps the folded product to its convolution, so a shift behind a scale finds a convolution again.
         let (conv, vector) = (inputs[0], inputs[1]);
-        let channels = [*old.shape(id).dims().last().expect("a convolution has axes")];
-        if uses[x.0] != 1 || depends[per_channel.0].input || old.shape(per_channel).dims() != channels {
+        let Some(channels) = old.shape(id).last() else { return Ok(None) };
+        if uses[x.0] != 1 || depends[per_channel.0].input || old.shape(per_channel).dims() != [channels] {
             return Ok(None);
         }
         let maker = graph.node(conv).clone();

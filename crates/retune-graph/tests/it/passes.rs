@@ -215,3 +215,13 @@ fn dependence_follows_inputs_weights_and_randomness() {
     }
     assert!(of(learned).learned && !of(learned).input);
 }
+
+#[test]
+fn sums_of_scalars_are_left_alone() {
+    let scalars = |g: &mut Graph| {
+        let (a, b) = (weight(g, &[]), weight(g, &[]));
+        let product = g.mul(a, b)?;
+        g.add(product, b)
+    };
+    assert!(unchanged(fold_scale, scalars).iter().any(|op| matches!(op, Op::Binary(Binary::Add))));
+}
