@@ -11,9 +11,9 @@
 //! | [`cpu`] | planning and running a graph |
 //! | [`formats`] | readers and writers of files |
 //! | [`tensor`] | tensors and random numbers |
-//! | [`predictor`] | a model that is ready to predict |
+//! | [`inference`] | a model as a function of tensors |
 
-pub mod predictor;
+pub mod inference;
 
 pub use retune_cpu as cpu;
 pub use retune_data as data;
@@ -24,6 +24,6 @@ pub use retune_tensor as tensor;
 pub use retune_train as train;
 
 pub use cpu::Cpu;
+pub use inference::Inference;
 pub use models::Model;
-pub use predictor::Predictor;
 pub use tensor::Tensor;

@@ -33,11 +33,6 @@ impl Console {
         }
     }
 
-    /// Something that the user should know even in quiet runs.
-    pub fn warn(&self, text: impl AsRef<str>) {
-        eprintln!("warning: {}", text.as_ref());
-    }
-
     /// Why the command failed.
     pub fn failure(&self, failure: &Failure) {
         if self.json {
@@ -58,11 +53,6 @@ impl Console {
     /// Whether messages are left out.
     pub fn is_quiet(&self) -> bool {
         self.quiet
-    }
-
-    /// Whether the result is printed as JSON.
-    pub fn is_json(&self) -> bool {
-        self.json
     }
 }
 

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::{Context, Result, paths};
 use retune::models::ModelError;
-use retune::{Model, Predictor, Tensor};
+use retune::{Inference, Model, Tensor};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let draft = Draft::beside(output);
     model.save(&draft.path)?;
     let reread = reload(&model, &draft.path)?;
-    let (mut before, mut after) = (Predictor::new(&cpu, &model)?, Predictor::new(&cpu, &reread)?);
+    let (mut before, mut after) = (Inference::new(&cpu, &model)?, Inference::new(&cpu, &reread)?);
     let inputs = before.random_inputs(BATCH, *seed);
     let difference = max_difference(&before.predict(&inputs)?, &after.predict(&inputs)?);
     if !matches!(difference, Some(d) if d <= TOLERANCE) {

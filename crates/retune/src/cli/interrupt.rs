@@ -31,9 +31,4 @@ impl Interrupt {
     pub fn flag(&self) -> Arc<AtomicBool> {
         self.asked.clone()
     }
-
-    /// Whether the first Ctrl-C has come.
-    pub fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
-    }
 }

@@ -9,6 +9,8 @@
 //! | `check` | what can be known before training, and the plan |
 //! | `fit`, `resume` | training |
 //! | `demo` | a first run, with everything built in |
+//! | `job` | a recipe, or flags in its place |
+//! | `outcome` | how a run ended, as people and programs read it |
 //! | `console` | what is printed, and where |
 //! | `failure` | errors as the user meets them, and exit codes |
 //! | `paths` | missing files, and what the user may have meant |
@@ -16,11 +18,21 @@
 //! | `interrupt` | Ctrl-C |
 //! | `text` | tables, numbers and units for people |
 
+mod check;
 mod console;
 mod convert;
+mod demo;
+mod eval;
 mod failure;
+mod fit;
 mod inspect;
+mod interrupt;
+mod job;
+mod outcome;
 mod paths;
+mod predict;
+mod progress;
+mod resume;
 mod text;
 
 use clap::{Parser, Subcommand};
@@ -60,8 +72,20 @@ struct Arguments {
 enum Command {
     /// Show what a model or a data set holds
     Inspect(inspect::Arguments),
+    /// Say what training would take, and what is wrong
+    Check(check::Arguments),
+    /// Fine-tune a model
+    Fit(fit::Arguments),
+    /// Go on with a run that was stopped
+    Resume(resume::Arguments),
+    /// Measure a model on labelled data
+    Eval(eval::Arguments),
+    /// Label images, or compute the outputs for an array
+    Predict(predict::Arguments),
     /// Write a model in another format and compare the outputs of both
     Convert(convert::Arguments),
+    /// Fine-tune a small network on handwritten digits; both are built in
+    Demo(demo::Arguments),
 }
 
 /// What every command is given.
@@ -83,7 +107,13 @@ pub fn main() -> ExitCode {
     let context = Context { console: Console::new(arguments.json, arguments.quiet), threads: arguments.threads };
     let result = match arguments.command {
         Command::Inspect(arguments) => inspect::run(&context, &arguments),
+        Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Fit(arguments) => fit::run(&context, &arguments),
+        Command::Resume(arguments) => resume::run(&context, &arguments),
+        Command::Eval(arguments) => eval::run(&context, &arguments),
+        Command::Predict(arguments) => predict::run(&context, &arguments),
         Command::Convert(arguments) => convert::run(&context, &arguments),
+        Command::Demo(arguments) => demo::run(&context, &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,16 +122,6 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
-}
-
-/// The preprocessing that is stored with a model.
-fn stored_preprocessing(model: &retune::Model) -> Result<Option<retune::data::Preprocessing>> {
-    let stored = model.metadata.as_ref().and_then(|metadata| metadata.get("preprocessing"));
-    let read = |value: &serde_json::Value| serde_json::from_value(value.clone());
-    stored.map(read).transpose().map_err(|error| {
-        Failure::new(format!("the preprocessing stored with the model cannot be read: {error}"))
-            .hint("the file was written by a newer retune, or changed by hand")
-    })
 }
 
 /// An error about the contents of the file at `path`, naming it.

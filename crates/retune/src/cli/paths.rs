@@ -2,13 +2,14 @@
 
 use super::Result;
 use super::failure::Failure;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// An error if nothing stands at `path`; it names the most similar name beside it.
 pub fn must_exist(path: &Path) -> Result {
     if path.exists() {
         return Ok(());
     }
+    let path = &tidy(path);
     // The first part that is missing tells more than the whole path.
     let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().unwrap_or(path);
     let failure = if missing == path {
@@ -28,6 +29,23 @@ pub fn must_exist(path: &Path) -> Result {
         },
         None => failure,
     })
+}
+
+/// The path without needless `folder/..`; one that leads through a link stays as it is.
+pub fn tidy(path: &Path) -> PathBuf {
+    let mut tidied = PathBuf::new();
+    for part in path.components() {
+        let is_plain_folder =
+            matches!(tidied.components().next_back(), Some(Component::Normal(_))) && !tidied.is_symlink();
+        match part {
+            Component::ParentDir if is_plain_folder => {
+                tidied.pop();
+            }
+            Component::CurDir => {}
+            part => tidied.push(part),
+        }
+    }
+    if tidied.as_os_str().is_empty() { PathBuf::from(".") } else { tidied }
 }
 
 /// An error if something stands at `path` already, unless it may be replaced.
@@ -83,5 +101,13 @@ mod tests {
         assert_eq!((edit_distance("", "ab"), edit_distance("模型", "模形")), (2, 1));
         assert_eq!(nearest("modle.h5", ["model.h5", "model.keras"].into_iter()), Some("model.h5"));
         assert_eq!(nearest("modle.h5", ["photos"].into_iter()), None);
+    }
+
+    #[test]
+    fn paths_are_tidied() {
+        assert_eq!(tidy(Path::new("recipes/../runs/./a")), Path::new("runs/a"));
+        assert_eq!(tidy(Path::new("../runs")), Path::new("../runs"));
+        assert_eq!(tidy(Path::new("a/..")), Path::new("."));
+        assert_eq!(tidy(Path::new("/a/../b")), Path::new("/b"));
     }
 }

@@ -6,6 +6,7 @@ use retune::Model;
 use retune::data::Preprocessing;
 use retune::formats::keras::{KerasFile, Layout};
 use retune::models::{LayerSummary, LoadReport};
+use retune::train::stored::Stored;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -17,10 +18,10 @@ pub fn inspect(context: &Context, path: &Path) -> Result {
         return Ok(());
     }
     let source = Source { path, format: format_name(file.layout), writer: file.keras_version.clone() };
-    let Some((model, report)) = Model::from_file(file).map_err(|error| super::super::in_file(path, error))? else {
+    let Some((model, report)) = Model::from_file(file).map_err(|error| crate::cli::in_file(path, error))? else {
         unreachable!("the file has a description")
     };
-    let preprocessing = crate::cli::stored_preprocessing(&model)?;
+    let preprocessing = Stored::of(&model)?.map(|stored| stored.preprocessing);
     let description = Description { source, layers: model.layers(), model, report, preprocessing };
     context.console.result(&description.text(), || description.json());
     Ok(())

@@ -1,4 +1,5 @@
-//! [`Predictor`]: a model that is ready to predict.
+//! [`Inference`]: a model built for inference; tensors in, tensors out. To predict on files, see
+//! [`train::predict`](crate::train::predict).
 
 use crate::cpu::{Cpu, CpuError, Session, StepRandom};
 use crate::graph::DType;
@@ -8,34 +9,34 @@ use crate::tensor::{Key, Purpose, Tensor, Values};
 /// A model built for inference, with its weights and its memory. The first batch of each size is planned, later ones
 /// allocate nothing but their outputs.
 #[derive(Debug)]
-pub struct Predictor {
+pub struct Inference {
     session: Session,
     weights: Vec<Tensor>,
     inputs: Vec<NetworkInput>,
     outputs: Vec<NetworkOutput>,
 }
 
-impl Predictor {
+impl Inference {
     /// Builds a model for inference.
     ///
     /// # Errors
     /// A model whose shapes do not fit together, or whose input sizes are not all known.
-    pub fn new(cpu: &Cpu, model: &Model) -> Result<Predictor, ModelError> {
-        Predictor::with_shapes(cpu, model, None)
+    pub fn new(cpu: &Cpu, model: &Model) -> Result<Inference, ModelError> {
+        Inference::with_shapes(cpu, model, None)
     }
 
-    /// As [`Predictor::new`], with the shapes of the inputs, batch first, for a model that leaves some sizes open.
+    /// As [`Inference::new`], with the shapes of the inputs, batch first, for a model that leaves some sizes open.
     ///
     /// # Errors
-    /// As for [`Predictor::new`], and shapes that the model does not take.
+    /// As for [`Inference::new`], and shapes that the model does not take.
     pub fn with_shapes(
         cpu: &Cpu,
         model: &Model,
         shapes: Option<&[Vec<Option<usize>>]>,
-    ) -> Result<Predictor, ModelError> {
+    ) -> Result<Inference, ModelError> {
         let network = model.build(Mode::Inference, shapes)?;
         let nodes = network.outputs.iter().map(|output| output.node).collect();
-        Ok(Predictor {
+        Ok(Inference {
             session: Session::new(cpu, network.graph, nodes),
             weights: model.weights.iter().map(|weight| weight.value.clone()).collect(),
             inputs: network.inputs,
@@ -63,6 +64,30 @@ impl Predictor {
         Ok((0..outputs.len()).map(|index| outputs.tensor(index)).collect())
     }
 
+    /// As [`Inference::predict`], in batches of at most `batch` examples, put together again.
+    ///
+    /// # Errors
+    /// As for [`Inference::predict`].
+    pub fn predict_batches(&mut self, inputs: &[Tensor], batch: usize) -> Result<Vec<Tensor>, CpuError> {
+        let examples = inputs.first().map_or(0, |input| input.shape()[0]);
+        let mut collected: Vec<(Vec<usize>, Vec<f32>)> = Vec::new();
+        for start in (0..examples).step_by(batch.max(1)) {
+            let part: Vec<Tensor> =
+                inputs.iter().map(|input| rows(input, start, batch.min(examples - start))).collect();
+            let outputs = self.predict(&part)?;
+            collected.resize_with(outputs.len(), Default::default);
+            for ((shape, values), output) in collected.iter_mut().zip(outputs) {
+                *shape = output.shape().to_vec();
+                values.extend(output.to_f32_vec());
+            }
+        }
+        let whole = collected.into_iter().map(|(mut shape, values)| {
+            shape[0] = examples;
+            Tensor::new(shape, values).expect("every batch has outputs of the same size for each example")
+        });
+        Ok(whole.collect())
+    }
+
     /// Random inputs of `batch` examples: values in `[0, 1)`, or the integers 0 and 1 where indices are taken. The same
     /// seed gives the same inputs.
     pub fn random_inputs(&self, batch: usize, seed: u64) -> Vec<Tensor> {
@@ -81,4 +106,17 @@ impl Predictor {
             })
             .collect()
     }
+}
+
+/// Examples `start..start + count` of a tensor of `f32` or `i32`.
+fn rows(tensor: &Tensor, start: usize, count: usize) -> Tensor {
+    let mut shape = tensor.shape().to_vec();
+    let size: usize = shape[1..].iter().product();
+    shape[0] = count;
+    let range = start * size..(start + count) * size;
+    let values = match tensor.values() {
+        Values::I32(values) => Values::I32(values[range].to_vec()),
+        _ => Values::F32(tensor.to_f32_vec()[range].to_vec()),
+    };
+    Tensor::new(shape, values).expect("as many values as the shape has")
 }

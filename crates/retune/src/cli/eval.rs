@@ -1,0 +1,77 @@
+//! `retune eval`: metrics of a model on labelled data, each with its 95 % interval.
+
+use super::failure::Failure;
+use super::outcome::estimate_text;
+use super::progress::Progress;
+use super::text::{self, Table};
+use super::{Context, Result, paths};
+use retune::data::{self, SourceOptions};
+use retune::train::metrics::{Metric, bootstrap};
+use retune::train::predict::Predictor;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Measure a model on labelled data.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The model
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Labelled data; its test part where it has one
+    #[arg(long, value_name = "DATA")]
+    data: PathBuf,
+    /// Metrics to compute, such as accuracy, top-5-accuracy, f1-macro, roc-auc, r2 [default: what suits the data]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    metrics: Vec<String>,
+    /// Shape of one input where the data does not keep it, such as 8,8,1
+    #[arg(long, value_name = "SIZES", value_delimiter = ',')]
+    input_shape: Option<Vec<usize>>,
+    /// Seed of the intervals' resampling
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Evaluates.
+pub fn run(context: &Context, arguments: &Arguments) -> Result {
+    paths::must_exist(&arguments.model)?;
+    paths::must_exist(&arguments.data)?;
+    let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
+    let predictor = Predictor::load(&context.cpu(), &arguments.model)?;
+    let options =
+        SourceOptions { class_names: None, input_shape: arguments.input_shape.clone(), ..SourceOptions::default() };
+    let parts = data::open(&arguments.data, &options)?;
+    let (part, data) = match (parts.test, parts.validation) {
+        (Some(test), _) => ("test", test),
+        (None, Some(validation)) => ("validation", validation),
+        (None, None) => ("all", parts.train),
+    };
+    let mut bar = Progress::new(context.console, "evaluating").bar_only();
+    let scored = predictor.evaluate(Arc::new(data), None, None, &mut bar)?;
+    bar.finish();
+    let metrics = if named.is_empty() { Metric::defaults(scored.problem()) } else { named };
+    let mut table = Table::new(&[]);
+    let mut object = serde_json::Map::new();
+    for metric in metrics {
+        let Some(estimate) = bootstrap(metric, &scored, arguments.seed) else {
+            return Err(Failure::new(format!("`{metric}` has no meaning for this model and data")));
+        };
+        table.row([metric.to_string(), estimate_text(metric, estimate)]);
+        object.insert(metric.to_string(), json!(estimate));
+    }
+    let text = format!("{} items ({part})\n{}", text::count(scored.len()), table.render(0).trim_end());
+    context.console.result(&text, || {
+        json!({ "model": arguments.model, "data": arguments.data, "part": part, "items": scored.len(), "metrics": Value::Object(object) })
+    });
+    Ok(())
+}
+
+fn metric(name: &str) -> Result<Metric> {
+    name.parse().map_err(|()| {
+        let failure = Failure::new(format!("there is no metric `{name}`"));
+        match paths::nearest(name, Metric::NAMES.iter().copied()) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure.hint(format!("metrics are {}", Metric::NAMES.join(", "))),
+        }
+    })
+}

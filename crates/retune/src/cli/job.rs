@@ -1,0 +1,177 @@
+//! What is to be trained: a recipe's file, or flags in its place.
+
+use super::failure::Failure;
+use super::{Context, Result, paths};
+use retune::Model;
+use retune::data::{self, Dataset, Inputs, SourceOptions};
+use retune::models::Mode;
+use retune::train::recipe::{self, Built, Settings};
+use retune::train::stored::Stored;
+use std::path::{Path, PathBuf};
+
+/// A recipe, or flags in its place.
+#[derive(Debug, clap::Args)]
+pub struct JobArguments {
+    /// A recipe (TOML)
+    #[arg(value_name = "RECIPE", required_unless_present = "model", conflicts_with = "model")]
+    pub recipe: Option<PathBuf>,
+    /// The pretrained model, in place of a recipe
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub model: Option<PathBuf>,
+    /// What to train on: a folder with one sub-folder of images per class, CIFAR-10 batches, IDX, .npy, .npz, .csv
+    #[arg(long, value_name = "DATA", requires = "model")]
+    pub data: Option<PathBuf>,
+    /// Which weights are trained: `full` or `head`
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// Passes over the data
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u64>,
+    /// Examples that go through the network together
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Learning rate
+    #[arg(long, value_name = "RATE")]
+    pub learning_rate: Option<f64>,
+    /// Factor of pixel values, for a model that does not say how it was trained: 0.00392156862745098 brings 0–255 to 0–1
+    #[arg(long, value_name = "FACTOR")]
+    pub scale: Option<f32>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Folder of the run [default: runs/ and the name of the recipe or the data]
+    #[arg(long, short, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// Set a value of the recipe, such as `train.epochs=3`; may be given several times
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+}
+
+impl JobArguments {
+    /// Reads the recipe, or makes one of the flags, and builds what it describes.
+    pub fn build(&self, context: &Context) -> Result<Built> {
+        let command: Vec<String> = std::env::args().collect();
+        let (settings, folder, name) = match (&self.recipe, &self.model, &self.data) {
+            (Some(path), _, _) => self.from_recipe(context, path)?,
+            (None, Some(model), Some(data)) => self.from_flags(context, model, data)?,
+            _ => return Err(Failure::usage("name a recipe, or a model and data")),
+        };
+        let mut built = recipe::build(&settings, &folder, &name, &command)?;
+        built.output = paths::tidy(&built.output);
+        Ok(built)
+    }
+
+    fn from_recipe(&self, context: &Context, path: &Path) -> Result<(Settings, PathBuf, String)> {
+        paths::must_exist(path)?;
+        let settings = recipe::read(path, &self.all_overrides(context)?)?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        for key in [&settings.recipe().model.path, &settings.recipe().data.path].into_iter().flatten() {
+            paths::must_exist(&folder.join(&key.value))?;
+        }
+        Ok((settings, folder, stem(path)))
+    }
+
+    /// The recipe that flags stand for: inputs brought to the model's shape, and a new head where the classes are others.
+    fn from_flags(
+        &self,
+        context: &Context,
+        model_path: &Path,
+        data_path: &Path,
+    ) -> Result<(Settings, PathBuf, String)> {
+        paths::must_exist(model_path)?;
+        paths::must_exist(data_path)?;
+        let (model, _) = Model::load(model_path)?;
+        let train = data::open(data_path, &SourceOptions::default())?.train;
+        let mut overrides =
+            vec![format!("model.path={}", text_value(model_path)), format!("data.path={}", text_value(data_path))];
+        if Stored::of(&model)?.is_none() {
+            overrides.extend(fitting_inputs(&model, &train));
+            if self.scale.is_none()
+                && train.has_images()
+                && !self.overrides.iter().any(|o| o.starts_with("preprocess."))
+            {
+                context.console.note(
+                    "note: the model does not say how its inputs were scaled; pixels are given as 0–255\n\
+                     hint: for a model trained on 0–1, add `--scale 0.00392156862745098`",
+                );
+            }
+        }
+        if let Some(head) = fitting_head(&model, &train) {
+            overrides.push(head);
+        }
+        overrides.extend(self.all_overrides(context)?);
+        Ok((recipe::parse("the command line", "", &overrides)?, PathBuf::from("."), stem(data_path)))
+    }
+
+    /// Flags as overrides, in front of those given as such.
+    fn all_overrides(&self, context: &Context) -> Result<Vec<String>> {
+        let mut overrides = Vec::new();
+        let mut set = |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={v}")));
+        set("method.kind", self.method.clone());
+        set("train.epochs", self.epochs.map(|n| n.to_string()));
+        set("train.batch-size", self.batch_size.map(|n| n.to_string()));
+        set("train.seed", self.seed.map(|n| n.to_string()));
+        set("train.threads", context.threads.map(|n| n.to_string()));
+        set("optimizer.learning-rate", self.learning_rate.map(|rate| format!("{rate:?}")));
+        set("preprocess.scale", self.scale.map(|scale| format!("{scale:?}")));
+        if let Some(output) = &self.output {
+            // Relative paths of a recipe start at its folder, those of the command line where it is run.
+            let path = std::path::absolute(output)
+                .map_err(|e| Failure::new(format!("cannot tell where `{}` is: {e}", output.display())))?;
+            overrides.push(format!("output.path={}", text_value(&path)));
+        }
+        overrides.extend(self.overrides.iter().cloned());
+        Ok(overrides)
+    }
+}
+
+/// Settings that bring the data's images to the model's input.
+fn fitting_inputs(model: &Model, data: &Dataset) -> Vec<String> {
+    let Ok(network) = model.build(Mode::Inference, None) else { return Vec::new() };
+    let sizes: Vec<usize> = network
+        .inputs
+        .iter()
+        .flat_map(|input| input.shape.dims().iter().skip(1))
+        .filter_map(|dim| dim.fixed())
+        .collect();
+    let &[height, width, channels] = sizes.as_slice() else { return Vec::new() };
+    let mut overrides = Vec::new();
+    let (stored_size, stored_channels) = match (data.inputs(), data.input_shape()) {
+        (Inputs::Files(files), _) => (files.size, 3),
+        (Inputs::Images(_), Some(&[h, w, c])) => (Some([h, w]), c),
+        (_, Some(&[values])) if values == height * width * channels => {
+            return vec![format!("data.input-shape=[{height}, {width}, {channels}]")];
+        }
+        _ => return overrides,
+    };
+    if stored_size != Some([height, width]) {
+        overrides.push(format!("preprocess.resize=[{height}, {width}]"));
+    }
+    if stored_channels != channels && matches!(channels, 1 | 3) {
+        overrides.push(format!("preprocess.color={}", if channels == 1 { "grey" } else { "rgb" }));
+    }
+    overrides
+}
+
+/// A new head, where the model tells another number of classes apart than the data has.
+fn fitting_head(model: &Model, data: &Dataset) -> Option<String> {
+    let classes = data.class_count()?;
+    let network = model.build(Mode::Inference, None).ok()?;
+    let units = network.graph.shape(network.outputs.first()?.node).dims().last()?.fixed()?;
+    let fits = units == classes || (units == 1 && classes == 2);
+    (!fits).then(|| format!("model.head=[{{ class = \"Dense\", units = {classes}, activation = \"softmax\" }}]"))
+}
+
+/// A path as a TOML text.
+fn text_value(path: &Path) -> String {
+    serde_json::Value::from(path.to_string_lossy().into_owned()).to_string()
+}
+
+/// A file's or folder's name without its extensions.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned());
+    name.split('.').find(|part| !part.is_empty()).unwrap_or("run").to_owned()
+}

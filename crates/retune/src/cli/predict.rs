@@ -1,0 +1,230 @@
+//! `retune predict`: labels and probabilities of images, or the network's raw outputs for arrays.
+
+use super::failure::Failure;
+use super::progress::Progress;
+use super::text::{Table, counted};
+use super::{Context, Result, paths};
+use retune::data::Dataset;
+use retune::data::decode::is_image_name;
+use retune::formats::atomic::write_bytes_atomic;
+use retune::formats::npy;
+use retune::train::predict::{Answer, Predictor};
+use retune::train::stored::Stored;
+use retune::{Inference, Model, Tensor};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Examples that go through the network together.
+const BATCH: usize = 32;
+/// Classes that are shown of each image, the most likely first.
+const SHOWN: usize = 3;
+
+/// Predict with a model.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The model
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Image files, folders of them, or one .npy file of network inputs
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    input: Vec<PathBuf>,
+    /// Where to write: .npy for arrays, .csv for images [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace OUTPUT if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+/// Predicts.
+pub fn run(context: &Context, arguments: &Arguments) -> Result {
+    paths::must_exist(&arguments.model)?;
+    arguments.input.iter().try_for_each(|path| paths::must_exist(path))?;
+    if let Some(output) = &arguments.output {
+        paths::must_not_exist(output, arguments.force)?;
+    }
+    let (model, _) = Model::load(&arguments.model)?;
+    let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+    match arguments.input.as_slice() {
+        [array] if is_array(array) => predict_array(context, arguments, &model, array),
+        files if files.iter().any(is_array) => {
+            Err(Failure::usage("one `.npy` file is read at a time")
+                .hint("stack the arrays, or call `predict` for each"))
+        }
+        files => predict_images(context, arguments, model, files),
+    }
+}
+
+/// The network's raw outputs for an array of prepared inputs.
+fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input: &Path) -> Result {
+    let array = npy::read(input)?;
+    let examples = *array.shape().first().ok_or_else(|| {
+        Failure::new(format!("`{}` holds a single number; the first axis must count the examples", input.display()))
+    })?;
+    let shape: Vec<Option<usize>> = array.shape()[1..].iter().copied().map(Some).collect();
+    let mut inference = Inference::with_shapes(&context.cpu(), model, Some(&[shape]))?;
+    let [given] = inference.inputs() else {
+        return Err(Failure::new(format!("the model has {} inputs, one array has one", inference.inputs().len())));
+    };
+    let expected = given.shape.clone();
+    let fits = expected.rank() == array.shape().len()
+        && expected.dims().iter().zip(array.shape()).skip(1).all(|(dim, size)| dim.fixed() == Some(*size));
+    if !fits {
+        let found = format!("{:?}", array.shape());
+        return Err(Failure::new(format!(
+            "`{}`: the model takes {}, the array is {found}",
+            input.display(),
+            super::text::shape(&expected)
+        )));
+    }
+    let array = match given.dtype {
+        retune::graph::DType::I32 => integers(array),
+        retune::graph::DType::F32 => array.into_f32(),
+    };
+    let outputs = inference.predict_batches(&[array], BATCH)?;
+    let Some(path) = &arguments.output else {
+        let [first] = outputs.as_slice() else { return Err(several_outputs(outputs.len())) };
+        let values = first.to_f32_vec();
+        let width = values.len() / examples.max(1);
+        let rows: Vec<&[f32]> = values.chunks(width.max(1)).collect();
+        let text: Vec<String> =
+            rows.iter().map(|row| row.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")).collect();
+        context.console.result(&text.join("\n"), || json!({ "shape": first.shape(), "outputs": rows }));
+        return Ok(());
+    };
+    let written = match outputs.as_slice() {
+        [output] => {
+            npy::write(path, output)?;
+            vec![path.clone()]
+        }
+        outputs => {
+            // One file per output: y.npy, y.1.npy, …
+            let name = |index: usize| match index {
+                0 => path.clone(),
+                n => path.with_extension(format!("{n}.npy")),
+            };
+            outputs.iter().enumerate().try_for_each(|(index, output)| npy::write(name(index), output))?;
+            (0..outputs.len()).map(name).collect()
+        }
+    };
+    let shapes: Vec<&[usize]> = outputs.iter().map(Tensor::shape).collect();
+    let text: Vec<String> =
+        written.iter().zip(&shapes).map(|(path, shape)| format!("wrote `{}` {shape:?}", path.display())).collect();
+    context.console.result(&text.join("\n"), || json!({ "outputs": written, "shapes": shapes }));
+    Ok(())
+}
+
+fn several_outputs(count: usize) -> Failure {
+    Failure::new(format!("the model has {count} outputs")).hint("name a file for them with `--output y.npy`")
+}
+
+fn integers(array: Tensor) -> Tensor {
+    let shape = array.shape().to_vec();
+    let values: Vec<i32> = array.to_f32_vec().into_iter().map(|value| value as i32).collect();
+    Tensor::new(shape, values).expect("as many values as before")
+}
+
+/// Labels and probabilities of images, prepared as the model was trained on them.
+fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs: &[PathBuf]) -> Result {
+    let files = image_files(inputs)?;
+    if Stored::of(&model)?.is_none() {
+        let problem = format!("`{}` does not say how images are prepared for it", arguments.model.display());
+        return Err(Failure::new(problem).hint(
+            "models saved by `retune fit` do; for others, give prepared inputs as `.npy`, or fine-tune the model first",
+        ));
+    }
+    let predictor = Predictor::new(&context.cpu(), model)?;
+    let names = predictor.preprocessing().class_names.clone();
+    let mut bar = Progress::new(context.console, "predicting").bar_only();
+    let answers = predictor.classify(Arc::new(Dataset::from_image_files(files.clone())?), &mut bar)?;
+    bar.finish();
+    let predictions = Predictions { files, answers, names };
+    match &arguments.output {
+        Some(path) => {
+            write_bytes_atomic(path, predictions.csv().as_bytes())
+                .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+            let text = format!("wrote `{}`, {}", path.display(), counted(predictions.files.len(), "row", "rows"));
+            context.console.result(&text, || json!({ "output": path, "predictions": predictions.json() }));
+        }
+        None => context.console.result(predictions.table().trim_end(), || json!({ "predictions": predictions.json() })),
+    }
+    Ok(())
+}
+
+/// The files named, and the images of the folders named, in the order of their names.
+fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for input in inputs {
+        if !input.is_dir() {
+            files.push(input.clone());
+            continue;
+        }
+        let entries =
+            std::fs::read_dir(input).map_err(|e| Failure::new(format!("cannot read `{}`: {e}", input.display())))?;
+        let mut images: Vec<PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_image_name(path)).collect();
+        if images.is_empty() {
+            return Err(Failure::new(format!("`{}` holds no images", input.display())));
+        }
+        images.sort();
+        files.extend(images);
+    }
+    Ok(files)
+}
+
+/// What is predicted of each image.
+struct Predictions {
+    files: Vec<PathBuf>,
+    answers: Vec<Answer>,
+    names: Option<Vec<String>>,
+}
+
+impl Predictions {
+    fn rows(&self) -> impl Iterator<Item = (&Path, &Answer)> {
+        self.files.iter().map(PathBuf::as_path).zip(&self.answers)
+    }
+
+    fn name(&self, class: usize) -> String {
+        self.names.as_ref().and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())
+    }
+
+    fn table(&self) -> String {
+        let mut table = Table::new(&[]);
+        for (file, answer) in self.rows() {
+            let mut ranked: Vec<(usize, f32)> = answer.probabilities.iter().copied().enumerate().collect();
+            ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let shown = ranked.iter().take(SHOWN).map(|&(class, p)| format!("{} {:.1} %", self.name(class), 100.0 * p));
+            table.row(std::iter::once(file.display().to_string()).chain(shown));
+        }
+        table.render(0)
+    }
+
+    fn csv(&self) -> String {
+        let mut text = String::from("file,label,probability\n");
+        for (file, answer) in self.rows() {
+            let (file, label) = (quoted(&file.display().to_string()), quoted(&answer.name));
+            text.push_str(&format!("{file},{label},{}\n", answer.probabilities[answer.class]));
+        }
+        text
+    }
+
+    fn json(&self) -> Vec<Value> {
+        self.rows()
+            .map(|(file, answer)| {
+                let named = answer.probabilities.iter().enumerate().map(|(class, p)| (self.name(class), (*p).into()));
+                let probabilities: serde_json::Map<String, Value> = named.collect();
+                json!({ "file": file, "label": answer.name, "probabilities": probabilities })
+            })
+            .collect()
+    }
+}
+
+/// A field of a CSV file, in quotes where it needs them.
+fn quoted(field: &str) -> String {
+    if field.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}

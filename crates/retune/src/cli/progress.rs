@@ -1,0 +1,154 @@
+//! What a run shows while it trains: a bar on a terminal, else a line per epoch.
+
+use super::console::Console;
+use super::text;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use retune::train::metrics::Metric;
+use retune::train::trainer::{EpochSums, Event, Observer};
+use std::time::{Duration, Instant};
+
+/// How often the bar is drawn again at most.
+const REDRAWS_PER_SECOND: u8 = 10;
+/// Share of the newest step in the mean time of a step.
+const NEWEST: f64 = 0.05;
+
+/// An observer that shows a run.
+#[derive(Debug)]
+pub struct Progress {
+    console: Console,
+    label: String,
+    bar: ProgressBar,
+    epochs: u64,
+    examples: usize,
+    steps: u64,
+    steps_per_epoch: u64,
+    secs_per_step: Option<f64>,
+    images_per_sec: f64,
+    evaluated: String,
+    epoch_start: Instant,
+    shows_epochs: bool,
+}
+
+impl Progress {
+    /// Shows a run; `label` stands before it.
+    pub fn new(console: Console, label: impl Into<String>) -> Progress {
+        Progress {
+            console,
+            label: label.into(),
+            bar: ProgressBar::hidden(),
+            epochs: 0,
+            examples: 0,
+            steps: 0,
+            steps_per_epoch: 1,
+            secs_per_step: None,
+            images_per_sec: 0.0,
+            evaluated: String::new(),
+            epoch_start: Instant::now(),
+            shows_epochs: true,
+        }
+    }
+
+    /// The same without a line for each epoch: only the bar, on a terminal.
+    pub fn bar_only(self) -> Progress {
+        Progress { shows_epochs: false, ..self }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn start_bar(&mut self, length: u64, position: u64) {
+        self.bar.finish_and_clear();
+        if !self.console.shows_progress_bar() {
+            return;
+        }
+        let target = ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND);
+        let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} {msg}")
+            .expect("the template is a constant")
+            .progress_chars("━╸─");
+        self.bar = ProgressBar::with_draw_target(Some(length), target).with_style(style).with_position(position);
+        self.bar.set_prefix(self.label.clone());
+    }
+
+    /// A line above the bar.
+    fn line(&self, line: &str) {
+        if !self.console.is_quiet() {
+            self.bar.suspend(|| eprintln!("{line}"));
+        }
+    }
+
+    fn step(&mut self, epoch: u64, step: u64, examples: usize, sums: &EpochSums, secs: f64) {
+        let mean = self.secs_per_step.map_or(secs, |mean| mean + NEWEST * (secs - mean));
+        self.secs_per_step = Some(mean);
+        self.images_per_sec = examples as f64 / mean.max(1e-9);
+        let left = mean * self.steps.saturating_sub(step) as f64;
+        self.bar.set_position(step);
+        self.bar.set_message(format!(
+            "epoch {}/{}  {}{}  {:.0}/s  {} left",
+            epoch + 1,
+            self.epochs,
+            training_text(sums),
+            self.evaluated,
+            self.images_per_sec,
+            text::seconds(left)
+        ));
+    }
+
+    fn evaluated(&mut self, epoch: u64, sums: &EpochSums, values: &[(Metric, f64)], best: Option<f64>) {
+        self.evaluated =
+            values.iter().map(|(metric, value)| format!("  val-{}", value_text(*metric, *value))).collect();
+        let secs = std::mem::replace(&mut self.epoch_start, Instant::now()).elapsed();
+        if self.shows_epochs {
+            let best = if best.is_some() && !values.is_empty() { "  best so far" } else { "" };
+            self.line(&format!(
+                "epoch {}/{}  {}{}  {:.0}/s  {}{best}",
+                epoch + 1,
+                self.epochs,
+                training_text(sums),
+                self.evaluated,
+                self.images_per_sec,
+                elapsed(secs)
+            ));
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::Started { epochs, steps_per_epoch, step, examples } => {
+                (self.epochs, self.examples, self.steps_per_epoch) = (epochs, examples, steps_per_epoch);
+                self.steps = epochs * steps_per_epoch;
+                self.epoch_start = Instant::now();
+                self.start_bar(self.steps, step);
+            }
+            Event::Step { epoch, step, examples, ref sums, secs, .. } => self.step(epoch, step, examples, sums, secs),
+            Event::Evaluating { done, total } => self.bar.set_message(format!("evaluating {done}/{total}")),
+            Event::Evaluated { epoch, ref sums, values, best, .. } => self.evaluated(epoch, sums, values, best),
+            Event::LearningRateReduced { rate } => self.line(&format!("no improvement: learning rate now {rate:.2e}")),
+            Event::StoppedEarly { epoch, best } => {
+                let best = best.map_or_else(String::new, |best| format!("; best was epoch {}", best.epoch + 1));
+                self.line(&format!("no more improvement: stopped after epoch {}{best}", epoch + 1));
+            }
+            Event::Note { text } => self.line(text),
+            _ => {}
+        }
+    }
+}
+
+/// Loss and, where there are right answers, accuracy of the training examples so far.
+fn training_text(sums: &EpochSums) -> String {
+    let accuracy =
+        if sums.right > 0.0 { format!("  accuracy {:.1} %", 100.0 * sums.accuracy()) } else { String::new() };
+    format!("loss {:.4}{accuracy}", sums.mean_loss())
+}
+
+/// A metric's name and value.
+fn value_text(metric: Metric, value: f64) -> String {
+    if metric.is_share() { format!("{metric} {:.1} %", 100.0 * value) } else { format!("{metric} {value:.4}") }
+}
+
+fn elapsed(duration: Duration) -> String {
+    text::seconds(duration.as_secs_f64())
+}

@@ -1,0 +1,26 @@
+//! `retune resume`: goes on with a run exactly where it stopped.
+
+use super::fit::STOPPING;
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::{Context, Result, outcome, paths};
+use retune::train::fit::resume;
+use std::path::PathBuf;
+
+/// Go on with a run that was stopped.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The run's folder
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+}
+
+/// Resumes.
+pub fn run(context: &Context, arguments: &Arguments) -> Result {
+    paths::must_exist(&arguments.run)?;
+    let interrupt = Interrupt::listen(STOPPING)?;
+    let mut progress = Progress::new(context.console, "training");
+    let outcome = resume(&arguments.run, &mut progress, &interrupt.flag());
+    progress.finish();
+    outcome::report(context, &outcome?)
+}
