@@ -21,7 +21,7 @@ impl Inference {
     ///
     /// # Errors
     /// A model whose shapes do not fit together, or whose input sizes are not all known.
-    pub fn new(cpu: &Cpu, model: &Model) -> Result<Inference, ModelError> {
+    pub fn new(cpu: &Cpu, model: &Model) -> Result<Inference, Box<ModelError>> {
         Inference::with_shapes(cpu, model, None)
     }
 
@@ -33,7 +33,7 @@ impl Inference {
         cpu: &Cpu,
         model: &Model,
         shapes: Option<&[Vec<Option<usize>>]>,
-    ) -> Result<Inference, ModelError> {
+    ) -> Result<Inference, Box<ModelError>> {
         let network = model.build(Mode::Inference, shapes)?;
         let nodes = network.outputs.iter().map(|output| output.node).collect();
         Ok(Inference {

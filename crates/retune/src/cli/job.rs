@@ -52,8 +52,8 @@ impl JobArguments {
     pub fn build(&self, context: &Context) -> Result<Built> {
         let command: Vec<String> = std::env::args().collect();
         let (settings, folder, name) = match (&self.recipe, &self.model, &self.data) {
-            (Some(path), _, _) => self.from_recipe(context, path)?,
-            (None, Some(model), Some(data)) => self.from_flags(context, model, data)?,
+            (Some(path), _, _) => self.read_recipe(context, path)?,
+            (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data)?,
             _ => return Err(Failure::usage("name a recipe, or a model and data")),
         };
         let mut built = recipe::build(&settings, &folder, &name, &command)?;
@@ -61,7 +61,7 @@ impl JobArguments {
         Ok(built)
     }
 
-    fn from_recipe(&self, context: &Context, path: &Path) -> Result<(Settings, PathBuf, String)> {
+    fn read_recipe(&self, context: &Context, path: &Path) -> Result<(Settings, PathBuf, String)> {
         paths::must_exist(path)?;
         let settings = recipe::read(path, &self.all_overrides(context)?)?;
         let folder = match path.parent() {
@@ -75,7 +75,7 @@ impl JobArguments {
     }
 
     /// The recipe that flags stand for: inputs brought to the model's shape, and a new head where the classes are others.
-    fn from_flags(
+    fn recipe_of_flags(
         &self,
         context: &Context,
         model_path: &Path,

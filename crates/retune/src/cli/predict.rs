@@ -8,6 +8,7 @@ use retune::data::Dataset;
 use retune::data::decode::is_image_name;
 use retune::formats::atomic::write_bytes_atomic;
 use retune::formats::npy;
+use retune::models::ModelError;
 use retune::train::predict::{Answer, Predictor};
 use retune::train::stored::Stored;
 use retune::{Inference, Model, Tensor};
@@ -62,8 +63,14 @@ fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input:
     let examples = *array.shape().first().ok_or_else(|| {
         Failure::new(format!("`{}` holds a single number; the first axis must count the examples", input.display()))
     })?;
-    let shape: Vec<Option<usize>> = array.shape()[1..].iter().copied().map(Some).collect();
-    let mut inference = Inference::with_shapes(&context.cpu(), model, Some(&[shape]))?;
+    let cpu = context.cpu();
+    let mut inference = match Inference::new(&cpu, model) {
+        Err(error) if matches!(*error, ModelError::UnknownSize { .. }) => {
+            let shape = array.shape()[1..].iter().copied().map(Some).collect();
+            Inference::with_shapes(&cpu, model, Some(&[shape]))?
+        }
+        inference => inference?,
+    };
     let [given] = inference.inputs() else {
         return Err(Failure::new(format!("the model has {} inputs, one array has one", inference.inputs().len())));
     };

@@ -1,0 +1,14 @@
+//! The command line as users meet it: the built binary, in folders of its own.
+//!
+//! - [`support`]: running the binary, tiny data and recipes;
+//! - [`help`], [`models`], [`training`], [`resuming`], [`mistakes`], [`demo`]: the tests.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod demo;
+mod help;
+mod mistakes;
+mod models;
+mod resuming;
+mod support;
+mod training;

@@ -1,0 +1,113 @@
+//! What users get wrong, and what they are told.
+
+use crate::support::{RECIPE, Workplace};
+
+/// Standard error of `retune` with these arguments, which must fail with 1.
+fn error(place: &Workplace, arguments: &[&str]) -> String {
+    let text = place.run(arguments).fails(1);
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+/// The same for `fit tiny.toml` with overrides.
+fn fit_error(overrides: &[&str]) -> String {
+    let place = Workplace::new();
+    let mut arguments = vec!["fit", "tiny.toml"];
+    overrides.iter().for_each(|o| arguments.extend(["--set", *o]));
+    let text = error(&place, &arguments);
+    assert!(!place.path("runs/tiny/model.keras").exists());
+    text
+}
+
+#[test]
+fn a_wrong_path_names_the_nearest() {
+    let place = Workplace::new();
+    let text = error(&place, &["inspect", "digit.csv"]);
+    assert_eq!(text, "error: `digit.csv` does not exist\nhint: did you mean `digits.csv`?\n");
+    let text = fit_error(&["data.path=digits.npy"]);
+    assert!(text.contains("`digits.npy` does not exist\nhint: did you mean `digits.npz`?"), "{text}");
+}
+
+#[test]
+fn a_wrong_column_lists_those_there_are() {
+    let text = fit_error(&["data.path=digits.csv", "data.input-shape=[8,8,1]", "data.label-column=lable"]);
+    assert!(text.contains("no column `lable`") && text.contains("p0, p1"), "{text}");
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_and_its_place() {
+    let place = Workplace::new();
+    place.write("typo.toml", RECIPE.replace("epochs = 3", "epocs = 3"));
+    let text = error(&place, &["fit", "typo.toml"]);
+    assert!(text.contains("`train.epocs`: there is no such key") && text.contains("did you mean `epochs`?"), "{text}");
+    assert!(text.contains("line 25, column 1"), "{text}");
+    let text = fit_error(&["optimizer.kind=adan", "train.epochs=0"]);
+    assert!(text.contains("2 problems") && text.contains("did you mean `adam`?"), "all at once: {text}");
+}
+
+#[test]
+fn a_label_out_of_range_names_the_example() {
+    let text = fit_error(&["data.classes=5"]);
+    assert!(text.contains("example 5: expected a label in 0..5, found 5") && text.contains("hint: "), "{text}");
+}
+
+#[test]
+fn the_three_classic_slips() {
+    let text = fit_error(&["loss.from-logits=true"]);
+    assert!(text.contains("ends in softmax, but `from-logits = true`"), "{text}");
+    assert!(text.contains("hint: set `from-logits = false`"), "{text}");
+    let text = fit_error(&["loss.kind=categorical-cross-entropy"]);
+    assert!(text.contains("categorical cross-entropy takes one-hot labels, but these are integers"), "{text}");
+    assert!(text.contains("sparse-categorical-cross-entropy"), "{text}");
+    let text = fit_error(&["data.input-shape=[4,16,1]"]);
+    assert!(text.contains("it takes [8, 8, 1]") && text.contains("is [4, 16, 1]"), "{text}");
+    assert!(text.contains("hint: set `resize = [8, 8]`"), "{text}");
+    // `check` finds them as well.
+    let place = Workplace::new();
+    let checked = error(&place, &["check", "tiny.toml", "--set", "loss.from-logits=true"]);
+    assert!(checked.contains("ends in softmax"), "{checked}");
+}
+
+#[test]
+fn a_loss_that_diverges_is_said_and_not_saved() {
+    let text = fit_error(&["optimizer.learning-rate=1e30"]);
+    assert!(text.contains("the loss is") && text.contains("diverged") && text.contains("learning rate"), "{text}");
+}
+
+#[test]
+fn an_existing_run_is_not_overwritten() {
+    let place = Workplace::new();
+    place.run(&["-q", "fit", "tiny.toml"]).ok();
+    let before = place.read("runs/tiny/model.keras");
+    let text = error(&place, &["fit", "tiny.toml", "--set", "train.seed=1"]);
+    assert!(text.contains("`runs/tiny` already holds a run"), "{text}");
+    assert!(text.contains("hint: resume it with `retune resume runs/tiny`"), "{text}");
+    assert_eq!(place.read("runs/tiny/model.keras"), before);
+}
+
+#[test]
+fn truncated_models_are_refused() {
+    let place = Workplace::new();
+    place.run(&["-q", "fit", "tiny.toml"]).ok();
+    place.run(&["convert", "runs/tiny/model.keras", "model.h5"]).ok();
+    // Of HDF5 files, cuts that reach into the weights; what may be missing behind them is the format crate's matter.
+    let cuts = [("cut.keras", "runs/tiny/model.keras", &[0, 1, 5, 9][..]), ("cut.h5", "model.h5", &[0, 1])];
+    for (name, from, shares) in cuts {
+        let whole = place.read(from);
+        for share in shares {
+            place.write(name, &whole[..whole.len() * share / 10]);
+            let text = error(&place, &["inspect", name]);
+            assert!(text.starts_with(&format!("error: `{name}`")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn errors_are_objects_for_programs() {
+    let place = Workplace::new();
+    let ran = place.run(&["--json", "inspect", "digit.csv"]);
+    let object: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(object["error"], "`digit.csv` does not exist");
+    assert_eq!(object["hints"][0], "did you mean `digits.csv`?");
+    assert_eq!(ran.code, Some(1));
+}
