@@ -4,7 +4,7 @@ use retune_models::{FinalActivation, Mode, Model};
 use retune_tensor::Tensor;
 use retune_testkit::Array;
 
-use crate::harness::{asset, outputs, tolerance_used};
+use crate::harness::{Backend, asset, outputs, tolerance_used};
 
 /// Deterministic numbers in `[0, 1]`: `(7919 i + 12345) mod 1009 / 1008`.
 fn sample(shape: &[usize], scale: f32, offset: f32) -> Tensor {
@@ -18,7 +18,7 @@ fn compare(name: &str, input: &Tensor, expected: &[f64]) -> Option<Model> {
     let (model, report) = Model::load(asset(name)?).unwrap();
     assert!(report.is_complete() && report.applied.len() == model.weights.len());
     let network = model.build(Mode::Inference, None).unwrap();
-    let found = outputs(&model, &network, std::slice::from_ref(input));
+    let found = outputs(Backend::Cpu, &model, &network, std::slice::from_ref(input));
     let expected = Array::new(&[2, expected.len() / 2], expected.to_vec());
     let used = tolerance_used(&found[0], &expected, 1e-4, 1e-6);
     assert!(used <= 1.0, "{name}: {used} times the tolerance");

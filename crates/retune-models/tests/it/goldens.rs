@@ -9,7 +9,7 @@ use retune_tensor::Tensor;
 use retune_testkit::Array;
 use serde_json::Value;
 
-use crate::harness::{array, evaluate, outputs, read_safetensors, root, tolerance_used};
+use crate::harness::{Backend, array, evaluate, outputs, read_safetensors, root, tolerance_used};
 
 /// How a case is compared: each mismatch is one line.
 struct Comparison {
@@ -50,7 +50,7 @@ fn load(folder: &Path, file: &str) -> Result<Model, String> {
     Ok(model)
 }
 
-fn check(folder: &Path, file: &str) -> Result<Vec<String>, String> {
+fn check(backend: Backend, folder: &Path, file: &str) -> Result<Vec<String>, String> {
     let case: Value = serde_json::from_slice(&std::fs::read(folder.join("case.json")).unwrap()).unwrap();
     let model = load(folder, file)?;
     let tensors: HashMap<String, Tensor> = read_safetensors(&folder.join("case.safetensors")).into_iter().collect();
@@ -58,7 +58,7 @@ fn check(folder: &Path, file: &str) -> Result<Vec<String>, String> {
     let inputs: Vec<Tensor> = (0..).map_while(|i| c.tensors.get(&format!("input/{i}")).cloned()).collect();
 
     let inference = model.build(Mode::Inference, None).map_err(|error| error.to_string())?;
-    for (i, output) in outputs(&model, &inference, &inputs).iter().enumerate() {
+    for (i, output) in outputs(backend, &model, &inference, &inputs).iter().enumerate() {
         c.expect(&format!("output/{i}"), output, tolerance(&case, "output"));
     }
     let count = c.tensors.keys().filter(|name| name.starts_with("output/")).count();
@@ -66,13 +66,13 @@ fn check(folder: &Path, file: &str) -> Result<Vec<String>, String> {
         c.problems.push(format!("{} outputs instead of {count}", inference.outputs.len()));
     }
     if case["train"] == Value::Bool(true) {
-        train(&model, &case, &inputs, &mut c)?;
+        train(backend, &model, &case, &inputs, &mut c)?;
     }
     Ok(c.problems)
 }
 
 /// Gradients of `Σ output · cotangent`, one step, and the statistics after it.
-fn train(model: &Model, case: &Value, inputs: &[Tensor], c: &mut Comparison) -> Result<(), String> {
+fn train(backend: Backend, model: &Model, case: &Value, inputs: &[Tensor], c: &mut Comparison) -> Result<(), String> {
     let mut network = model.build(Mode::Training, None).map_err(|error| error.to_string())?;
     let mut inputs = inputs.to_vec();
     let mut seeds = Vec::new();
@@ -100,7 +100,7 @@ fn train(model: &Model, case: &Value, inputs: &[Tensor], c: &mut Comparison) -> 
     nodes.extend(grads.iter().flatten());
     let update_start = nodes.len();
     nodes.extend(network.updates.iter().map(|&(_, node)| node));
-    let values = evaluate(model, &network, &nodes, &inputs);
+    let values = evaluate(backend, model, &network, &nodes, &inputs);
 
     for (i, value) in values[..output_count].iter().enumerate() {
         c.expect(&format!("train_output/{i}"), value, tolerance(case, "output"));
@@ -188,7 +188,7 @@ fn momentum(description: &Value, name: &str) -> Option<f64> {
     config["layers"].as_array()?.iter().find_map(|layer| momentum(layer, name))
 }
 
-/// Checks all cases of a group by every file that holds their weights; tells how many cases and files there are.
+/// Checks all cases of a group by every file that holds their weights, on both backends; tells how many cases and files there are.
 fn check_all(group: &str) -> (usize, usize) {
     let folder = root().join("tests/golden").join(group);
     let mut cases: Vec<_> = std::fs::read_dir(folder)
@@ -206,11 +206,15 @@ fn check_all(group: &str) -> (usize, usize) {
             }
             files += 1;
             let name = format!("{}/{file}", case.file_name().unwrap().to_str().unwrap());
-            match std::panic::catch_unwind(|| check(case, file)) {
-                Ok(Ok(problems)) if problems.is_empty() => {}
-                Ok(Ok(problems)) => failures.push(format!("{name}:\n    {}", problems.join("\n    "))),
-                Ok(Err(error)) => failures.push(format!("{name}: {error}")),
-                Err(_) => failures.push(format!("{name}: panicked")),
+            for backend in [Backend::Interpreter, Backend::Cpu] {
+                match std::panic::catch_unwind(|| check(backend, case, file)) {
+                    Ok(Ok(problems)) if problems.is_empty() => {}
+                    Ok(Ok(problems)) => {
+                        failures.push(format!("{name} on {backend:?}:\n    {}", problems.join("\n    ")));
+                    }
+                    Ok(Err(error)) => failures.push(format!("{name} on {backend:?}: {error}")),
+                    Err(_) => failures.push(format!("{name} on {backend:?}: panicked")),
+                }
             }
         }
     }

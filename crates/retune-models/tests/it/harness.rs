@@ -1,7 +1,9 @@
-//! Runs networks for comparison. Every value is computed by the reference interpreter, in `f64`.
+//! Runs networks for comparison: on the reference interpreter, in `f64`, and on the engine that users run.
 
 use std::path::{Path, PathBuf};
 
+use retune_cpu::{Cpu, Session};
+use retune_graph::passes::{fold_scale, fuse_activations};
 use retune_graph::{DType, NodeId};
 use retune_models::{Model, Network};
 use retune_tensor::{Tensor, Values};
@@ -59,23 +61,53 @@ pub fn read_safetensors(path: &Path) -> Vec<(String, Tensor)> {
         .collect()
 }
 
-/// The values of `nodes` of a network on `inputs`, in the network's order.
-pub fn evaluate(model: &Model, network: &Network, nodes: &[NodeId], inputs: &[Tensor]) -> Vec<Array> {
-    let weights: Vec<Array> = model.weights.iter().map(|weight| array(&weight.value)).collect();
-    let given: Vec<(&str, Array)> =
-        network.inputs.iter().zip(inputs).map(|(input, tensor)| (input.name.as_str(), array(tensor))).collect();
-    for input in &network.inputs {
-        assert!(matches!(input.dtype, DType::F32 | DType::I32));
-    }
-    let batch = inputs[0].shape()[0] as u64;
-    let ids: Vec<u64> = (0..batch).collect();
-    interpret(&network.graph, nodes, &weights, &given, &StepRandom { seed: 1, epoch: 0, example_ids: &ids })
+/// What computes a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// The reference interpreter, in `f64`.
+    Interpreter,
+    /// The engine, on two threads.
+    Cpu,
 }
 
-/// The outputs of a network.
-pub fn outputs(model: &Model, network: &Network, inputs: &[Tensor]) -> Vec<Array> {
+/// The values of `nodes` of a network on `inputs`, in the network's order.
+pub fn evaluate(backend: Backend, model: &Model, network: &Network, nodes: &[NodeId], inputs: &[Tensor]) -> Vec<Array> {
+    let ids: Vec<u64> = (0..inputs[0].shape()[0] as u64).collect();
+    let names = network.inputs.iter().map(|input| input.name.as_str());
+    match backend {
+        Backend::Interpreter => {
+            let weights: Vec<Array> = model.weights.iter().map(|weight| array(&weight.value)).collect();
+            let given: Vec<(&str, Array)> = names.zip(inputs.iter().map(array)).collect();
+            interpret(&network.graph, nodes, &weights, &given, &StepRandom { seed: 1, epoch: 0, example_ids: &ids })
+        }
+        Backend::Cpu => {
+            let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
+            let as_declared = |tensor: &Tensor, dtype: DType| match dtype {
+                DType::F32 => tensor.clone().into_f32(),
+                DType::I32 => array(tensor).to_i32(),
+            };
+            let given: Vec<Tensor> =
+                network.inputs.iter().zip(inputs).map(|(input, tensor)| as_declared(tensor, input.dtype)).collect();
+            let given: Vec<(&str, &Tensor)> = names.zip(&given).collect();
+            let mut session = Session::new(&Cpu::new(2), network.graph.clone(), nodes.to_vec());
+            let random = retune_cpu::StepRandom { seed: 1, epoch: 0, example_ids: &ids };
+            let outputs = session.run(&weights, &given, &random).unwrap();
+            (0..nodes.len()).map(|index| array(&outputs.tensor(index))).collect()
+        }
+    }
+}
+
+/// The outputs of a network; by the engine after the passes that every run goes through.
+pub fn outputs(backend: Backend, model: &Model, network: &Network, inputs: &[Tensor]) -> Vec<Array> {
     let nodes: Vec<NodeId> = network.outputs.iter().map(|output| output.node).collect();
-    evaluate(model, network, &nodes, inputs)
+    if backend == Backend::Interpreter {
+        return evaluate(backend, model, network, &nodes, inputs);
+    }
+    let folded = fold_scale(&network.graph, &nodes).unwrap();
+    let nodes: Vec<NodeId> = nodes.into_iter().map(|node| folded.id(node)).collect();
+    let fused = fuse_activations(&folded.graph, &nodes).unwrap();
+    let nodes: Vec<NodeId> = nodes.into_iter().map(|node| fused.id(node)).collect();
+    evaluate(backend, model, &Network { graph: fused.graph, ..network.clone() }, &nodes, inputs)
 }
 
 /// By how much of its tolerance `found` misses `expected`, at its worst value; an error of shape is infinite.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use retune_models::{Mode, Model};
 use retune_tensor::Tensor;
 
-use crate::harness::{outputs, read_safetensors, root};
+use crate::harness::{Backend, outputs, read_safetensors, root};
 
 fn cases() -> Vec<PathBuf> {
     let folder = root().join("tests/golden/keras");
@@ -40,7 +40,7 @@ fn every_golden_model_survives_every_format() {
         let name = case.file_name().unwrap().to_str().unwrap();
         let (model, _) = Model::load(case.join("model.keras")).unwrap();
         let network = model.build(Mode::Inference, None).unwrap();
-        let expected = outputs(&model, &network, &inputs(case));
+        let expected = outputs(Backend::Cpu, &model, &network, &inputs(case));
         for extension in ["keras", "h5"] {
             let path = folder.path().join(format!("{name}.{extension}"));
             model.save(&path).unwrap();
@@ -48,7 +48,7 @@ fn every_golden_model_survives_every_format() {
             assert!(report.is_complete());
             assert_same(name, &model, &again);
             let network = again.build(Mode::Inference, None).unwrap();
-            let found = outputs(&again, &network, &inputs(case));
+            let found = outputs(Backend::Cpu, &again, &network, &inputs(case));
             assert!(expected.iter().zip(&found).all(|(a, b)| a.values == b.values), "{name}.{extension}");
         }
         let path = folder.path().join(format!("{name}.weights.h5"));

@@ -5,7 +5,7 @@ use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, Mode, Model};
 use retune_tensor::Tensor;
 
-use crate::harness::{outputs, root};
+use crate::harness::{Backend, outputs, root};
 
 fn base() -> Model {
     Sequential::new("base")
@@ -49,7 +49,10 @@ fn a_wrapped_model_keeps_its_weights_and_gets_a_head() {
         model.save(&path).unwrap();
         let (again, _) = Model::load(&path).unwrap();
         let (a, b) = (model.build(Mode::Inference, None).unwrap(), again.build(Mode::Inference, None).unwrap());
-        assert_eq!(outputs(&model, &a, &[image()])[0].values, outputs(&again, &b, &[image()])[0].values);
+        assert_eq!(
+            outputs(Backend::Cpu, &model, &a, &[image()])[0].values,
+            outputs(Backend::Cpu, &again, &b, &[image()])[0].values
+        );
     }
     // Only what is trainable gets a gradient, and all of it does.
     let mut model = model;
