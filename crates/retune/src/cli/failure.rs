@@ -81,7 +81,8 @@ impl<E: std::error::Error> From<E> for Failure {
         }
         let (mut message, mut hints): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
         for line in text.lines() {
-            match line.trim_start().strip_prefix("hint: ") {
+            // Hints further to the right belong to one of several problems and stay there.
+            match line.strip_prefix("hint: ") {
                 Some(hint) => hints.push(hint.to_owned()),
                 None => message.push(line),
             }

@@ -6,9 +6,10 @@ use super::text::{Table, counted};
 use super::{Context, Result, paths};
 use retune::data::Dataset;
 use retune::data::decode::is_image_name;
+use retune::data::preprocess::{Color, Resize};
 use retune::formats::atomic::write_bytes_atomic;
 use retune::formats::npy;
-use retune::models::ModelError;
+use retune::models::{Mode, ModelError};
 use retune::train::predict::{Answer, Predictor};
 use retune::train::stored::Stored;
 use retune::{Inference, Model, Tensor};
@@ -141,7 +142,7 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
             "models saved by `retune fit` do; for others, give prepared inputs as `.npy`, or fine-tune the model first",
         ));
     }
-    let predictor = Predictor::new(&context.cpu(), model)?;
+    let predictor = sized_to_network(Predictor::new(&context.cpu(), model)?);
     let names = predictor.preprocessing().class_names.clone();
     let mut bar = Progress::new(context.console, "predicting").bar_only();
     let answers = predictor.classify(Arc::new(Dataset::from_image_files(files.clone())?), &mut bar)?;
@@ -157,6 +158,22 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
         None => context.console.result(predictions.table().trim_end(), || json!({ "predictions": predictions.json() })),
     }
     Ok(())
+}
+
+/// Images of any size are brought to the network's, where training had no need to: all of its images had that size.
+fn sized_to_network(predictor: Predictor) -> Predictor {
+    let mut preprocessing = predictor.preprocessing().clone();
+    let network = predictor.model().build(Mode::Inference, None).ok();
+    let input = network.as_ref().and_then(|network| network.inputs.first());
+    let sizes: Vec<usize> =
+        input.iter().flat_map(|input| input.shape.dims()).skip(1).filter_map(|dim| dim.fixed()).collect();
+    if let &[height, width, channels] = sizes.as_slice() {
+        preprocessing.resize.get_or_insert(Resize::to(height, width));
+        if channels == 1 {
+            preprocessing.color.get_or_insert(Color::Grey);
+        }
+    }
+    predictor.with_preprocessing(preprocessing)
 }
 
 /// The files named, and the images of the folders named, in the order of their names.

@@ -95,6 +95,18 @@ impl Progress {
         ));
     }
 
+    /// Within a run the bar stays that of the steps; else it is that of the examples.
+    fn evaluating(&mut self, done: usize, total: usize) {
+        if self.steps > 0 {
+            self.bar.set_message(format!("evaluating {done}/{total}"));
+            return;
+        }
+        if self.bar.length() != Some(total as u64) {
+            self.start_bar(total as u64, 0);
+        }
+        self.bar.set_position(done as u64);
+    }
+
     fn evaluated(&mut self, epoch: u64, sums: &EpochSums, values: &[(Metric, f64)], best: Option<f64>) {
         self.evaluated =
             values.iter().map(|(metric, value)| format!("  val-{}", value_text(*metric, *value))).collect();
@@ -124,7 +136,7 @@ impl Observer for Progress {
                 self.start_bar(self.steps, step);
             }
             Event::Step { epoch, step, examples, ref sums, secs, .. } => self.step(epoch, step, examples, sums, secs),
-            Event::Evaluating { done, total } => self.bar.set_message(format!("evaluating {done}/{total}")),
+            Event::Evaluating { done, total } => self.evaluating(done, total),
             Event::Evaluated { epoch, ref sums, values, best, .. } => self.evaluated(epoch, sums, values, best),
             Event::LearningRateReduced { rate } => self.line(&format!("no improvement: learning rate now {rate:.2e}")),
             Event::StoppedEarly { epoch, best } => {

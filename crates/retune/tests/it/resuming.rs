@@ -49,24 +49,27 @@ fn killed_at_any_moment_and_resumed_it_is_bit_identical() {
 #[test]
 fn interrupted_it_saves_and_says_how_to_resume() {
     let expected = undisturbed();
-    let place = Workplace::new();
-    let endless = ["fit", "tiny.toml", "--set", "train.epochs=12", "--set", "output.save-every-steps=1"];
-    let child = place.start(&endless);
-    let start = Instant::now();
-    while !place.path("runs/tiny/checkpoints/step-00000003.json").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint was saved");
-        std::thread::sleep(Duration::from_millis(1));
+    // Ctrl-C, and what batch systems send before they kill.
+    for signal in ["-INT", "-TERM"] {
+        let place = Workplace::new();
+        let endless = ["fit", "tiny.toml", "--set", "train.epochs=12", "--set", "output.save-every-steps=1"];
+        let child = place.start(&endless);
+        let start = Instant::now();
+        while !place.path("runs/tiny/checkpoints/step-00000003.json").exists() {
+            assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint was saved");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let interrupt = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(interrupt.success());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert!(stderr.contains("stopping: the step at hand is finished and saved"), "{stderr}");
+        assert!(stderr.contains("hint: go on with `retune resume runs/tiny`"), "{stderr}");
+        assert!(!place.path("runs/tiny/model.keras").exists());
+        place.run(&["resume", "runs/tiny"]).ok();
+        assert!(result(&place) == expected, "resumed, it ends like one that was left alone");
     }
-    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("stopping: the step at hand is finished and saved"), "{stderr}");
-    assert!(stderr.contains("hint: go on with `retune resume runs/tiny`"), "{stderr}");
-    assert!(!place.path("runs/tiny/model.keras").exists());
-    place.run(&["resume", "runs/tiny"]).ok();
-    assert!(result(&place) == expected, "resumed, it ends like one that was left alone");
 }
 
 #[test]

@@ -80,9 +80,11 @@ fn flags_fit_the_model_to_the_data() {
     assert_eq!(predictions.len(), 6);
     let sum: f64 = predictions[0]["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-4 && predictions[0]["label"].as_str().unwrap().starts_with("kind"), "{predicted}");
-    place.run(&["predict", "--model", model, "--input", "photos/kind0/0.bmp", "--output", "out.csv"]).ok();
+    place.write("large.bmp", bitmap(50, 40, [9, 9, 9]));
+    let inputs = ["photos/kind0/0.bmp", "large.bmp"];
+    place.run(&["predict", "--model", model, "--input", inputs[0], inputs[1], "--output", "out.csv"]).ok();
     let csv = String::from_utf8(place.read("out.csv")).unwrap();
-    assert!(csv.starts_with("file,label,probability\nphotos/kind0/0.bmp,kind"), "{csv}");
+    assert!(csv.starts_with("file,label,probability\nphotos/kind0/0.bmp,kind") && csv.lines().count() == 3, "{csv}");
 }
 
 #[test]
