@@ -1,6 +1,6 @@
 //! What users get wrong, and what they are told.
 
-use crate::support::{RECIPE, Workplace};
+use crate::support::{RECIPE, Workplace, bitmap};
 
 /// Standard error of `retune` with these arguments, which must fail with 1.
 fn error(place: &Workplace, arguments: &[&str]) -> String {
@@ -110,4 +110,55 @@ fn errors_are_objects_for_programs() {
     assert_eq!(object["error"], "`digit.csv` does not exist");
     assert_eq!(object["hints"][0], "did you mean `digits.csv`?");
     assert_eq!(ran.code, Some(1));
+}
+
+#[test]
+fn unreadable_images_are_named_and_may_be_tolerated() {
+    let place = Workplace::new();
+    place.write(
+        "flat.toml",
+        RECIPE
+            .replace("digits.npz", "photos")
+            .replace("[preprocess]", "[preprocess]\nresize = [8, 8]\ncolor = \"grey\""),
+    );
+    for (class, image) in (0..2).flat_map(|class| (0..12).map(move |image| (class, image))) {
+        std::fs::create_dir_all(place.path(&format!("photos/kind{class}"))).unwrap();
+        place.write(&format!("photos/kind{class}/{image}.bmp"), bitmap(9, 7, [class * 90, image * 9, 20]));
+    }
+    place.run(&["check", "photos"]).ok();
+    place.write("photos/kind1/5.bmp", &bitmap(9, 7, [0, 0, 0])[..70]);
+    let checked = place.run(&["check", "photos"]);
+    assert_eq!(checked.code, Some(1), "{}", checked.stderr);
+    assert!(
+        checked.stdout.contains("kind1/5.bmp") && checked.stderr.contains("1 problem in `photos`"),
+        "{}",
+        checked.stdout
+    );
+    let text = error(&place, &["fit", "flat.toml", "--set", "split.validation=0.0"]);
+    assert!(text.contains("kind1/5.bmp") && text.contains("tolerance"), "{text}");
+    std::fs::remove_dir_all(place.path("runs")).unwrap();
+    place.run(&["fit", "flat.toml", "--set", "data.tolerance=1", "--set", "split.validation=0.0"]).ok();
+}
+
+#[test]
+fn an_empty_class_is_said() {
+    let place = Workplace::new();
+    std::fs::create_dir_all(place.path("photos/kind0")).unwrap();
+    std::fs::create_dir_all(place.path("photos/kind1")).unwrap();
+    place.write("photos/kind0/0.bmp", bitmap(9, 7, [0, 0, 0]));
+    let text = error(&place, &["check", "photos"]);
+    assert!(text.contains("`kind1`") && text.contains("no examples"), "{text}");
+}
+
+#[test]
+fn metrics_and_formats_are_named() {
+    let place = Workplace::new();
+    place.run(&["-q", "fit", "tiny.toml"]).ok();
+    let model = "runs/tiny/model.keras";
+    let text = error(&place, &["eval", "--model", model, "--data", "digits.npz", "--metrics", "acuracy"]);
+    assert_eq!(text, "error: there is no metric `acuracy`\nhint: did you mean `accuracy`?\n");
+    let text = error(&place, &["convert", model, "model.onnx"]);
+    assert!(text.contains("names no format") && text.contains("`.keras`, `.h5` or `.weights.h5`"), "{text}");
+    let text = error(&place, &["eval", "--model", model, "--data", "digits.csv"]);
+    assert!(text.contains("it takes [8, 8, 1]") && text.contains("is [64]"), "{text}");
 }

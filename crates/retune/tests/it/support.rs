@@ -141,3 +141,19 @@ pub fn golden(path: &str) -> String {
     assert!(path.exists(), "{}", path.display());
     path.to_str().unwrap().to_owned()
 }
+
+/// An uncompressed 24-bit bitmap of one colour.
+pub fn bitmap(width: u32, height: u32, [red, green, blue]: [u8; 3]) -> Vec<u8> {
+    let row = (width as usize * 3).next_multiple_of(4);
+    let size = 54 + row * height as usize;
+    let mut bytes = b"BM".to_vec();
+    for word in [size as u32, 0, 54, 40, width, height, 1 | 24 << 16, 0, 0, 0, 0, 0, 0] {
+        bytes.extend(word.to_le_bytes());
+    }
+    for _ in 0..height {
+        let mut line: Vec<u8> = (0..width).flat_map(|_| [blue, green, red]).collect();
+        line.resize(row, 0);
+        bytes.extend(line);
+    }
+    bytes
+}

@@ -1,6 +1,6 @@
 //! `fit`, `eval`, `predict` and `check` on tiny data.
 
-use crate::support::Workplace;
+use crate::support::{Workplace, bitmap};
 use serde_json::Value;
 
 /// The evaluations noted in a run's `metrics.jsonl`.
@@ -102,18 +102,13 @@ fn check_says_what_training_takes() {
     assert!(place.run(&["check", "digits.csv"]).ok().contains("problems  none found"));
 }
 
-/// An uncompressed 24-bit bitmap of one colour.
-fn bitmap(width: u32, height: u32, [red, green, blue]: [u8; 3]) -> Vec<u8> {
-    let row = (width as usize * 3).next_multiple_of(4);
-    let size = 54 + row * height as usize;
-    let mut bytes = b"BM".to_vec();
-    for word in [size as u32, 0, 54, 40, width, height, 1 | 24 << 16, 0, 0, 0, 0, 0, 0] {
-        bytes.extend(word.to_le_bytes());
+#[test]
+fn the_recipes_that_ship_are_valid() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let recipes = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let recipes: Vec<_> = recipes.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    assert_eq!(recipes.len(), 2);
+    for recipe in recipes {
+        retune::train::recipe::read(&recipe, &[]).unwrap();
     }
-    for _ in 0..height {
-        let mut line: Vec<u8> = (0..width).flat_map(|_| [blue, green, red]).collect();
-        line.resize(row, 0);
-        bytes.extend(line);
-    }
-    bytes
 }
