@@ -43,7 +43,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A recipe, [`train::recipe`], says the same as a TOML file, and [`train::fit`] keeps a folder for it, with checkpoints to
+//! A recipe, [`train::recipe`], says the same as a TOML file, and [`train::fit()`] keeps a folder for it, with checkpoints to
 //! resume from and a report.
 //!
 //! This crate gathers the parts; each is a crate of its own:
