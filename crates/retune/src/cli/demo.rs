@@ -147,7 +147,7 @@ impl DemoResult {
             out,
             "\nnext, for example:\n  \
              {retune} inspect {}\n  \
-             {retune} eval --model {} --data {folder}/digits.csv.gz --input-shape 8,8,1\n  \
+             {retune} convert {} {folder}/digits.h5\n  \
              {retune} fit {} --set data.per-class=15 --output {folder}/fifteen\n  \
              {retune} --help",
             self.model.display(),

@@ -57,7 +57,8 @@ impl JobArguments {
             _ => return Err(Failure::usage("name a recipe, or a model and data")),
         };
         let mut built = recipe::build(&settings, &folder, &name, &command)?;
-        built.output = paths::tidy(&built.output);
+        // Said as the user said it: the same folder, as the command runs where its relative paths start.
+        built.output = paths::tidy(self.output.as_deref().unwrap_or(&built.output));
         Ok(built)
     }
 

@@ -24,6 +24,11 @@ fn the_demo_compares_three_ways_and_what_it_says_to_type_next_works() {
     assert_eq!(eval["items"], 1797);
     assert!(eval["metrics"]["accuracy"]["value"].as_f64().unwrap() > 0.85, "{eval}");
 
+    place.run(&["convert", model, "runs/demo/digits.h5"]).ok();
+    let (recipe, more) = (result["recipe"].as_str().unwrap(), "data.per-class=15");
+    let fit = place.run(&["--json", "-q", "fit", recipe, "--set", more, "--output", "runs/demo/fifteen"]).json();
+    assert_eq!(fit["model"], "runs/demo/fifteen/model.keras", "{fit}");
+
     // A second demo does not touch the first.
     let again = place.run(&["--json", "--quiet", "demo"]).json();
     assert_eq!(again["rows"], result["rows"], "the same numbers every time");
