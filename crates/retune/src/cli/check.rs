@@ -37,6 +37,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let trial = Job { validation: None, test: None, ..job };
     let mut trainer = Trainer::new(with_steps(trial, TRIAL_STEPS))?;
     let (optimizer_bytes, steps_per_epoch) = (trainer.optimizer().size_bytes(), trainer.steps_per_epoch());
+    let run_bytes = trainer.run_bytes(examples[1] + examples[2] > 0)?;
     let plan = trainer.program().plan(batch)?;
     let (step_bytes, step_flops) = (plan.peak_bytes(), plan.flops());
     let steps = (epochs * steps_per_epoch).min(most_steps);
@@ -56,6 +57,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     row("frozen layers", layers_text(&facts.frozen_layers));
     row("memory of a step", text::bytes(step_bytes as u64));
     row("optimizer", text::bytes(optimizer_bytes as u64));
+    row("memory of the run", format!("{}, beside data kept in memory", text::bytes(run_bytes as u64)));
     row("work of a step", text::flops(step_flops));
     row(
         "steps",
@@ -83,6 +85,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             "steps": steps,
             "step_bytes": step_bytes,
             "optimizer_bytes": optimizer_bytes,
+            "run_bytes": run_bytes,
             "step_flops": step_flops,
             "seconds_per_step": secs_per_step,
             "run": output,

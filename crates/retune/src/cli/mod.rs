@@ -46,14 +46,16 @@ First steps:
   retune inspect model.h5                        what is in a model
   retune check --model model.h5 --data photos/   what training would take, and what is wrong
   retune fit --model model.h5 --data photos/     fine-tune the model on a folder of images
-  retune predict --model runs/photos/model.keras --input new/*.jpg
+  retune predict --model runs/photos/model.h5 --input new/*.jpg
 
 Exit codes: 0 done, 1 something is wrong with the input or the run, 2 wrong usage, 130 interrupted.";
 
-/// Fine-tune pretrained models: a model and labelled data go in; a better model in the same format, and an honest
-/// account of how much better it is, come out.
+const ABOUT: &str = "\
+Fine-tune pretrained models: a model and labelled data go in; a better model in the same format,
+and an honest account of how much better it is, come out.";
+
 #[derive(Debug, Parser)]
-#[command(name = "retune", version, after_help = FIRST_STEPS, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "retune", version, about = ABOUT, after_help = FIRST_STEPS, arg_required_else_help = true)]
 struct Arguments {
     /// Print one JSON object to standard output, for programs
     #[arg(long, global = true)]

@@ -19,9 +19,7 @@ pub struct Progress {
     label: String,
     bar: ProgressBar,
     epochs: u64,
-    examples: usize,
     steps: u64,
-    steps_per_epoch: u64,
     secs_per_step: Option<f64>,
     images_per_sec: f64,
     evaluated: String,
@@ -37,9 +35,7 @@ impl Progress {
             label: label.into(),
             bar: ProgressBar::hidden(),
             epochs: 0,
-            examples: 0,
             steps: 0,
-            steps_per_epoch: 1,
             secs_per_step: None,
             images_per_sec: 0.0,
             evaluated: String::new(),
@@ -129,9 +125,8 @@ impl Progress {
 impl Observer for Progress {
     fn event(&mut self, event: &Event<'_>) {
         match *event {
-            Event::Started { epochs, steps_per_epoch, step, examples } => {
-                (self.epochs, self.examples, self.steps_per_epoch) = (epochs, examples, steps_per_epoch);
-                self.steps = epochs * steps_per_epoch;
+            Event::Started { epochs, steps_per_epoch, step, .. } => {
+                (self.epochs, self.steps) = (epochs, epochs * steps_per_epoch);
                 self.epoch_start = Instant::now();
                 self.start_bar(self.steps, step);
             }
