@@ -58,13 +58,13 @@ and an honest account of how much better it is, come out.";
 #[command(name = "retune", version, about = ABOUT, after_help = FIRST_STEPS, arg_required_else_help = true)]
 struct Arguments {
     /// Print one JSON object to standard output, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     json: bool,
     /// Print errors and results only
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "Options of every command")]
     quiet: bool,
     /// Threads to compute with [default: all cores]
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
     threads: Option<std::num::NonZeroUsize>,
     #[command(subcommand)]
     command: Command,
