@@ -45,7 +45,7 @@ pub struct Cost {
     pub examples: u64,
     /// The most memory that the process ever held, in bytes; 0 where the system does not tell.
     pub peak_bytes: u64,
-    /// Memory of a training step as planned, in bytes.
+    /// Peak memory of the run as planned, in bytes; see [`Trainer::run_bytes`].
     pub planned_bytes: usize,
     /// Floating-point operations of a batch, forward and backward.
     pub step_flops: u64,
@@ -93,6 +93,8 @@ pub struct Plan {
     pub step_bytes: usize,
     /// Bytes of the optimizer's state.
     pub optimizer_bytes: usize,
+    /// Bytes that the whole run holds at its peak; see [`Trainer::run_bytes`].
+    pub run_bytes: usize,
     /// Floating-point operations of a training step, forward and backward.
     pub step_flops: u64,
     /// Optimizer steps in an epoch.
@@ -148,8 +150,10 @@ pub fn plan(job: Job) -> Result<Plan, TrainError> {
         [&Some(job.train.clone()), &job.validation, &job.test].map(|part| part.as_ref().map_or(0, |p| p.len()));
     let mut trainer = Trainer::new(job)?;
     let (optimizer_bytes, steps_per_epoch) = (trainer.optimizer().size_bytes(), trainer.steps_per_epoch());
+    let run_bytes = trainer.run_bytes(examples[1] + examples[2] > 0)?;
     let plan = trainer.program().plan(batch)?;
-    Ok(Plan { step_bytes: plan.peak_bytes(), step_flops: plan.flops(), optimizer_bytes, steps_per_epoch, examples })
+    let (step_bytes, step_flops) = (plan.peak_bytes(), plan.flops());
+    Ok(Plan { step_bytes, step_flops, optimizer_bytes, run_bytes, steps_per_epoch, examples })
 }
 
 struct Extras<'a> {
@@ -185,7 +189,8 @@ fn finish(
     let ending = trainer.run(Some(run), observer, interrupt)?;
     let steps = trainer.progress().step - first_step;
     let (trainable_weights, total_weights) = trainer.weight_counts();
-    let (planned_bytes, step_flops) = trainer.step_costs()?;
+    let planned_bytes = trainer.run_bytes(judged.is_some() || trainer.job().validation.is_some())?;
+    let (_, step_flops) = trainer.step_costs()?;
     let cost = Cost {
         secs: start.elapsed().as_secs_f64(),
         steps,

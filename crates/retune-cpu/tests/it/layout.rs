@@ -29,7 +29,9 @@ pub fn cases() -> Vec<Case> {
     for (shape, axis, start, size) in slices {
         cases.push(Case::new(Slice { axis, start, size }, [normal(2, shape)]));
     }
-    let paddings: [(&[usize], &[(usize, usize)]); 6] = [
+    /// A shape, and how many zeros come before and behind on each axis.
+    type Padding<'a> = (&'a [usize], &'a [(usize, usize)]);
+    let paddings: [Padding<'_>; 6] = [
         (&[5], &[(2, 3)]),
         (&[3, 4], &[(0, 0), (1, 0)]),
         (&[3, 4], &[(2, 1), (0, 0)]),

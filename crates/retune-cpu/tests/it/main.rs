@@ -9,6 +9,8 @@
 //! | `coverage` | that every operation has a case |
 //! | `allocation` | that a planned step allocates nothing |
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod allocation;
 mod case;
 mod coverage;

@@ -164,6 +164,29 @@ impl Trainer {
         Ok((plan.peak_bytes(), plan.flops()))
     }
 
+    /// Bytes that a whole run holds at its peak, as known before it starts: a training step, an evaluation if there is
+    /// one, the optimizer, gradients summed over batches, what a checkpoint and the exported model copy, and the program.
+    /// Data kept in memory come on top.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn run_bytes(&mut self, evaluates: bool) -> Result<usize, TrainError> {
+        /// The program with its threads, measured with a model of a few weights.
+        const PROGRAM_BYTES: usize = 10 << 20;
+        let (step, _) = self.step_costs()?;
+        let (trainable, total) = self.weight_counts();
+        let optimizer = self.optimizer.size_bytes();
+        let sums = if self.job.settings.accumulate > 1 { 4 * trainable } else { 0 };
+        let evaluation = if evaluates {
+            let batch = self.job.train.len().div_ceil(self.job.train.batches_per_epoch().max(1));
+            self.evaluator.plan(batch.max(1))?.arena_bytes()
+        } else {
+            0
+        };
+        let saving = 2 * 4 * total + optimizer;
+        Ok(step + evaluation + optimizer + sums + saving + PROGRAM_BYTES)
+    }
+
     /// Optimizer steps in an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         steps_per_epoch(&self.job.train, self.job.settings.accumulate, &self.job.optimizer)
