@@ -117,7 +117,9 @@ impl Problem {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Problem::Unsupported { hint, .. } => Some(hint),
-            Problem::Truncated { .. } => Some("copy or download the file again"),
+            Problem::Truncated { .. } => {
+                Some("the copy or download was probably cut short: copy or download the file again")
+            }
             Problem::TooLarge { .. } => Some("if you trust the file, read it with larger limits"),
             Problem::ForbiddenGlobal { .. } => {
                 Some("nothing of the file was executed; save the data as plain arrays, `.npz` or `.safetensors`")
@@ -225,7 +227,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "`m.h5`, at `dense/kernel`: the data is cut off: 8 bytes needed, 3 left\n\
-             hint: copy or download the file again"
+             hint: the copy or download was probably cut short: copy or download the file again"
         );
         let error = FormatError::from(Problem::mismatch("a zip archive", "`abc`"));
         assert_eq!(error.to_string(), "expected a zip archive, found `abc`");

@@ -83,6 +83,11 @@ pub(super) fn from_hdf5(datatype: &Datatype, marked_bfloat16: bool) -> Result<(D
     }
 }
 
+/// Whether values of this type are strings, of fixed or variable length.
+pub(super) fn is_text(datatype: &Datatype) -> bool {
+    matches!(datatype, Datatype::String { .. } | Datatype::VariableLength { is_string: true, .. })
+}
+
 /// The HDF5 type that h5py writes for `dtype`, little-endian.
 pub(super) fn to_hdf5(dtype: DType) -> Datatype {
     let byte_order = DatatypeByteOrder::LittleEndian;

@@ -7,8 +7,8 @@ use hdf5_pure::AttrValue;
 use indexmap::IndexMap;
 use retune_tensor::Tensor;
 
-use super::dtype;
 use super::metered::MeteredBytes;
+use super::{dtype, superblock};
 use crate::bytes;
 use crate::error::{FormatError, Problem};
 use crate::limits::{self, Budget, Limits};
@@ -49,14 +49,16 @@ impl Hdf5File {
     /// Opens a file whose bytes are at hand.
     ///
     /// # Errors
-    /// If the bytes are not an HDF5 file, or its superblock is damaged.
+    /// If the bytes are not an HDF5 file, its superblock is damaged, or the file is shorter than its superblock says.
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Hdf5File, FormatError> {
-        if !super::is_hdf5(&bytes) {
-            return Err(Problem::mismatch("an HDF5 signature", "other bytes").into());
-        }
-        let unpacked = limits.unpacked_bytes(bytes.len() as u64);
+        let length = bytes.len();
+        let start = superblock::find(&bytes).ok_or_else(|| Problem::mismatch("an HDF5 signature", "other bytes"))?;
+        let file = hdf5_pure::File::from_source(MeteredBytes::new(bytes))
+            .map_err(|error| superblock::unreadable(error, start, length))?;
+        superblock::check_length(&file, start, length)?;
+        let unpacked = limits.unpacked_bytes(length as u64);
         Ok(Hdf5File {
-            file: hdf5_pure::File::from_source(MeteredBytes::new(bytes)).map_err(Problem::from)?,
+            file,
             limits: limits.clone(),
             tensor_bytes: Mutex::new(Budget::new("the size of all tensors in bytes", unpacked)),
             objects: Mutex::new(Budget::new("the number of HDF5 objects", limits.max_objects)),
@@ -189,9 +191,19 @@ impl<'f> Hdf5Group<'f> {
     /// All attributes that are text.
     ///
     /// # Errors
-    /// If the group's header is damaged.
+    /// If the group's header is damaged, or an attribute of text cannot be read.
     pub fn attributes(&self) -> Result<HashMap<String, Attribute>, FormatError> {
-        let attributes = self.group.attrs().map_err(|error| Problem::from(error).at(&self.path))?;
+        self.read_attributes().map_err(|problem| problem.at(&self.path))
+    }
+
+    fn read_attributes(&self) -> Result<HashMap<String, Attribute>, Problem> {
+        let attributes = self.group.attrs()?;
+        // The library leaves out what it cannot read; the types tell what there is.
+        let types = self.group.attr_datatypes()?;
+        let texts = types.iter().filter(|(_, datatype)| dtype::is_text(datatype)).map(|(name, _)| name);
+        if let Some(name) = texts.filter(|name| !attributes.contains_key(*name)).min() {
+            return Err(Problem::mismatch(format_args!("text in the attribute `{name}`"), "a value that is damaged"));
+        }
         Ok(attributes.into_iter().filter_map(|(name, value)| Some((name, Attribute::from_hdf5(value)?))).collect())
     }
 }

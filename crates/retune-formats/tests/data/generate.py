@@ -4,9 +4,11 @@ model.h5, model.keras, model.weights.h5: one small trained functional model with
 optimizer state and a mixed bag of layers, in the three layouts of Keras 3. weights_only.h5: its weights as Keras 2's
 `save_weights` stored them. expected.npz: every weight by its path, to compare with. types.h5: every number type in both
 byte orders, chunked and compressed data, scalars, empty arrays. parts.h5: names cut into several attributes.
-cycle.h5: groups linked in a circle. soft_link.h5, external_link.h5: weights behind links. empty.keras: a model without
-weights. numbers.npz, *.npy: arrays as numpy stores them. batch_p<protocol>.pickle: a CIFAR-10 batch of two images by
-each pickle protocol; batch_py2.pickle: the same as Python 2 wrote it. evil.pickle: would run a command when unpickled.
+cycle.h5: groups linked in a circle. user_block.h5, user_block_latest.h5: weights behind a user block; the superblock is
+of version 0 with addresses of 4 bytes, and of version 3. soft_link.h5, external_link.h5: weights behind links.
+empty.keras: a model without weights. numbers.npz, *.npy: arrays as numpy stores them. batch_p<protocol>.pickle: a
+CIFAR-10 batch of two images by each pickle protocol; batch_py2.pickle: the same as Python 2 wrote it. evil.pickle:
+would run a command when unpickled.
 """
 
 import os
@@ -92,6 +94,14 @@ with h5py.File("soft_link.h5", "w") as f:
 with h5py.File("external_link.h5", "w") as f:
     f["layers/dense/vars/0"] = np.zeros(1, "f4")
     f["layers/dense/vars/1"] = h5py.ExternalLink("/etc/passwd", "/")
+
+properties = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+properties.set_userblock(512)
+properties.set_sizes(4, 4)
+with h5py.File(h5py.h5f.create(b"user_block.h5", fcpl=properties)) as f:
+    f["layers/dense/vars/0"] = np.arange(3, dtype="f4")
+with h5py.File("user_block_latest.h5", "w", userblock_size=2048, libver="latest") as f:
+    f["layers/dense/vars/0"] = np.arange(3, dtype="f4")
 
 numbers = {name: np.arange(6).reshape(2, 3).astype(name) for name in TYPES + ["?"]}
 np.savez_compressed("numbers.npz", **numbers, big=np.arange(6, dtype=">f4").reshape(2, 3))

@@ -79,6 +79,42 @@ fn attributes() {
 }
 
 #[test]
+fn texts_that_are_damaged_are_not_passed_over() {
+    // Texts of variable length lie in heaps; without the heap's signature none can be read.
+    let mut damaged = bytes("types.h5");
+    let heaps: Vec<usize> = (0..damaged.len() - 4).filter(|&at| damaged[at..].starts_with(b"GCOL")).collect();
+    assert!(!heaps.is_empty());
+    heaps.into_iter().for_each(|at| damaged[at] = b'X');
+    let error = Hdf5File::from_bytes(damaged, &Limits::default()).unwrap().root().attributes().unwrap_err();
+    assert_eq!(error.to_string(), "expected text in the attribute `variable`, found a value that is damaged");
+}
+
+#[test]
+fn user_blocks_and_what_follows_the_end_are_passed_over() {
+    for (name, user_block) in [("user_block.h5", 512), ("user_block_latest.h5", 2048)] {
+        let mut bytes = bytes(name);
+        let length = bytes.len() as u64;
+        bytes[..user_block].fill(b'#');
+        bytes.extend([0; 100]);
+        let file = Hdf5File::from_bytes(bytes.clone(), &Limits::default()).unwrap();
+        let tensor = file.root().dataset("layers/dense/vars/0").unwrap().read().unwrap();
+        assert_eq!(tensor, Tensor::new([3], vec![0f32, 1.0, 2.0]).unwrap());
+
+        for cut in [length - 1, length / 2 + 1024] {
+            let error = Hdf5File::from_bytes(bytes[..cut as usize].to_vec(), &Limits::default()).err().unwrap();
+            assert_eq!(error.place, "superblock");
+            assert!(
+                matches!(error.problem, Problem::Truncated { needed, available } if (needed, available) == (length, cut)),
+                "{name}: {error}"
+            );
+        }
+        // Cut inside the superblock.
+        let error = Hdf5File::from_bytes(bytes[..user_block + 20].to_vec(), &Limits::default()).err().unwrap();
+        assert!(matches!(error.problem, Problem::Truncated { .. }), "{name}: {error}");
+    }
+}
+
+#[test]
 fn sizes_far_beyond_the_file_are_refused_before_memory_is_reserved() {
     let error = open("types.h5").root().dataset("bomb").unwrap().read().unwrap_err();
     let limit = Limits::FREE_EXPANSION_BYTES;

@@ -1,6 +1,7 @@
 //! Integration tests of the readers and writers, on files written by their peers and on damaged ones.
 //!
 //! - [`keras`], [`hdf5`], [`numpy`], [`safetensors`], [`pickle`]: what each reader reads, round trips, refusals.
+//! - [`cut`]: Keras files of every origin cut short, and the HDF5 file inside an archive.
 //! - [`damage`]: every reader on truncated and altered files.
 //! - [`assets`]: the large real files.
 
@@ -8,6 +9,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod assets;
+mod cut;
 mod damage;
 mod hdf5;
 mod keras;
