@@ -14,6 +14,9 @@ const SPINS: usize = 4_000;
 /// Number of bits of [`Shared::next`] that count tasks; the rest hold the job's generation.
 const TASK_BITS: u32 = 32;
 
+/// The lower bits of [`Shared::next`]; as a task number, it is beyond every job's last.
+const TASK_MASK: u64 = (1 << TASK_BITS) - 1;
+
 /// A pool of threads, of which the caller is one.
 pub struct Pool {
     shared: Arc<Shared>,
@@ -27,7 +30,8 @@ struct Shared {
     /// Number of the current job. Its publication (release) makes the job's fields visible.
     generation: AtomicU64,
     /// Generation of the job (upper bits) and the next unclaimed task (lower bits). A claim succeeds only under the
-    /// claimer's own generation, so a worker that comes late can never run a task of a job it did not read.
+    /// claimer's own generation, and the generation moves on (with all tasks claimed) before the fields below change. So a
+    /// worker that comes late can never run a task of a job it did not read.
     next: AtomicU64,
     tasks: AtomicU64,
     context: AtomicPtr<()>,
@@ -82,7 +86,7 @@ impl Pool {
     /// # Panics
     /// If a task panics.
     pub fn run<F: Fn(usize) + Sync>(&self, tasks: usize, task: &F) {
-        assert!(tasks < 1 << TASK_BITS, "a job has fewer than 2³² tasks");
+        assert!((tasks as u64) < TASK_MASK, "a job has fewer than 2³² − 1 tasks");
         let guard = if tasks > 1 && !self.workers.is_empty() { self.running.try_lock().ok() } else { None };
         let Some(_guard) = guard else {
             (0..tasks).for_each(task);
@@ -94,9 +98,10 @@ impl Pool {
         }
         let shared = &*self.shared;
         let generation = shared.generation.load(Ordering::Relaxed) + 1;
-        shared.context.store(std::ptr::from_ref(task).cast_mut().cast(), Ordering::Relaxed);
-        shared.call.store(call::<F> as Call as usize, Ordering::Relaxed);
-        shared.tasks.store(tasks as u64, Ordering::Relaxed);
+        shared.next.store(generation << TASK_BITS | TASK_MASK, Ordering::Release);
+        shared.context.store(std::ptr::from_ref(task).cast_mut().cast(), Ordering::Release);
+        shared.call.store(call::<F> as Call as usize, Ordering::Release);
+        shared.tasks.store(tasks as u64, Ordering::Release);
         shared.finished.store(0, Ordering::Relaxed);
         shared.next.store(generation << TASK_BITS, Ordering::Release);
         shared.generation.store(generation, Ordering::SeqCst);
@@ -139,13 +144,14 @@ impl std::fmt::Debug for Pool {
 impl Shared {
     /// Claims and runs tasks of job `generation` until none is left.
     fn help(&self, generation: u64) {
-        let context = self.context.load(Ordering::Relaxed);
-        let call = self.call.load(Ordering::Relaxed);
-        let tasks = self.tasks.load(Ordering::Relaxed);
+        // Acquire: whoever sees a field of a later job also sees that its own generation is over.
+        let context = self.context.load(Ordering::Acquire);
+        let call = self.call.load(Ordering::Acquire);
+        let tasks = self.tasks.load(Ordering::Acquire);
         let mut next = self.next.load(Ordering::Acquire);
         loop {
-            let index = next & ((1 << TASK_BITS) - 1);
-            if next >> TASK_BITS != generation & ((1 << (64 - TASK_BITS)) - 1) || index >= tasks {
+            let index = next & TASK_MASK;
+            if next >> TASK_BITS != generation & TASK_MASK || index >= tasks {
                 return;
             }
             match self.next.compare_exchange_weak(next, next + 1, Ordering::AcqRel, Ordering::Acquire) {
@@ -228,6 +234,34 @@ mod tests {
             });
         }
         assert_eq!(total.into_inner(), 60_000);
+    }
+
+    /// Jobs of growing and shrinking size in quick succession, on more threads than cores so that threads lose their core at
+    /// any point: a worker that is late must not touch the next job.
+    #[test]
+    fn late_workers_never_run_a_task_of_another_job() {
+        let body = || {
+            let pool = Pool::new(4);
+            for round in 0..40_000usize {
+                let tasks = 2 + (round * 7) % 31;
+                let counts: [AtomicUsize; 33] = std::array::from_fn(|_| AtomicUsize::new(0));
+                pool.run(tasks, &|i: usize| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                });
+                for (i, count) in counts.iter().enumerate() {
+                    assert_eq!(
+                        count.load(Ordering::Relaxed),
+                        usize::from(i < tasks),
+                        "task {i} of {tasks}, round {round}"
+                    );
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(body);
+            }
+        });
     }
 
     #[test]

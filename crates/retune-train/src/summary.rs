@@ -4,7 +4,8 @@ use crate::error::TrainError;
 use crate::fit::{Comparison, Cost, Measured};
 use crate::metrics::{ConfusionMatrix, Direction, Estimate, Metric};
 use crate::report::{
-    self, Chart, ClassRow, Confusion, InputHash, Reproduction, ResultRow, RunReport, Series, Subject, Unit, Verdict,
+    self, Chart, ClassRow, Confusion, InputHash, Part, Reproduction, ResultRow, RunReport, Series, Subject, Unit,
+    Verdict,
 };
 use crate::run::Manifest;
 use retune_formats::atomic::write_bytes_atomic;
@@ -49,6 +50,10 @@ impl Summary<'_> {
         RunReport {
             title: self.root.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned()),
             subject: Some(self.subject(trainable_weights, total_weights)),
+            part: match self.comparison {
+                Some(comparison) if comparison.part == "validation" => Part::Validation,
+                _ => Part::Test,
+            },
             verdict: self.comparison.and_then(verdict),
             results: self.comparison.map(results).unwrap_or_default(),
             curves: curves(&lines),

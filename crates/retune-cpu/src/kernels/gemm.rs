@@ -95,6 +95,19 @@ pub(crate) unsafe fn compute(level: Level, tile: &Tile<'_>, c: *mut f32, c_rows:
     unsafe { compute_on(level, tile, c, c_rows) }
 }
 
+/// Does `body` for each row, written out: a loop would keep the sums in memory instead of registers.
+macro_rules! each_row {
+    ($m:ident < $rows:ident => $body:block) => {
+        each_row!([0 1 2 3 4 5 6 7 8 9 10 11 12 13], $m < $rows => $body)
+    };
+    ([$($index:literal)*], $m:ident < $rows:ident => $body:block) => {$(
+        if $index < $rows {
+            let $m: usize = $index;
+            $body
+        }
+    )*};
+}
+
 /// A tile of exactly `ROWS` rows and `VECTORS` registers a row.
 ///
 /// # Safety
@@ -127,18 +140,21 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<'
             }
         }
         if tile.columns == VECTORS * V::LANES {
-            for m in 0..ROWS {
+            let mut added = [V::splat(0.0); VECTORS];
+            if let Store::Bias(bias) = tile.store {
+                for v in 0..VECTORS {
+                    added[v] = V::load(bias.as_ptr().add(v * V::LANES));
+                }
+            }
+            let adds_to_c = matches!(tile.store, Store::Add);
+            each_row!(m < ROWS => {
                 let c = c.add(*c_rows.get_unchecked(m));
                 for v in 0..VECTORS {
                     let c = c.add(v * V::LANES);
-                    let sum = match tile.store {
-                        Store::Set => sums[m][v],
-                        Store::Bias(bias) => sums[m][v].add(V::load(bias.as_ptr().add(v * V::LANES))),
-                        Store::Add => sums[m][v].add(V::load(c)),
-                    };
-                    sum.store(c);
+                    let other = if adds_to_c { V::load(c) } else { added[v] };
+                    sums[m][v].add(other).store(c);
                 }
-            }
+            });
         } else {
             for m in 0..ROWS {
                 let c = c.add(*c_rows.get_unchecked(m));

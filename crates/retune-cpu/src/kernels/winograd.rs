@@ -349,6 +349,46 @@ unsafe fn filter_taps<V: Vector>(u: [V; 6]) -> [V; 3] {
     }
 }
 
+/// An array of what an expression gives for each index. Unlike closures, expressions keep the features of the function that
+/// they stand in, so that registers stay registers.
+macro_rules! each {
+    (3, $i:ident => $value:expr) => { each!([0 1 2], $i => $value) };
+    (4, $i:ident => $value:expr) => { each!([0 1 2 3], $i => $value) };
+    (6, $i:ident => $value:expr) => { each!([0 1 2 3 4 5], $i => $value) };
+    ([$($index:literal)*], $i:ident => $value:expr) => {
+        [$({
+            let $i: usize = $index;
+            $value
+        }),*]
+    };
+}
+
+/// The six-by-six pixels of a tile whose corner is at `(top, left)`, as points; zeros outside of the image unless the tile is
+/// known to lie `INSIDE`.
+///
+/// # Safety
+/// `image` holds `height · width · channels` values, `channel` is a place of a whole register, `INSIDE` is true to its name.
+#[inline(always)]
+unsafe fn tile_points<V: Vector, const INSIDE: bool>(
+    image: &[f32],
+    [height, width, channels]: [usize; 3],
+    (top, left): (isize, isize),
+    channel: usize,
+) -> [[V; 6]; 6] {
+    // SAFETY: reads are inside of the image by the caller's promise or by the comparison.
+    unsafe {
+        let columns: [[V; 6]; 6] = each!(6, j => input_points(each!(6, i => {
+            let (y, x) = (top + i as isize, left + j as isize);
+            if INSIDE || (y >= 0 && y < height as isize && x >= 0 && x < width as isize) {
+                V::load(image.as_ptr().add((y as usize * width + x as usize) * channels + channel))
+            } else {
+                V::splat(0.0)
+            }
+        })));
+        each!(6, i => input_points(each!(6, j => columns[j][i])))
+    }
+}
+
 vectorized! {
     /// Writes `Bᵀ d B` of a tile to place `t` of `block` in `v`, `[point][tile][channel]`.
     ///
@@ -365,27 +405,14 @@ vectorized! {
         // SAFETY: reads are inside of the image where they are not replaced by zeros, writes inside of `v`.
         unsafe {
             for channel in (0..channels).step_by(V::LANES) {
-                let mut rows = [[V::splat(0.0); 6]; 6];
-                for (i, row) in rows.iter_mut().enumerate() {
-                    let y = top + i as isize;
-                    if !inside && (y < 0 || y >= height as isize) {
-                        continue;
-                    }
-                    let mut d = [V::splat(0.0); 6];
-                    for (j, d) in d.iter_mut().enumerate() {
-                        let x = left + j as isize;
-                        if inside || (x >= 0 && x < width as isize) {
-                            *d = V::load(image.as_ptr().add((y as usize * width + x as usize) * channels + channel));
-                        }
-                    }
-                    *row = input_points(d);
-                }
+                let points = if inside {
+                    tile_points::<V, true>(image, tiling.input, (top, left), channel)
+                } else {
+                    tile_points::<V, false>(image, tiling.input, (top, left), channel)
+                };
                 let out = v.at(t * channels + channel);
-                for j in 0..6 {
-                    let points = input_points([rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j]]);
-                    for (i, point) in points.into_iter().enumerate() {
-                        point.store(out.add((i * 6 + j) * block * channels));
-                    }
+                for (point, value) in points.iter().flatten().enumerate() {
+                    value.store(out.add(point * block * channels));
                 }
             }
         }
@@ -412,20 +439,12 @@ vectorized! {
         unsafe {
             for channel in (0..channels).step_by(V::LANES) {
                 let from = m.as_ptr().add(t * channels + channel);
-                let mut half = [[V::splat(0.0); 6]; 4];
-                for j in 0..6 {
-                    let mut points = [V::splat(0.0); 6];
-                    for (i, point) in points.iter_mut().enumerate() {
-                        *point = V::load(from.add((i * 6 + j) * BLOCK * channels));
-                    }
-                    let pixels = output_pixels(points);
-                    for i in 0..4 {
-                        half[i][j] = pixels[i];
-                    }
-                }
+                let half: [[V; 4]; 6] = each!(6, j => output_pixels(each!(6, i => {
+                    V::load(from.add((i * 6 + j) * BLOCK * channels))
+                })));
                 let bias = bias.map_or(V::splat(0.0), |bias| V::load(bias.as_ptr().add(channel)));
-                for (i, points) in half.into_iter().enumerate().take(rows) {
-                    let pixels = output_pixels(points);
+                for i in 0..rows {
+                    let pixels = output_pixels(each!(6, j => half[j][i]));
                     let start = ((image * height + row + i) * width + column) * channels + channel;
                     for (j, pixel) in pixels.into_iter().enumerate().take(columns) {
                         pixel.add(bias).store(out.at(start + j * channels));
@@ -457,18 +476,17 @@ vectorized! {
         // SAFETY: reads are inside of the image, writes inside of `w`.
         unsafe {
             for channel in (0..channels).step_by(V::LANES) {
-                let mut half = [[V::splat(0.0); 6]; 4];
-                for (i, half) in half.iter_mut().enumerate().take(rows) {
-                    let mut y = [V::splat(0.0); 4];
-                    for (j, y) in y.iter_mut().enumerate().take(columns) {
-                        *y = V::load(image.as_ptr().add(((row + i) * width + column + j) * channels + channel));
+                let half: [[V; 6]; 4] = each!(4, i => output_points(each!(4, j => {
+                    if i < rows && j < columns {
+                        V::load(image.as_ptr().add(((row + i) * width + column + j) * channels + channel))
+                    } else {
+                        V::splat(0.0)
                     }
-                    *half = output_points(y);
-                }
+                })));
                 let (panel, column) = (channel / panel_columns, channel % panel_columns);
                 let out = w.at((panel * block + t) * panel_columns + column);
                 for j in 0..6 {
-                    let points = output_points([half[0][j], half[1][j], half[2][j], half[3][j]]);
+                    let points = output_points(each!(4, i => half[i][j]));
                     for (i, point) in points.into_iter().enumerate() {
                         point.store(out.add((i * 6 + j) * panels * block * panel_columns));
                     }
@@ -495,27 +513,22 @@ vectorized! {
         // SAFETY: reads are inside of the filters, writes inside of `out`.
         unsafe {
             for n in (0..co).step_by(V::LANES) {
-                let mut half = [[V::splat(0.0); 6]; 3];
-                for (u, half) in half.iter_mut().enumerate() {
-                    let mut g = [V::splat(0.0); 3];
-                    for (v, g) in g.iter_mut().enumerate() {
-                        *g = if filters.transposed {
-                            let tap = &filters.w[((2 - u) * 3 + 2 - v) * ci * co..][..ci * co];
-                            let mut values = [0.0f32; WIDEST];
-                            for (i, value) in values.iter_mut().enumerate().take(V::LANES) {
-                                *value = tap[(n + i) * w_out + channel];
-                            }
-                            V::load(values.as_ptr())
-                        } else {
-                            V::load(filters.w.as_ptr().add(((u * 3 + v) * ci + channel) * co + n))
-                        };
+                let half: [[V; 6]; 3] = each!(3, u => filter_points(each!(3, v => {
+                    if filters.transposed {
+                        let tap = &filters.w[((2 - u) * 3 + 2 - v) * ci * co..][..ci * co];
+                        let mut values = [0.0f32; WIDEST];
+                        for (i, value) in values.iter_mut().enumerate().take(V::LANES) {
+                            *value = tap[(n + i) * w_out + channel];
+                        }
+                        V::load(values.as_ptr())
+                    } else {
+                        V::load(filters.w.as_ptr().add(((u * 3 + v) * ci + channel) * co + n))
                     }
-                    *half = filter_points(g);
-                }
+                })));
                 let (panel, place) = (n / columns, n % columns);
                 let panels = co.div_ceil(columns);
                 for j in 0..6 {
-                    let points = filter_points([half[0][j], half[1][j], half[2][j]]);
+                    let points = filter_points(each!(3, u => half[u][j]));
                     for (i, point) in points.into_iter().enumerate() {
                         point.store(out.at((((i * 6 + j) * panels + panel) * ci + channel) * columns + place));
                     }
@@ -540,19 +553,12 @@ vectorized! {
         // SAFETY: reads are inside of the sums, writes inside of `out`.
         unsafe {
             for n in (0..co).step_by(V::LANES) {
-                let mut half = [[V::splat(0.0); 6]; 3];
-                for j in 0..6 {
-                    let mut points = [V::splat(0.0); 6];
-                    for (i, point) in points.iter_mut().enumerate() {
-                        *point = V::load(sums.as_ptr().add(((i * 6 + j) * ci + channel) * co + n));
-                    }
-                    let taps = filter_taps(points);
-                    for u in 0..3 {
-                        half[u][j] = taps[u];
-                    }
-                }
-                for (u, half) in half.into_iter().enumerate() {
-                    for (v, tap) in filter_taps(half).into_iter().enumerate() {
+                let half: [[V; 3]; 6] = each!(6, j => filter_taps(each!(6, i => {
+                    V::load(sums.as_ptr().add(((i * 6 + j) * ci + channel) * co + n))
+                })));
+                for u in 0..3 {
+                    let taps = filter_taps(each!(6, j => half[j][u]));
+                    for (v, tap) in taps.into_iter().enumerate() {
                         tap.store(out.at(((u * 3 + v) * ci + channel) * co + n));
                     }
                 }
