@@ -56,15 +56,29 @@ impl Level {
 /// The body should be plain loops over slices without calls that are not inlined. It never fuses a multiplication and an
 /// addition by itself, so a body without `mul_add` gives the same bits at every level.
 ///
-/// ```ignore
+/// ```
+/// use retune_cpu::{Level, multiversion};
+///
 /// multiversion! {
 ///     /// y += a · x
-///     pub(crate) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
-///         for (y, x) in y.iter_mut().zip(x) { *y += a * x; }
+///     fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
+///         for (y, x) in y.iter_mut().zip(x) {
+///             *y += a * x;
+///         }
+///     }
+///
+///     /// Generic functions write their parameters in brackets.
+///     fn map[F: Fn(f32) -> f32](f: F, x: &mut [f32]) {
+///         for x in x {
+///             *x = f(*x);
+///         }
 ///     }
 /// }
-/// axpy(cpu.level(), 2.0, x, y);
-/// // Generic functions write their parameters in brackets: fn map[F: Fn(f32) -> f32](f: F, x: &mut [f32])
+///
+/// let mut y = [1.0, 2.0];
+/// axpy(Level::detect(), 2.0, &[1.0, 1.0], &mut y);
+/// map(Level::detect(), |x| -x, &mut y);
+/// assert_eq!(y, [-3.0, -4.0]);
 /// ```
 #[macro_export]
 macro_rules! multiversion {
