@@ -142,12 +142,17 @@ impl Correlation<'_> {
         for start in (0..pixels).step_by(tile_rows) {
             let tile_count = tile_rows.min(pixels - start);
             let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+            // Counted up, not divided: with few channels a tile takes no longer than a dozen divisions.
+            let (mut i, mut j) = (start / self.grid[1], start % self.grid[1]);
             for m in 0..tile_count {
-                let (i, j) = ((start + m) / self.grid[1], (start + m) % self.grid[1]);
                 a_rows[m] = view.start + i * self.step[0] * view.row + j * self.step[1] * channels;
                 let row = (first + i) * self.spread[0] + self.origin[0];
                 let column = j * self.spread[1] + self.origin[1];
                 c_rows[m] = (row * self.target[1] + column) * self.target[2];
+                j += 1;
+                if j == self.grid[1] {
+                    (i, j) = (i + 1, 0);
+                }
             }
             for group in 0..self.groups {
                 for pass in (0..segment_count.max(1)).step_by(MAX_SEGMENTS) {

@@ -22,7 +22,6 @@ pub(crate) struct TileShape {
 
 /// The largest tile of any level.
 pub(crate) const MAX_ROWS: usize = 14;
-const MAX_COLUMNS: usize = 32;
 
 impl TileShape {
     pub fn of(level: Level) -> TileShape {
@@ -139,39 +138,23 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<'
                 b = b.add(tile.b_step);
             }
         }
-        if tile.columns == VECTORS * V::LANES {
-            let mut added = [V::splat(0.0); VECTORS];
-            if let Store::Bias(bias) = tile.store {
-                for v in 0..VECTORS {
-                    added[v] = V::load(bias.as_ptr().add(v * V::LANES));
-                }
-            }
-            let adds_to_c = matches!(tile.store, Store::Add);
-            each_row!(m < ROWS => {
-                let c = c.add(*c_rows.get_unchecked(m));
-                for v in 0..VECTORS {
-                    let c = c.add(v * V::LANES);
-                    let other = if adds_to_c { V::load(c) } else { added[v] };
-                    sums[m][v].add(other).store(c);
-                }
-            });
-        } else {
-            for m in 0..ROWS {
-                let c = c.add(*c_rows.get_unchecked(m));
-                let mut row = [0.0f32; MAX_COLUMNS];
-                for v in 0..VECTORS {
-                    sums[m][v].store(row.as_mut_ptr().add(v * V::LANES));
-                }
-                for n in 0..tile.columns {
-                    let other = match tile.store {
-                        Store::Set => 0.0,
-                        Store::Bias(bias) => bias[n],
-                        Store::Add => *c.add(n),
-                    };
-                    *c.add(n) = row[n] + other;
-                }
+        // The last register of a row may be used in part.
+        let used = |v: usize| if v + 1 == VECTORS { tile.columns - v * V::LANES } else { V::LANES };
+        let mut added = [V::splat(0.0); VECTORS];
+        if let Store::Bias(bias) = tile.store {
+            for v in 0..VECTORS {
+                added[v] = V::load_first(bias.as_ptr().add(v * V::LANES), used(v));
             }
         }
+        let adds_to_c = matches!(tile.store, Store::Add);
+        each_row!(m < ROWS => {
+            let c = c.add(*c_rows.get_unchecked(m));
+            for v in 0..VECTORS {
+                let c = c.add(v * V::LANES);
+                let other = if adds_to_c { V::load_first(c, used(v)) } else { added[v] };
+                sums[m][v].add(other).store_first(c, used(v));
+            }
+        });
     }
 }
 

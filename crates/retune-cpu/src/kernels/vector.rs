@@ -14,11 +14,39 @@ pub(crate) trait Vector: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     /// `self + a · b`, rounded once where the level has such an instruction.
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+
+    /// The first `count` values from memory, zeros behind; nothing behind them is read.
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        // SAFETY: by the caller's promise, for `count` values.
+        unsafe {
+            if count == Self::LANES {
+                return Self::load(from);
+            }
+            let mut values = [0.0f32; 16];
+            std::ptr::copy_nonoverlapping(from, values.as_mut_ptr(), count);
+            Self::load(values.as_ptr())
+        }
+    }
+
+    /// Stores the first `count` values; nothing behind them is written.
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize) {
+        // SAFETY: as above.
+        unsafe {
+            if count == Self::LANES {
+                return self.store(to);
+            }
+            let mut values = [0.0f32; 16];
+            self.store(values.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(values.as_ptr(), to, count);
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_vector {
-    ($register:ident, $lanes:literal, $set1:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $fma:ident) => {
+    ($register:ident, $lanes:literal, $set1:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $fma:ident, {$($more:tt)*}) => {
         impl Vector for std::arch::x86_64::$register {
             const LANES: usize = $lanes;
             #[inline(always)]
@@ -51,6 +79,7 @@ macro_rules! x86_vector {
                 // SAFETY: as above.
                 unsafe { std::arch::x86_64::$fma(a, b, self) }
             }
+            $($more)*
         }
     };
 }
@@ -64,7 +93,19 @@ x86_vector!(
     _mm512_storeu_ps,
     _mm512_add_ps,
     _mm512_sub_ps,
-    _mm512_fmadd_ps
+    _mm512_fmadd_ps,
+    {
+        #[inline(always)]
+        unsafe fn load_first(from: *const f32, count: usize) -> Self {
+            // SAFETY: as above; masked lanes are not accessed.
+            unsafe { std::arch::x86_64::_mm512_maskz_loadu_ps(first_lanes(count), from) }
+        }
+        #[inline(always)]
+        unsafe fn store_first(self, to: *mut f32, count: usize) {
+            // SAFETY: as above.
+            unsafe { std::arch::x86_64::_mm512_mask_storeu_ps(to, first_lanes(count), self) }
+        }
+    }
 );
 #[cfg(target_arch = "x86_64")]
 x86_vector!(
@@ -75,8 +116,16 @@ x86_vector!(
     _mm256_storeu_ps,
     _mm256_add_ps,
     _mm256_sub_ps,
-    _mm256_fmadd_ps
+    _mm256_fmadd_ps,
+    {}
 );
+
+/// A mask of the first `count` lanes of 16.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn first_lanes(count: usize) -> u16 {
+    ((1u32 << count) - 1) as u16
+}
 
 /// Four values that the compiler keeps in one register of SSE2 or NEON.
 #[derive(Clone, Copy)]
