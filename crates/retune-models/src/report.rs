@@ -81,7 +81,8 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     (edit_distance(name, best) <= name.len().max(best.len()) / 2).then(|| best.to_owned())
 }
 
-fn edit_distance(a: &str, b: &str) -> usize {
+/// The fewest insertions, deletions and replacements of characters that lead from `a` to `b`, by their first 200 characters.
+pub fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(200).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().take(200).enumerate() {

@@ -159,8 +159,7 @@ impl Trainer {
     /// # Errors
     /// If the memory cannot be had.
     pub fn step_costs(&mut self) -> Result<(usize, u64), TrainError> {
-        let batch = self.job.train.len().div_ceil(self.job.train.batches_per_epoch().max(1));
-        let plan = self.program.plan(batch.max(1))?;
+        let plan = self.program.plan(full_batch(&self.job.train))?;
         Ok((plan.peak_bytes(), plan.flops()))
     }
 
@@ -177,12 +176,7 @@ impl Trainer {
         let (trainable, total) = self.weight_counts();
         let optimizer = self.optimizer.size_bytes();
         let sums = if self.job.settings.accumulate > 1 { 4 * trainable } else { 0 };
-        let evaluation = if evaluates {
-            let batch = self.job.train.len().div_ceil(self.job.train.batches_per_epoch().max(1));
-            self.evaluator.plan(batch.max(1))?.arena_bytes()
-        } else {
-            0
-        };
+        let evaluation = if evaluates { self.evaluator.plan(full_batch(&self.job.train))?.arena_bytes() } else { 0 };
         let saving = 2 * 4 * total + optimizer;
         Ok(step + evaluation + optimizer + sums + saving + PROGRAM_BYTES)
     }
@@ -379,6 +373,11 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// Examples of a batch as planned; the last of an epoch may have fewer.
+fn full_batch(train: &Loader) -> usize {
+    train.len().div_ceil(train.batches_per_epoch().max(1)).max(1)
 }
 
 fn batches_per_step(train: &Loader, accumulate: usize, optimizer: &OptimizerSettings) -> usize {

@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::failure::Failure;
+use retune::models::report::edit_distance;
 use std::path::{Component, Path, PathBuf};
 
 /// An error if nothing stands at `path`; it names the most similar name beside it.
@@ -74,21 +75,6 @@ fn nearest_sibling(path: &Path) -> Option<PathBuf> {
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, best) = candidates.map(|c| (edit_distance(name, c), c)).min()?;
     (distance * 3 <= name.chars().count().max(3)).then_some(best)
-}
-
-/// Insertions, deletions and replacements of characters that lead from `a` to `b`.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
