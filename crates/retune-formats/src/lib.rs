@@ -5,15 +5,17 @@
 //! - [`npy`], [`npz`]: numpy's arrays.
 //! - [`pickle`]: Python pickles as data, never executed.
 //! - [`hdf5`]: groups, data sets and attributes of HDF5 files.
+//! - [`stored`]: types of values in files, and what they are converted to.
 //! - [`error`]: [`FormatError`], which names the file, the place in it and what is wrong there.
 //! - [`limits`]: [`Limits`], what reading one file may cost.
 //! - [`atomic`]: files that are either wholly written or not there.
 //!
-//! Inside: `bytes` (numbers and their bytes), `python_literal` (headers of `.npy`), `zip_archive` (the container of `.keras` and `.npz`).
+//! Inside: `bytes` (numbers and their bytes), `file_bytes` (files mapped into memory), `python_literal` (headers of `.npy`), `zip_archive` (the container of `.keras` and `.npz`).
 
 pub mod atomic;
 mod bytes;
 pub mod error;
+mod file_bytes;
 pub mod hdf5;
 pub mod keras;
 pub mod limits;
@@ -22,7 +24,9 @@ pub mod npz;
 pub mod pickle;
 mod python_literal;
 pub mod safetensors;
+pub mod stored;
 mod zip_archive;
 
 pub use error::{FormatError, Problem};
 pub use limits::Limits;
+pub use stored::{Conversion, StoredType, TensorInfo};

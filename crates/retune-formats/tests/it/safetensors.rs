@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use retune_formats::Limits;
-use retune_formats::safetensors::{self, SafetensorsFile};
+use retune_formats::safetensors::{self, SafetensorsFile, SafetensorsReader};
+use retune_formats::{Limits, Problem, StoredType};
 use retune_tensor::{Tensor, Values, bf16, f16};
 
 fn example() -> SafetensorsFile {
@@ -58,7 +58,7 @@ fn damaged_headers_are_errors() {
         r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}"#,
         r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#,
         r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}"#,
-        r#"{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}"#,
+        r#"{"a":{"dtype":"F8_E8M0","shape":[4],"data_offsets":[0,4]}}"#,
         r#"{"a":{"dtype":"F32","shape":[18446744073709551615,2],"data_offsets":[0,4]}}"#,
         r#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[3],"data_offsets":[1,4]}}"#,
     ];
@@ -67,4 +67,33 @@ fn damaged_headers_are_errors() {
     }
     let huge = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
     assert!(SafetensorsFile::from_bytes(&huge, &Limits::default()).is_err());
+}
+
+#[test]
+fn tensors_are_read_one_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    example().write(&path).unwrap();
+    let reader = SafetensorsReader::open(&path, &Limits::default()).unwrap();
+    assert!(reader.infos().map(|(name, _)| name).eq(["z", "b", "a", "half", "flags"]));
+    assert_eq!(reader.info("b").unwrap().shape, [2, 1]);
+    assert_eq!(reader.metadata()["step"], "7");
+    for (name, tensor) in example().tensors {
+        assert_eq!(reader.tensor(&name).unwrap(), tensor, "{name}");
+    }
+    let error = reader.tensor("nothing").unwrap_err();
+    assert!(matches!(error.problem, Problem::Missing { .. }) && error.path == Some(path), "{error}");
+}
+
+#[test]
+fn eight_bit_floats_become_float16() {
+    let header = r#"{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]},
+        "b":{"dtype":"F8_E5M2","shape":[2,1],"data_offsets":[2,4]}}"#;
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0x38, 0x7e, 0x3c, 0xbc]].concat();
+    let reader = SafetensorsReader::from_bytes(file, &Limits::default()).unwrap();
+    assert_eq!(reader.info("a").unwrap().stored, StoredType::F8E4M3);
+    assert_eq!(reader.info("b").unwrap().stored, StoredType::F8E5M2);
+    let halves = |values: [f32; 2]| values.map(f16::from_f32).to_vec();
+    assert_eq!(reader.tensor("a").unwrap(), Tensor::new([2], halves([1.0, 448.0])).unwrap());
+    assert_eq!(reader.tensor("b").unwrap(), Tensor::new([2, 1], halves([1.0, -1.0])).unwrap());
 }

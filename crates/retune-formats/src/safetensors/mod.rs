@@ -1,5 +1,9 @@
 //! `.safetensors` files: named tensors and a map of texts.
 //!
+//! - [`SafetensorsReader`]: an open file, mapped, whose tensors are read one at a time.
+//! - [`SafetensorsFile`]: all of a file at once.
+//! - [`write`]: writing, without owning the tensors.
+//!
 //! Layout: 8 bytes little-endian with the header's length, the header, which is a JSON object of `dtype`, `shape` and
 //! `data_offsets` per name (and `__metadata__`), and the values, row-major and little-endian, without gaps.
 
@@ -7,7 +11,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use ::safetensors::{Dtype, SafeTensors};
 use indexmap::IndexMap;
 use retune_tensor::{DType, Tensor};
 use serde_json::{Map, Value, json};
@@ -15,7 +18,11 @@ use serde_json::{Map, Value, json};
 use crate::atomic::write_atomic;
 use crate::bytes::{self, ByteOrder};
 use crate::error::{FormatError, Problem};
-use crate::limits::{Limits, check};
+use crate::limits::Limits;
+
+mod reader;
+
+pub use reader::SafetensorsReader;
 
 const METADATA: &str = "__metadata__";
 /// Length of the field that holds the header's length.
@@ -34,12 +41,17 @@ impl SafetensorsFile {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// If it cannot be read, is not a `.safetensors` file, is damaged, has values of a type that [`DType`] lacks (the
-    /// 8-bit floats and smaller ones), or exceeds the default [`Limits`].
+    /// If it cannot be read, is not a `.safetensors` file, is damaged, has values of a type that
+    /// [`StoredType`](crate::StoredType) lacks (complex numbers, floats smaller than 8 bits), or exceeds the default [`Limits`].
     pub fn read(path: impl AsRef<Path>) -> Result<SafetensorsFile, FormatError> {
         let path = path.as_ref();
         let limits = Limits::default();
-        SafetensorsFile::from_bytes(&limits.read_file(path)?, &limits).map_err(|error| error.in_file(path))
+        let reader = SafetensorsReader::open(path, &limits)?;
+        let mut tensors = IndexMap::with_capacity(reader.infos().len());
+        for (name, _) in reader.infos() {
+            tensors.insert(name.to_owned(), reader.tensor(name)?);
+        }
+        Ok(SafetensorsFile { tensors, metadata: reader.metadata().clone() })
     }
 
     /// Reads a file whose bytes are at hand.
@@ -47,26 +59,13 @@ impl SafetensorsFile {
     /// # Errors
     /// As for [`SafetensorsFile::read`].
     pub fn from_bytes(file: &[u8], limits: &Limits) -> Result<SafetensorsFile, FormatError> {
-        let header_bytes = file.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-        check("the size of a JSON text in bytes", header_bytes, limits.max_json_bytes)?;
-        let (header_bytes, header) = SafeTensors::read_metadata(file).map_err(Problem::Safetensors)?;
-        let data = &file[PREFIX_BYTES + header_bytes..];
-        let names = header.offset_keys();
-        check("the number of tensors", names.len() as u64, limits.max_objects)?;
-        let mut tensors = IndexMap::with_capacity(names.len());
-        for name in names {
-            let tensor = || -> Result<Tensor, Problem> {
-                let info = header.info(&name).ok_or_else(|| Problem::missing("the tensor's entry in the header"))?;
-                let (start, end) = info.data_offsets;
-                let values = data
-                    .get(start..end)
-                    .ok_or(Problem::Truncated { needed: end as u64, available: data.len() as u64 })?;
-                bytes::decode(from_safetensors(info.dtype)?, ByteOrder::Little, info.shape.clone(), values)
-            };
-            let tensor = tensor().map_err(|problem| problem.at(&name))?;
+        let (entries, metadata) = reader::parse_header(file, limits)?;
+        let mut tensors = IndexMap::with_capacity(entries.len());
+        for (name, (info, range)) in entries {
+            let tensor = info.stored.decode(ByteOrder::Little, info.shape, &file[range]);
+            let tensor = tensor.map_err(|problem| problem.at(&name))?;
             tensors.insert(name, tensor);
         }
-        let metadata = header.metadata().iter().flatten().map(|(key, text)| (key.clone(), text.clone())).collect();
         Ok(SafetensorsFile { tensors, metadata })
     }
 
@@ -124,28 +123,6 @@ fn header(tensors: &[(&str, &Tensor)], metadata: &BTreeMap<String, String>) -> R
     let mut text = Value::Object(entries).to_string();
     text.extend(std::iter::repeat_n(' ', text.len().next_multiple_of(8) - text.len()));
     Ok(text)
-}
-
-fn from_safetensors(dtype: Dtype) -> Result<DType, Problem> {
-    Ok(match dtype {
-        Dtype::F16 => DType::F16,
-        Dtype::BF16 => DType::BF16,
-        Dtype::F32 => DType::F32,
-        Dtype::F64 => DType::F64,
-        Dtype::I8 => DType::I8,
-        Dtype::I16 => DType::I16,
-        Dtype::I32 => DType::I32,
-        Dtype::I64 => DType::I64,
-        Dtype::U8 => DType::U8,
-        Dtype::U16 => DType::U16,
-        Dtype::U32 => DType::U32,
-        Dtype::U64 => DType::U64,
-        Dtype::BOOL => DType::Bool,
-        other => {
-            let hint = "convert the tensors to float32, float16 or bfloat16";
-            return Err(Problem::Unsupported { what: format!("the safetensors data type `{other:?}`"), hint });
-        }
-    })
 }
 
 fn to_safetensors(dtype: DType) -> &'static str {
