@@ -119,7 +119,7 @@ fn main() {
     for shape in [image, small, [32, 7, 7, 1024]] {
         let (channels, moments) = ([shape[3]], [2, shape[3]]);
         bench.report("batch moments", BatchMoments, &[&shape]);
-        bench.report("batch norm", BatchNorm { epsilon }, &[&shape, &moments, &channels, &channels]);
+        bench.report("batch norm", BatchNorm { epsilon, activation: None }, &[&shape, &moments, &channels, &channels]);
         bench.report("batch norm sums", BatchNormGradSums { epsilon }, &[&shape, &moments, &shape]);
         let inputs: [&[usize]; 5] = [&shape, &moments, &channels, &shape, &moments];
         bench.report("batch norm gradient", BatchNormGradInput { epsilon }, &inputs);

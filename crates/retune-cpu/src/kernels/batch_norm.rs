@@ -2,9 +2,9 @@
 
 use retune_graph::ops::{BatchNorm, BatchNormGradInput, BatchNormGradSums};
 
-use crate::kernels::Call;
 use crate::kernels::columns::{Blocks, TILE};
 use crate::kernels::stream::{PIECE, stream};
+use crate::kernels::{Call, activation};
 use crate::multiversion;
 
 /// Wide rows whose moments are taken at once: their values are still in cache when the second pass reads them.
@@ -271,6 +271,9 @@ pub(crate) fn batch_norm(op: &BatchNorm, mut call: Call<'_>) {
     stream(&mut call, [0], width, |column, [x], y| {
         let len = y.len();
         normalize(level, x, factor(0, column, len), factor(1, column, len), factor(2, column, len), y);
+        if let Some(activation) = op.activation {
+            activation::apply(level, activation, y);
+        }
     });
 }
 

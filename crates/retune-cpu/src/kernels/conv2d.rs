@@ -139,34 +139,34 @@ impl Correlation<'_> {
         let segment_count = self.rows.len() * per_row;
         let pixels = count * self.grid[1];
 
-        for start in (0..pixels).step_by(tile_rows) {
-            let tile_count = tile_rows.min(pixels - start);
-            let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-            // Counted up, not divided: with few channels a tile takes no longer than a dozen divisions.
-            let (mut i, mut j) = (start / self.grid[1], start % self.grid[1]);
-            for m in 0..tile_count {
-                a_rows[m] = view.start + i * self.step[0] * view.row + j * self.step[1] * channels;
-                let row = (first + i) * self.spread[0] + self.origin[0];
-                let column = j * self.spread[1] + self.origin[1];
-                c_rows[m] = (row * self.target[1] + column) * self.target[2];
-                j += 1;
-                if j == self.grid[1] {
-                    (i, j) = (i + 1, 0);
+        for group in 0..self.groups {
+            for pass in (0..segment_count.max(1)).step_by(MAX_SEGMENTS) {
+                let mut segments = [Segment::default(); MAX_SEGMENTS];
+                let used = MAX_SEGMENTS.min(segment_count - pass);
+                for (s, segment) in segments.iter_mut().enumerate().take(used) {
+                    let (u, v) = ((pass + s) / per_row, (pass + s) % per_row);
+                    let row = (self.rows[u] - window.top) as usize;
+                    let column = (self.columns[v] - window.left) as usize;
+                    *segment = Segment {
+                        a: row * view.row + column * channels + group * ci,
+                        b: (u * self.columns.len() + v) * ci * tile_columns,
+                        len: if joined { self.columns.len() * ci } else { ci },
+                    };
                 }
-            }
-            for group in 0..self.groups {
-                for pass in (0..segment_count.max(1)).step_by(MAX_SEGMENTS) {
-                    let mut segments = [Segment::default(); MAX_SEGMENTS];
-                    let used = MAX_SEGMENTS.min(segment_count - pass);
-                    for (s, segment) in segments.iter_mut().enumerate().take(used) {
-                        let (u, v) = ((pass + s) / per_row, (pass + s) % per_row);
-                        let row = (self.rows[u] - window.top) as usize;
-                        let column = (self.columns[v] - window.left) as usize;
-                        *segment = Segment {
-                            a: row * view.row + column * channels + group * ci,
-                            b: (u * self.columns.len() + v) * ci * tile_columns,
-                            len: if joined { self.columns.len() * ci } else { ci },
-                        };
+                // Places are counted up, not divided: with few channels a tile takes no longer than a dozen divisions.
+                let (mut i, mut j) = (0, 0);
+                for start in (0..pixels).step_by(tile_rows) {
+                    let tile_count = tile_rows.min(pixels - start);
+                    let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+                    for m in 0..tile_count {
+                        a_rows[m] = view.start + i * self.step[0] * view.row + j * self.step[1] * channels;
+                        let row = (first + i) * self.spread[0] + self.origin[0];
+                        let column = j * self.spread[1] + self.origin[1];
+                        c_rows[m] = (row * self.target[1] + column) * self.target[2];
+                        j += 1;
+                        if j == self.grid[1] {
+                            (i, j) = (i + 1, 0);
+                        }
                     }
                     for panel in 0..panels {
                         let n0 = panel * tile_columns;

@@ -158,12 +158,16 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(tile: &Tile<'
     }
 }
 
-/// Chooses the number of rows and registers at run time.
+/// Chooses the number of rows and registers at run time. Few columns go to the half register: processors that compute a
+/// whole one in two parts take half the time for it.
 macro_rules! choose {
     ($tile:ident, $c:ident, $c_rows:ident, $vector:ty, [$($rows:literal)*]) => {
-        match ($tile.rows.len(), $tile.columns <= <$vector>::LANES) {
-            $(($rows, true) => self::tile::<$vector, $rows, 1>($tile, $c, $c_rows),
-            ($rows, false) => self::tile::<$vector, $rows, 2>($tile, $c, $c_rows),)*
+        match $tile.rows.len() {
+            $($rows if $tile.columns <= <$vector as Vector>::Half::LANES => {
+                self::tile::<<$vector as Vector>::Half, $rows, 1>($tile, $c, $c_rows);
+            }
+            $rows if $tile.columns <= <$vector>::LANES => self::tile::<$vector, $rows, 1>($tile, $c, $c_rows),
+            $rows => self::tile::<$vector, $rows, 2>($tile, $c, $c_rows),)*
             _ => {}
         }
     };

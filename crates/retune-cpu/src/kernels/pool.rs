@@ -3,13 +3,10 @@
 use retune_graph::ops::pool::Pooling;
 use retune_graph::ops::{Pool2d, Pool2dGrad};
 
+use crate::kernels::vector::{Vector, vectorized};
 use crate::kernels::windows::{Taps, Windows};
 use crate::kernels::{CHUNK, Call};
-use crate::math::max;
 use crate::multiversion;
-
-/// Channels that the gradient of maxima handles at a time, in a register.
-const LANES: usize = 16;
 
 fn sizes(shape: &[usize]) -> [usize; 4] {
     [shape[0], shape[1], shape[2], shape[3]]
@@ -51,28 +48,6 @@ impl Pool {
 }
 
 multiversion! {
-    /// One row of maxima; `image` is the whole image.
-    fn max_row(pool: &Pool, rows: Taps, image: &[f32], y: &mut [f32]) {
-        let channels = pool.channels;
-        for (j, y) in y.chunks_exact_mut(channels).enumerate() {
-            let mut is_first = true;
-            pool.for_each_tap(rows, pool.columns.taps(j), |at| {
-                let x = &image[at..][..channels];
-                if is_first {
-                    y.copy_from_slice(x);
-                } else {
-                    for c in 0..channels {
-                        y[c] = max(y[c], x[c]);
-                    }
-                }
-                is_first = false;
-            });
-            if is_first {
-                y.fill(f32::NEG_INFINITY);
-            }
-        }
-    }
-
     /// One row of means.
     fn average_row(pool: &Pool, rows: Taps, image: &[f32], y: &mut [f32]) {
         let channels = pool.channels;
@@ -88,20 +63,6 @@ multiversion! {
             let scale = 1.0 / (rows.count * columns.count).max(1) as f32;
             for y in y.iter_mut() {
                 *y *= scale;
-            }
-        }
-    }
-
-    /// The gradient of one row of maxima: the first tap that equals the maximum takes it.
-    fn max_row_grad(pool: &Pool, rows: Taps, image: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
-        let whole = pool.channels - pool.channels % LANES;
-        for (j, (y, dy)) in y.chunks_exact(pool.channels).zip(dy.chunks_exact(pool.channels)).enumerate() {
-            let columns = pool.columns.taps(j);
-            for c in (0..whole).step_by(LANES) {
-                give_to_first_maximum::<LANES>(pool, (rows, columns), c, image, y, dy, dx);
-            }
-            for c in whole..pool.channels {
-                give_to_first_maximum::<1>(pool, (rows, columns), c, image, y, dy, dx);
             }
         }
     }
@@ -122,28 +83,112 @@ multiversion! {
     }
 }
 
-/// Adds `N` channels of one window's `dy` to the first tap whose value is the maximum.
+/// The maxima of `count` channels of one window, no more than a register holds. `x` points to the first of these channels in
+/// the image, `y` to where they go.
+///
+/// # Safety
+/// The processor has the features of the register; the taps lie inside of the image.
 #[inline(always)]
-fn give_to_first_maximum<const N: usize>(
+unsafe fn window_maximum<V: Vector>(
     pool: &Pool,
     (rows, columns): (Taps, Taps),
-    channel: usize,
-    image: &[f32],
-    y: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
+    count: usize,
+    x: *const f32,
+    y: *mut f32,
 ) {
-    let values = |from: &[f32], at: usize| -> [f32; N] { std::array::from_fn(|i| from[at..][..N][i]) };
-    let (y, mut left) = (values(y, channel), values(dy, channel));
-    pool.for_each_tap(rows, columns, |at| {
-        let x = values(image, at + channel);
-        let dx = &mut dx[at + channel..][..N];
-        for i in 0..N {
-            let is_first = x[i] == y[i];
-            dx[i] += if is_first { left[i] } else { 0.0 };
-            left[i] = if is_first { 0.0 } else { left[i] };
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let mut maximum = V::splat(f32::NEG_INFINITY);
+        for u in 0..rows.count {
+            let row = (rows.pixel + u * pool.dilation[0]) * pool.width;
+            for v in 0..columns.count {
+                let at = (row + columns.pixel + v * pool.dilation[1]) * pool.channels;
+                maximum = maximum.max(V::load_first(x.add(at), count));
+            }
         }
-    });
+        maximum.store_first(y, count);
+    }
+}
+
+/// Adds the gradient of `count` channels of one window, no more than a register holds, to the first tap whose value is the
+/// maximum. `x` and `dx` point to the first of these channels in the images, `y` and `dy` in the window's values.
+///
+/// # Safety
+/// As [`window_maximum`].
+#[inline(always)]
+unsafe fn give_to_first_maximum<V: Vector>(
+    pool: &Pool,
+    (rows, columns): (Taps, Taps),
+    count: usize,
+    (x, dx): (*const f32, *mut f32),
+    (y, dy): (*const f32, *const f32),
+) {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let (y, mut left) = (V::load_first(y, count), V::load_first(dy, count));
+        for u in 0..rows.count {
+            let row = (rows.pixel + u * pool.dilation[0]) * pool.width;
+            for v in 0..columns.count {
+                let at = (row + columns.pixel + v * pool.dilation[1]) * pool.channels;
+                let (given, rest) = left.split_where_equal(V::load_first(x.add(at), count), y);
+                // All lanes are stored, for the next window's loads would have to wait for a store of some.
+                V::load_first(dx.add(at), count).add(given).store_first(dx.add(at), count);
+                left = rest;
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// One row of maxima; `image` is the whole image.
+    ///
+    /// # Safety
+    /// The windows of `rows` lie inside of `image`.
+    unsafe fn max_row[V](pool: &Pool, rows: Taps, image: &[f32], y: &mut [f32]) {
+        for window in 0..y.len() / pool.channels {
+            let taps = (rows, pool.columns.taps(window));
+            let mut channel = 0;
+            while channel < pool.channels {
+                let count = (pool.channels - channel).min(V::LANES);
+                // SAFETY: by the caller's promise; `channel + count` is at most `channels`.
+                unsafe {
+                    let (x, y) = (image.as_ptr().add(channel), y.as_mut_ptr().add(window * pool.channels + channel));
+                    if count <= V::Half::LANES {
+                        window_maximum::<V::Half>(pool, taps, count, x, y);
+                    } else {
+                        window_maximum::<V>(pool, taps, count, x, y);
+                    }
+                }
+                channel += count;
+            }
+        }
+    }
+
+    /// The gradient of one row of maxima: the first tap that equals the maximum takes it.
+    ///
+    /// # Safety
+    /// The windows of `rows` lie inside of `image` and `dx`, and `y` and `dy` hold as many windows.
+    unsafe fn max_row_grad[V](pool: &Pool, rows: Taps, image: &[f32], y: &[f32], dy: &[f32], dx: &mut [f32]) {
+        for window in 0..y.len() / pool.channels {
+            let taps = (rows, pool.columns.taps(window));
+            let mut channel = 0;
+            while channel < pool.channels {
+                let count = (pool.channels - channel).min(V::LANES);
+                // SAFETY: by the caller's promise; `channel + count` is at most `channels`.
+                unsafe {
+                    let (x, dx) = (image.as_ptr().add(channel), dx.as_mut_ptr().add(channel));
+                    let at = window * pool.channels + channel;
+                    let (y, dy) = (y.as_ptr().add(at), dy.as_ptr().add(at));
+                    if count <= V::Half::LANES {
+                        give_to_first_maximum::<V::Half>(pool, taps, count, (x, dx), (y, dy));
+                    } else {
+                        give_to_first_maximum::<V>(pool, taps, count, (x, dx), (y, dy));
+                    }
+                }
+                channel += count;
+            }
+        }
+    }
 }
 
 pub(crate) fn pool(op: &Pool2d, mut call: Call<'_>) {
@@ -162,7 +207,8 @@ pub(crate) fn pool(op: &Pool2d, mut call: Call<'_>) {
             let row = task * rows_per_task + index;
             let (image, taps) = (&x[row / places * image_len..][..image_len], pool.rows.taps(row % places));
             match op.pooling {
-                Pooling::Max => max_row(level, &pool, taps, image, y),
+                // SAFETY: `Windows` only gives taps inside of the image.
+                Pooling::Max => unsafe { max_row(level, &pool, taps, image, y) },
                 Pooling::Average => average_row(level, &pool, taps, image, y),
             }
         }
@@ -186,7 +232,8 @@ pub(crate) fn pool_grad(op: &Pool2dGrad, mut call: Call<'_>) {
                 for place in 0..places {
                     let at = (n * places + place) * row_len;
                     let (y, dy, taps) = (&y[at..][..row_len], &dy[at..][..row_len], pool.rows.taps(place));
-                    max_row_grad(level, &pool, taps, image, y, dy, dx);
+                    // SAFETY: as above.
+                    unsafe { max_row_grad(level, &pool, taps, image, y, dy, dx) };
                 }
             });
         }

@@ -6,14 +6,20 @@
 /// The processor has the features of the register's level, and pointers are valid for [`Vector::LANES`] values.
 #[allow(clippy::missing_safety_doc)]
 pub(crate) trait Vector: Copy {
+    /// The register for half as many values, where the level has one; else the register itself.
+    type Half: Vector;
     const LANES: usize;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
+    /// As [`crate::math::max`].
+    unsafe fn max(self, other: Self) -> Self;
     /// `self + a · b`, rounded once where the level has such an instruction.
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+    /// The values where `a` and `b` are equal, zeros elsewhere; and the other way round.
+    unsafe fn split_where_equal(self, a: Self, b: Self) -> (Self, Self);
 
     /// The first `count` values from memory, zeros behind; nothing behind them is read.
     #[inline(always)]
@@ -46,8 +52,9 @@ pub(crate) trait Vector: Copy {
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_vector {
-    ($register:ident, $lanes:literal, $set1:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $fma:ident, {$($more:tt)*}) => {
+    ($register:ident, $half:ident, $lanes:literal, $set1:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $max:ident, $fma:ident, {$($more:tt)*}) => {
         impl Vector for std::arch::x86_64::$register {
+            type Half = std::arch::x86_64::$half;
             const LANES: usize = $lanes;
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
@@ -75,6 +82,11 @@ macro_rules! x86_vector {
                 unsafe { std::arch::x86_64::$sub(self, other) }
             }
             #[inline(always)]
+            unsafe fn max(self, other: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$max(self, other) }
+            }
+            #[inline(always)]
             unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
                 // SAFETY: as above.
                 unsafe { std::arch::x86_64::$fma(a, b, self) }
@@ -87,14 +99,25 @@ macro_rules! x86_vector {
 #[cfg(target_arch = "x86_64")]
 x86_vector!(
     __m512,
+    __m256,
     16,
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
     _mm512_add_ps,
     _mm512_sub_ps,
+    _mm512_max_ps,
     _mm512_fmadd_ps,
     {
+        #[inline(always)]
+        unsafe fn split_where_equal(self, a: Self, b: Self) -> (Self, Self) {
+            use std::arch::x86_64::{_CMP_EQ_OQ, _mm512_cmp_ps_mask, _mm512_maskz_mov_ps};
+            // SAFETY: as above.
+            unsafe {
+                let equal = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
+                (_mm512_maskz_mov_ps(equal, self), _mm512_maskz_mov_ps(!equal, self))
+            }
+        }
         #[inline(always)]
         unsafe fn load_first(from: *const f32, count: usize) -> Self {
             // SAFETY: as above; masked lanes are not accessed.
@@ -110,14 +133,26 @@ x86_vector!(
 #[cfg(target_arch = "x86_64")]
 x86_vector!(
     __m256,
+    __m256,
     8,
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
     _mm256_add_ps,
     _mm256_sub_ps,
+    _mm256_max_ps,
     _mm256_fmadd_ps,
-    {}
+    {
+        #[inline(always)]
+        unsafe fn split_where_equal(self, a: Self, b: Self) -> (Self, Self) {
+            use std::arch::x86_64::{_CMP_EQ_OQ, _mm256_and_ps, _mm256_andnot_ps, _mm256_cmp_ps};
+            // SAFETY: as above.
+            unsafe {
+                let equal = _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b);
+                (_mm256_and_ps(equal, self), _mm256_andnot_ps(equal, self))
+            }
+        }
+    }
 );
 
 /// A mask of the first `count` lanes of 16.
@@ -139,6 +174,7 @@ impl Quad {
 }
 
 impl Vector for Quad {
+    type Half = Quad;
     const LANES: usize = 4;
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -163,8 +199,17 @@ impl Vector for Quad {
         self.zip(other, |a, b| a - b)
     }
     #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, crate::math::max)
+    }
+    #[inline(always)]
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
         self.zip(a.zip(b, |a, b| a * b), |sum, product| sum + product)
+    }
+    #[inline(always)]
+    unsafe fn split_where_equal(self, a: Self, b: Self) -> (Self, Self) {
+        let split = |i: usize| if a.0[i] == b.0[i] { (self.0[i], 0.0) } else { (0.0, self.0[i]) };
+        (Quad(std::array::from_fn(|i| split(i).0)), Quad(std::array::from_fn(|i| split(i).1)))
     }
 }
 

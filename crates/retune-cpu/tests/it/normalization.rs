@@ -1,8 +1,8 @@
 //! Batch and layer normalization.
 
 use retune_graph::ops::{
-    BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, LayerNorm, LayerNormGradInput, LayerNormGradSums,
-    RowMoments,
+    Activation, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, LayerNorm, LayerNormGradInput,
+    LayerNormGradSums, RowMoments,
 };
 use retune_testkit::Array;
 
@@ -38,7 +38,10 @@ pub fn cases() -> Vec<Case> {
         let epsilon = 1e-3;
         cases.push(Case::new(BatchMoments, [x.clone()]).with_tolerance(1e-5, 1e-6));
         let inputs = [x.clone(), moments(channels), factors(), normal(4, &[channels])];
-        cases.push(Case::new(BatchNorm { epsilon }, inputs).with_tolerance(1e-5, 1e-5));
+        for activation in [None, Some(Activation::RELU), Some(Activation::Tanh)] {
+            let op = BatchNorm { epsilon, activation };
+            cases.push(Case::new(op, inputs.clone()).with_tolerance(1e-5, 1e-5));
+        }
         let inputs = [x.clone(), moments(channels), dy.clone()];
         let sums = Case::new(BatchNormGradSums { epsilon }, inputs);
         cases.push(sums.with_tolerance(1e-5, 1e-6 * (rows as f64).max(100.0)));

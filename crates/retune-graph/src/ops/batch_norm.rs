@@ -2,6 +2,7 @@
 //! scale and a shift per channel, which [`fold_scale`](crate::passes::fold_scale()) folds into the convolution before it.
 //! Ioffe and Szegedy, *Batch normalization*, 2015.
 
+use super::activation::{Activation, fused_gradient};
 use super::{Operand, Operation, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
@@ -34,11 +35,13 @@ impl Operation for BatchMoments {
     }
 }
 
-/// `y = gamma · (x − mean) / √(variance + epsilon) + beta`; inputs `(x, moments of x, gamma, beta)`.
+/// `y = f(gamma · (x − mean) / √(variance + epsilon) + beta)`; inputs `(x, moments of x, gamma, beta)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNorm {
     /// Added to the variance; 1e-3 in Keras, 1e-5 in PyTorch.
     pub epsilon: f32,
+    /// Applied to the result while it is in cache. Only functions whose derivative follows from their value.
+    pub activation: Option<Activation>,
 }
 
 impl Operation for BatchNorm {
@@ -58,8 +61,12 @@ impl Operation for BatchNorm {
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
-        let (x, moments, gamma, dy) = (b.input(0), b.input(1), b.input(2), b.dy);
+        let (x, moments, gamma) = (b.input(0), b.input(1), b.input(2));
         let epsilon = self.epsilon;
+        let dy = match self.activation {
+            Some(activation) => fused_gradient(b, activation)?,
+            None => b.dy,
+        };
         let sums = b.graph.push(BatchNormGradSums { epsilon }.into(), &[x, moments, dy])?;
         if b.needs(0) {
             let dx = b.graph.push(BatchNormGradInput { epsilon }.into(), &[x, moments, gamma, dy, sums])?;
@@ -161,7 +168,7 @@ impl Graph {
         epsilon: f32,
     ) -> Result<(NodeId, NodeId), GraphError> {
         let moments = self.push(BatchMoments.into(), &[x])?;
-        let y = self.push(BatchNorm { epsilon }.into(), &[x, moments, gamma, beta])?;
+        let y = self.push(BatchNorm { epsilon, activation: None }.into(), &[x, moments, gamma, beta])?;
         Ok((y, moments))
     }
 }

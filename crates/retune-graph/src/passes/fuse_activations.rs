@@ -1,4 +1,4 @@
-//! Applies an activation inside the convolution or linear product that makes its argument, while the values are in cache.
+//! Applies an activation inside the convolution, linear product or normalization that makes its argument, while the values are in cache.
 //!
 //! Only functions whose derivative follows from their value are fused where a gradient will be taken: the argument is then
 //! never stored. [`fuse_activations`] must run before [`crate::gradients`].
@@ -21,6 +21,10 @@ pub fn fuse_activations(old: &Graph, outputs: &[NodeId]) -> Result<Rewritten, Gr
             Op::Conv2d(mut op) if op.activation.is_none() => {
                 op.activation = Some(activation);
                 Op::Conv2d(op)
+            }
+            Op::BatchNorm(mut op) if op.activation.is_none() => {
+                op.activation = Some(activation);
+                Op::BatchNorm(op)
             }
             Op::Linear(mut op) if op.activation.is_none() => {
                 op.activation = Some(activation);

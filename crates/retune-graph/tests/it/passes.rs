@@ -141,6 +141,12 @@ fn activations_fuse_where_their_value_gives_the_derivative() {
             g.activate(y, activation)
         });
         assert!(matches!(ops.last(), Some(Op::Linear(op)) if op.activation == Some(activation)), "{ops:?}");
+        let ops = unchanged(fuse_activations, |g| {
+            let (x, gamma, beta) = (input(g, "x", &[2, 3]), weight(g, &[3]), weight(g, &[3]));
+            let (y, _) = g.batch_norm(x, gamma, beta, 1e-3)?;
+            g.activate(y, activation)
+        });
+        assert!(matches!(ops.last(), Some(Op::BatchNorm(op)) if op.activation == Some(activation)), "{ops:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use retune_graph::ops::{BatchNorm, BatchNormGradInput, BatchNormGradSums};
 
+use super::activation::value;
 use crate::array::Array;
 
 pub(super) fn moments(x: &Array) -> Array {
@@ -27,7 +28,11 @@ fn standardized(x: &Array, moments: &Array, epsilon: f32) -> Array {
 
 pub(super) fn normalize(op: &BatchNorm, x: &Array, moments: &Array, gamma: &Array, beta: &Array) -> Array {
     let standardized = standardized(x, moments, op.epsilon);
-    Array::from_fn(&x.shape, |i| gamma.at_broadcast(i) * standardized.at(i) + beta.at_broadcast(i))
+    let y = Array::from_fn(&x.shape, |i| gamma.at_broadcast(i) * standardized.at(i) + beta.at_broadcast(i));
+    match op.activation {
+        Some(activation) => y.map(|y| value(activation, y)),
+        None => y,
+    }
 }
 
 pub(super) fn grad_sums(op: &BatchNormGradSums, x: &Array, moments: &Array, dy: &Array) -> Array {
