@@ -4,6 +4,7 @@ use crate::decode::is_image_name;
 use crate::error::{BadExample, DataError, shape_text};
 use crate::hash::{ContentHash, hash_dataset};
 use crate::labels::{LabelKind, Labels};
+use crate::loader::prepare::copy_as_f32;
 use retune_tensor::Tensor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -241,6 +242,28 @@ impl Dataset {
         }
     }
 
+    /// Bytes that inputs and labels take in memory; encoded images on disk take none.
+    pub fn size_bytes(&self) -> usize {
+        let inputs = match &self.inputs {
+            Inputs::Images(t) | Inputs::Features(t) => t.size_bytes(),
+            Inputs::Files(_) => 0,
+        };
+        inputs + self.labels.size_bytes()
+    }
+
+    /// The first values of one input as stored, at most `count` of them; none for image files and ids outside of the data.
+    pub fn first_values(&self, id: u64, count: usize) -> Vec<f32> {
+        match &self.inputs {
+            Inputs::Images(t) | Inputs::Features(t) if (id as usize) < self.total() => {
+                let size: usize = t.shape()[1..].iter().product();
+                let mut values = vec![0.0; size.min(count)];
+                copy_as_f32(t.values(), id as usize * size, &mut values);
+                values
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Checks a list of ids: each in range, usable, and given once.
     pub fn check_ids(&self, ids: &[u64]) -> Result<(), DataError> {
         let mut seen = vec![false; self.total()];
@@ -339,6 +362,8 @@ mod tests {
         let data = dataset();
         assert_eq!((data.len(), data.input_shape(), data.ids()), (4, Some(&[2][..]), vec![0, 1, 2, 3]));
         assert_eq!(data.class_counts(&data.ids()), Some(vec![2, 2, 0]));
+        assert_eq!((data.first_values(2, 9), data.first_values(2, 1)), (vec![4.0, 5.0], vec![4.0]));
+        assert!(data.first_values(7, 9).is_empty());
         assert!(
             matches!(data.check_classes_present(&data.ids()), Err(DataError::EmptyClass { class, .. }) if class == "2")
         );

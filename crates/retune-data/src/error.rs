@@ -1,10 +1,12 @@
 //! What can be wrong with data, said with the place, what was expected, what was found, and what to do.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// One example that cannot be used, and why.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BadExample {
     /// Index of the example in its source.
     pub id: u64,

@@ -157,6 +157,15 @@ impl Labels {
         }
     }
 
+    /// Bytes that they take in memory.
+    pub fn size_bytes(&self) -> usize {
+        match self {
+            Labels::None => 0,
+            Labels::Classes { indices, .. } => size_of_val(indices.as_slice()),
+            Labels::OneHot(t) | Labels::MultiHot(t) | Labels::Real(t) => t.size_bytes(),
+        }
+    }
+
     /// Number of classes; `None` for real values and where there are no labels.
     pub fn class_count(&self) -> Option<usize> {
         match self.kind() {

@@ -16,6 +16,7 @@
 //! - [`augment`]: random changes to training images;
 //! - [`weights`]: weights of classes;
 //! - [`loader`]: [`Loader`], batches prepared ahead in an order that depends on seed and epoch alone;
+//! - [`thumbnail`]: small pictures of examples, for reports;
 //! - [`hash`]: content hashes for provenance;
 //! - [`error`]: what can be wrong, [`DataError`].
 
@@ -29,6 +30,7 @@ pub mod loader;
 pub mod preprocess;
 pub mod sources;
 pub mod split;
+pub mod thumbnail;
 pub mod weights;
 
 pub use augment::Augmentation;

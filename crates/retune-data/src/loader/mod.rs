@@ -8,7 +8,7 @@
 
 pub mod batch;
 pub mod order;
-mod prepare;
+pub(crate) mod prepare;
 mod run_ahead;
 
 pub use batch::{Batch, Cursor, Targets};
@@ -127,6 +127,11 @@ impl Loader {
         })
     }
 
+    /// The data set that the examples are taken from.
+    pub fn data(&self) -> &Dataset {
+        self.shared.preparer.data()
+    }
+
     /// Number of examples in an epoch, those of a dropped last batch included.
     pub fn len(&self) -> usize {
         self.shared.orders.len()
@@ -135,6 +140,19 @@ impl Loader {
     /// Whether there are no examples; never, as [`Loader::new`] refuses it.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Examples of a batch, the last of an epoch excepted.
+    pub fn batch_size(&self) -> usize {
+        self.shared.batch_size.min(self.len())
+    }
+
+    /// Bytes of the inputs of all batches that there are at a time: prepared ahead, at work and to be used again. 0 where
+    /// their shape is not known before they are decoded.
+    pub fn prepared_bytes(&self) -> usize {
+        let batches = self.shared.prefetch.max(self.shared.workers) + 1;
+        let values: usize = self.input_shape().map_or(0, |shape| shape.iter().product());
+        4 * values * self.batch_size() * batches
     }
 
     /// Number of batches in an epoch.
@@ -168,6 +186,12 @@ impl Loader {
     /// The examples skipped so far because they could not be read, ascending by id.
     pub fn skipped(&self) -> Vec<BadExample> {
         self.shared.skipped.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Counts examples that were skipped before, when a run goes on that was stopped.
+    pub fn restore_skipped(&self, skipped: impl IntoIterator<Item = BadExample>) {
+        let mut all = self.shared.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(skipped.into_iter().map(|bad| (bad.id, bad)));
     }
 }
 

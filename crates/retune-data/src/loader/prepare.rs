@@ -352,7 +352,7 @@ fn check_targets(labels: &Labels, encoding: TargetEncoding) -> Result<(), DataEr
 }
 
 /// Values from `start` on, as many as `out` takes, as `f32`.
-fn copy_as_f32(values: &Values, start: usize, out: &mut [f32]) {
+pub(crate) fn copy_as_f32(values: &Values, start: usize, out: &mut [f32]) {
     fn copy<T: Copy>(values: &[T], start: usize, out: &mut [f32], to_f32: impl Fn(T) -> f32) {
         let values = &values[start..start + out.len()];
         values.iter().zip(out).for_each(|(&value, out)| *out = to_f32(value));

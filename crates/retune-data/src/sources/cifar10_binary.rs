@@ -1,19 +1,20 @@
 //! CIFAR-10's binary batches (<https://www.cs.toronto.edu/~kriz/cifar.html>): records of one label byte and 3 × 32 × 32
 //! bytes, the red plane first, 3,073 bytes each.
 
-use super::cifar10::{Images, PIXELS};
+use super::cifar10::{Form, Images, PIXELS};
 use crate::error::DataError;
 use std::path::Path;
 
 const RECORD: usize = 1 + PIXELS;
 
-pub(super) fn is_batch_name(name: &str) -> bool {
+pub(super) const FORM: Form = Form { is_batch_name, read_batch };
+
+fn is_batch_name(name: &str) -> bool {
     (name.starts_with("data_batch") || name.starts_with("test_batch")) && name.ends_with(".bin")
 }
 
-pub(super) fn read_batch(file: &Path, images: &mut Images) -> Result<(), DataError> {
-    let bytes = std::fs::read(file).map_err(DataError::io(file))?;
-    if bytes.is_empty() || bytes.len() % RECORD != 0 {
+fn read_batch(file: &Path, bytes: &[u8], images: &mut Images) -> Result<(), DataError> {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
         return Err(DataError::Malformed {
             path: file.to_path_buf(),
             place: "whole file".into(),

@@ -2,18 +2,20 @@
 //! `uint8` array `[images, 3072]` with the red plane first, and `labels`, a list of numbers. The pickle is read as
 //! data; nothing in it runs.
 
-use super::cifar10::{Images, PIXELS};
+use super::cifar10::{Form, Images, PIXELS};
 use crate::error::{DataError, shape_text};
 use retune_formats::Limits;
 use retune_formats::pickle::{Value, numpy, parse};
 use retune_tensor::Values;
 use std::path::Path;
 
-pub(super) fn is_batch_name(name: &str) -> bool {
+pub(super) const FORM: Form = Form { is_batch_name, read_batch };
+
+fn is_batch_name(name: &str) -> bool {
     (name.starts_with("data_batch") || name.starts_with("test_batch")) && Path::new(name).extension().is_none()
 }
 
-pub(super) fn read_batch(file: &Path, images: &mut Images) -> Result<(), DataError> {
+fn read_batch(file: &Path, bytes: &[u8], images: &mut Images) -> Result<(), DataError> {
     let malformed = |place: &str, expected: &str, found: String| DataError::Malformed {
         path: file.to_path_buf(),
         place: place.to_owned(),
@@ -21,8 +23,7 @@ pub(super) fn read_batch(file: &Path, images: &mut Images) -> Result<(), DataErr
         found,
         hint: "only batches of CIFAR-10's Python version are read, not CIFAR-100",
     };
-    let bytes = std::fs::read(file).map_err(DataError::io(file))?;
-    let pickle = parse(&bytes, numpy::GLOBALS, &Limits::default()).map_err(|e| e.in_file(file))?;
+    let pickle = parse(bytes, numpy::GLOBALS, &Limits::default()).map_err(|e| e.in_file(file))?;
     let root = pickle.root();
     let entry = |key: &str| {
         let place = format!("key `{key}`");

@@ -1,7 +1,8 @@
 //! Sources of examples, one file each; [`open`] finds out which one a path is.
 //!
 //! - `image_folder`: one sub-folder of image files per class;
-//! - `cifar10_binary`, `cifar10_pickle`: CIFAR-10's binary and Python batches, `cifar10` what they share;
+//! - `cifar10_binary`, `cifar10_pickle`: CIFAR-10's binary and Python batches, `cifar10` what they share, `tar` the archives they
+//!   come in;
 //! - `idx`: IDX files as MNIST and Fashion-MNIST have them, also `.gz`;
 //! - `arrays`: numpy's `.npy` and `.npz`;
 //! - `table`: numeric CSV, also `.gz`.
@@ -13,6 +14,7 @@ mod cifar10_pickle;
 mod idx;
 mod image_folder;
 mod table;
+mod tar;
 
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{DataError, shape_text};
@@ -33,9 +35,9 @@ const TEST: &[&str] = &["test", "testing"];
 pub enum SourceKind {
     /// A folder with one sub-folder of images per class, or with folders `train`, `validation`, `test` of that form.
     ImageFolder,
-    /// CIFAR-10's binary batches: a folder of `data_batch_1.bin` … and `test_batch.bin`, or a single file.
+    /// CIFAR-10's binary batches: a folder of `data_batch_1.bin` … and `test_batch.bin`, the same as a `.tar.gz`, or a single file.
     Cifar10Binary,
-    /// CIFAR-10's Python batches: a folder of `data_batch_1` … and `test_batch`, or a single file.
+    /// CIFAR-10's Python batches: a folder of `data_batch_1` … and `test_batch`, the same as a `.tar.gz`, or a single file.
     Cifar10Pickle,
     /// IDX files: a folder of `train-images-idx3-ubyte` and so on, or a file of images with its labels beside it. Also
     /// `.gz`.
@@ -140,12 +142,8 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
     };
     let parts = match kind {
         SourceKind::ImageFolder => image_folder::open(path, options),
-        SourceKind::Cifar10Binary => {
-            cifar10::open(path, options, cifar10_binary::is_batch_name, cifar10_binary::read_batch)
-        }
-        SourceKind::Cifar10Pickle => {
-            cifar10::open(path, options, cifar10_pickle::is_batch_name, cifar10_pickle::read_batch)
-        }
+        SourceKind::Cifar10Binary => cifar10::open(path, options, cifar10_binary::FORM),
+        SourceKind::Cifar10Pickle => cifar10::open(path, options, cifar10_pickle::FORM),
         SourceKind::Numpy => arrays::open(path, options),
         SourceKind::Idx => idx::open(path, options),
         SourceKind::Csv => table::open(path, options),
@@ -167,8 +165,8 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
         let entries = list_folder(path)?;
         let any = |test: fn(&str) -> bool| entries.iter().any(|e| test(&name_of(e)));
         return match () {
-            _ if any(cifar10_binary::is_batch_name) => Ok(SourceKind::Cifar10Binary),
-            _ if any(cifar10_pickle::is_batch_name) => Ok(SourceKind::Cifar10Pickle),
+            _ if any(cifar10_binary::FORM.is_batch_name) => Ok(SourceKind::Cifar10Binary),
+            _ if any(cifar10_pickle::FORM.is_batch_name) => Ok(SourceKind::Cifar10Pickle),
             _ if any(arrays::is_array_name) => Ok(SourceKind::Numpy),
             _ if any(idx::is_images_name) => Ok(SourceKind::Idx),
             _ if any(table::is_table_name) => Ok(SourceKind::Csv),
@@ -181,12 +179,19 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
         };
     }
     let name = name_of(path).to_ascii_lowercase();
+    if tar::is_archive_name(&name) {
+        return match cifar10::form_in_archive(path, &[cifar10_binary::FORM, cifar10_pickle::FORM])? {
+            Some(0) => Ok(SourceKind::Cifar10Binary),
+            Some(_) => Ok(SourceKind::Cifar10Pickle),
+            None => Err(unknown("an archive without CIFAR-10 batches")),
+        };
+    }
     match () {
         _ if table::is_table_name(&name) => Ok(SourceKind::Csv),
         _ if idx::is_images_name(&name) => Ok(SourceKind::Idx),
         _ if arrays::is_array_name(&name) => Ok(SourceKind::Numpy),
-        _ if cifar10_pickle::is_batch_name(&name) => Ok(SourceKind::Cifar10Pickle),
-        _ if cifar10_binary::is_batch_name(&name) => Ok(SourceKind::Cifar10Binary),
+        _ if (cifar10_pickle::FORM.is_batch_name)(&name) => Ok(SourceKind::Cifar10Pickle),
+        _ if (cifar10_binary::FORM.is_batch_name)(&name) => Ok(SourceKind::Cifar10Binary),
         _ => Err(unknown("a file of no known name")),
     }
 }

@@ -1,7 +1,7 @@
 //! Every kind of damage gives an error that names the place, or is set aside within the tolerance and reported.
 
 use crate::fixtures::*;
-use retune_data::{DataError, Dataset, Loader, LoaderOptions, SourceOptions, open};
+use retune_data::{Cursor, DataError, Dataset, Loader, LoaderOptions, SourceOptions, open};
 use retune_formats::{npy, npz};
 use retune_tensor::Tensor;
 use std::path::{Path, PathBuf};
@@ -92,6 +92,13 @@ fn images_unreadable_on_the_way_are_an_error_or_skipped_and_reported() {
         let ids: Vec<u64> = tolerant.batches(Default::default(), 2).flat_map(|b| b.unwrap().example_ids).collect();
         assert_eq!(ids.len(), 2 * 14);
         assert_eq!(tolerant.skipped().iter().map(|b| b.id).collect::<Vec<_>>(), [2, 13]);
+
+        // What was skipped before a run stopped counts when it goes on.
+        let resumed = load(1);
+        let first = order.iter().find(|id| [2, 13].contains(id)).unwrap();
+        resumed.restore_skipped(tolerant.skipped().into_iter().filter(|bad| bad.id == *first));
+        let from = Cursor { epoch: 0, position: (earlier as u64 + 1) * 4 };
+        assert_eq!(resumed.batches(from, 9).filter(Result::is_ok).count(), later - earlier - 1);
     }
 }
 
@@ -156,6 +163,38 @@ fn damaged_cifar10() {
     let (_f, path) = written("data_batch_1", b"\x80\x02cos\nsystem\nU\x04echo\x85R.");
     let text = error(&path).to_string();
     assert!(text.contains("os.system") && text.contains("not permitted"), "{text}");
+}
+
+#[test]
+fn damaged_archives() {
+    let files = [("data_batch_1.bin", cifar_binary(&[1, 2])), ("test_batch.bin", cifar_binary(&[3]))];
+    let whole = tar("cifar-10-batches-bin", &files);
+    let refused = |tar: &[u8]| {
+        let (_dir, path) = written("cifar-10-binary.tar.gz", gzip(tar));
+        error(&path).to_string()
+    };
+    let changed = |at: usize, bytes: &[u8]| {
+        let mut tar = whole.clone();
+        tar[at..at + bytes.len()].copy_from_slice(bytes);
+        tar
+    };
+    assert!(refused(&whole[..whole.len() / 2]).contains("bytes, found"), "cut inside a batch");
+    assert!(refused(&whole[..700]).contains("entry 1"), "cut inside a header");
+    assert!(refused(&changed(600, b"x")).contains("the header of a tar entry"), "a checksum that is wrong");
+    assert!(refused(&tar("papers", &[("a.pdf", vec![1; 9])])).contains("without CIFAR-10 batches"));
+    assert!(refused(&tar("c", &[("data_batch_1.bin", vec![1; 9])])).contains("a multiple of 3073 bytes"));
+    let (_dir, path) = written("cifar-10-binary.tar.gz", &gzip(&whole)[..60]);
+    assert!(error(&path).to_string().contains("fetch it again"));
+    let (_dir, path) = written("cifar-10-binary.tar.gz", b"<html>404</html>");
+    assert!(error(&path).to_string().contains("a whole .tar.gz"));
+
+    // A batch that says that it has 8 GiB less a byte, with a right checksum, is refused before anything is read.
+    let mut huge = whole.clone();
+    huge[512 + 124..512 + 136].copy_from_slice(b"77777777777\0");
+    huge[512 + 148..512 + 156].copy_from_slice(b"        ");
+    let sum: u32 = huge[512..1024].iter().map(|&byte| u32::from(byte)).sum();
+    huge[512 + 148..512 + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    assert!(refused(&huge).contains("expected at most 268435456 bytes, found 8589934591 bytes"));
 }
 
 #[test]

@@ -42,19 +42,108 @@ pub fn cifar_binary(labels: &[u8]) -> Vec<u8> {
     labels.iter().enumerate().flat_map(|(i, &label)| [vec![label], planes(i)].concat()).collect()
 }
 
-/// A batch of CIFAR-10's Python version, as Python 2 wrote it (protocol 2).
+/// A batch of CIFAR-10's Python version, byte for byte as Python 2's `cPickle` wrote the original ones (protocol 2): the entries
+/// in its dictionary's order, short strings, each string and list put into the memo, lists appended to by the thousand.
 pub fn cifar_pickle(labels: &[u8], rows: usize) -> Vec<u8> {
-    let pixels: Vec<u8> = (0..rows).flat_map(planes).collect();
-    let mut bytes =
-        b"\x80\x02}(U\x04datacnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01K"
-            .to_vec();
-    bytes.push(rows as u8);
-    bytes.extend(b"M\x00\x0c\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");
-    bytes.extend((pixels.len() as u32).to_le_bytes());
-    bytes.extend(pixels);
-    bytes.extend(b"tbU\x06labels](");
-    labels.iter().for_each(|&label| bytes.extend([b'K', label]));
-    bytes.extend(b"eu.");
+    let mut pickle = Pickle { bytes: b"\x80\x02}".to_vec(), memo: 0 };
+    pickle.put();
+    pickle.bytes.push(b'(');
+    pickle.string("batch_label");
+    pickle.string("training batch 1 of 5");
+    pickle.string("labels");
+    pickle.list(labels.len(), |pickle, i| pickle.bytes.extend([b'K', labels[i]]));
+    pickle.string("data");
+    pickle.bytes.extend(b"cnumpy.core.multiarray\n_reconstruct\n");
+    pickle.put();
+    pickle.bytes.extend(b"cnumpy\nndarray\n");
+    pickle.put();
+    pickle.bytes.extend(b"K\x00\x85U\x01b\x87R");
+    pickle.put();
+    pickle.bytes.extend(b"(K\x01M");
+    pickle.bytes.extend((rows as u16).to_le_bytes());
+    pickle.bytes.extend(b"M\x00\x0c\x86cnumpy\ndtype\n");
+    pickle.put();
+    pickle.bytes.extend(b"U\x02u1K\x00K\x01\x87R");
+    pickle.put();
+    pickle.bytes.extend(b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");
+    pickle.bytes.extend((rows as u32 * 3072).to_le_bytes());
+    (0..rows).for_each(|row| pickle.bytes.extend(planes(row)));
+    pickle.bytes.extend(b"tb");
+    pickle.string("filenames");
+    pickle.list(rows, |pickle, i| pickle.string(&format!("leptodactylus_pentadactylus_s_{i:06}.png")));
+    pickle.bytes.extend(b"u.");
+    pickle.bytes
+}
+
+/// `batches.meta` as Python 2's `cPickle` wrote it.
+pub fn cifar_meta() -> Vec<u8> {
+    const NAMES: [&str; 10] =
+        ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+    let mut pickle = Pickle { bytes: b"\x80\x02}".to_vec(), memo: 0 };
+    pickle.put();
+    pickle.bytes.push(b'(');
+    pickle.string("num_cases_per_batch");
+    pickle.bytes.extend(b"M\x10'");
+    pickle.string("label_names");
+    pickle.list(NAMES.len(), |pickle, i| pickle.string(NAMES[i]));
+    pickle.string("num_vis");
+    pickle.bytes.extend(b"M\x00\x0cu.");
+    pickle.bytes
+}
+
+struct Pickle {
+    bytes: Vec<u8>,
+    memo: u32,
+}
+
+impl Pickle {
+    fn put(&mut self) {
+        self.memo += 1;
+        match u8::try_from(self.memo) {
+            Ok(memo) => self.bytes.extend([b'q', memo]),
+            Err(_) => {
+                self.bytes.push(b'r');
+                self.bytes.extend(self.memo.to_le_bytes());
+            }
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        self.bytes.extend([b'U', text.len() as u8]);
+        self.bytes.extend(text.as_bytes());
+        self.put();
+    }
+
+    fn list(&mut self, count: usize, each: impl Fn(&mut Pickle, usize)) {
+        self.bytes.push(b']');
+        self.put();
+        for start in (0..count).step_by(1000) {
+            self.bytes.push(b'(');
+            (start..count.min(start + 1000)).for_each(|i| each(self, i));
+            self.bytes.push(b'e');
+        }
+    }
+}
+
+/// A `.tar` of files below a folder, with headers as GNU tar writes them.
+pub fn tar(folder: &str, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let entry = |name: String, kind: u8, contents: &[u8]| {
+        let mut header = vec![0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[100..108].copy_from_slice(b"0000644\0");
+        header[124..136].copy_from_slice(format!("{:011o}\0", contents.len()).as_bytes());
+        header[148..156].copy_from_slice(b"        ");
+        header[156] = kind;
+        header[257..265].copy_from_slice(b"ustar  \0");
+        let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        header.extend(contents);
+        header.resize(header.len().next_multiple_of(512), 0);
+        header
+    };
+    let mut bytes = entry(format!("{folder}/"), b'5', &[]);
+    files.iter().for_each(|(name, contents)| bytes.extend(entry(format!("{folder}/{name}"), b'0', contents)));
+    bytes.resize(bytes.len() + 1024, 0);
     bytes
 }
 

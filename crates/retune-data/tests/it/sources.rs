@@ -84,6 +84,63 @@ fn cifar10_in_both_forms() {
     assert_eq!(opened(&pickled.path().join("data_batch_1")).len(), 2);
 }
 
+/// CIFAR-10 as it is downloaded: names, order and contents of the entries as in the original archives, fewer images.
+#[test]
+fn cifar10_as_it_is_downloaded() {
+    let batches: [(&str, &[u8]); 6] = [
+        ("data_batch_4", &[4, 4]),
+        ("test_batch", &[8, 0, 1]),
+        ("data_batch_3", &[3]),
+        ("data_batch_2", &[2, 2, 2]),
+        ("data_batch_5", &[5]),
+        ("data_batch_1", &[1, 9]),
+    ];
+    let mut python: Vec<(String, Vec<u8>)> = vec![("readme.html".into(), b"<html>".to_vec())];
+    let mut binary: Vec<(String, Vec<u8>)> = vec![("batches.meta.txt".into(), b"airplane\nautomobile\n".to_vec())];
+    for (name, labels) in batches {
+        python.push((name.into(), cifar_pickle(labels, labels.len())));
+        binary.push((format!("{name}.bin"), cifar_binary(labels)));
+    }
+    python.push(("batches.meta".into(), cifar_meta()));
+    binary.push(("readme.html".into(), b"<html>".to_vec()));
+
+    let dir = tempdir().unwrap();
+    let mut paths = Vec::new();
+    for (folder, archive, files) in [
+        ("cifar-10-batches-py", "cifar-10-python.tar.gz", &python),
+        ("cifar-10-batches-bin", "cifar-10-binary.tar.gz", &binary),
+    ] {
+        let unpacked = dir.path().join(folder);
+        std::fs::create_dir(&unpacked).unwrap();
+        files.iter().for_each(|(name, bytes)| std::fs::write(unpacked.join(name), bytes).unwrap());
+        let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        std::fs::write(dir.path().join(archive), gzip(&tar(folder, &files))).unwrap();
+        paths.extend([unpacked, dir.path().join(archive)]);
+    }
+    let mut hashes = std::collections::BTreeSet::new();
+    for path in &paths {
+        let parts = open(path, &SourceOptions::default()).unwrap();
+        assert_eq!(classes(&parts.train), [1, 9, 2, 2, 2, 3, 4, 4, 5], "{}", path.display());
+        let test = parts.test.unwrap();
+        assert_eq!(classes(&test), [8, 0, 1]);
+        assert_eq!(test.class_name(8), "ship");
+        hashes.insert((parts.train.content_hash().unwrap().to_string(), test.content_hash().unwrap().to_string()));
+    }
+    assert_eq!((paths.len(), hashes.len()), (4, 1), "all four hold the same");
+    assert_eq!(detect(&paths[1]).unwrap(), SourceKind::Cifar10Pickle);
+    assert_eq!(detect(&paths[3]).unwrap(), SourceKind::Cifar10Binary);
+}
+
+/// The lists of a whole batch are longer than what Python appends at once.
+#[test]
+fn a_long_cifar10_batch() {
+    let dir = tempdir().unwrap();
+    let labels: Vec<u8> = (0..1001u16).map(|i| (i % 10) as u8).collect();
+    std::fs::write(dir.path().join("data_batch_1"), cifar_pickle(&labels, 1001)).unwrap();
+    let data = opened(&dir.path().join("data_batch_1"));
+    assert_eq!((data.len(), classes(&data)[1000]), (1001, 0));
+}
+
 #[test]
 fn idx_plain_and_zipped() {
     let dir = tempdir().unwrap();
