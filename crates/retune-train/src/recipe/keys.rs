@@ -3,7 +3,7 @@
 use super::document::{Document, Located, Place};
 use retune_data::ClassWeights;
 use retune_data::labels::LabelType;
-use retune_data::preprocess::{Color, FeatureType, TargetEncoding};
+use retune_data::preprocess::{Color, FeatureType, Filter, TargetEncoding};
 use retune_data::sources::{Column, Layout, SourceKind};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -122,6 +122,30 @@ pub enum Method {
     Head,
 }
 
+/// What is done where an image's aspect ratio is not the one wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FitKind {
+    /// The ratio is not kept.
+    Stretch,
+    /// The largest box of the wanted ratio is cut from the centre.
+    CenterCrop,
+    /// Pixels are added on two sides.
+    Pad,
+}
+
+/// What stands outside of an image that is shifted or turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FillKind {
+    /// The image mirrored.
+    Reflect,
+    /// The edge pixel repeated.
+    Nearest,
+    /// One value.
+    Constant,
+}
+
 sections! {
     /// What is trained.
     model: ModelKeys {
@@ -189,6 +213,9 @@ sections! {
         "header" header: bool,
         /// A table's column of labels, by name or number. Default: `label`, `class`, `target`, `y`, or the last.
         "label-column" label_column: Column,
+        /// A table's columns that are neither features nor labels, by name or number. Default: none.
+        /// Example: `drop-columns = ["id", "date"]`.
+        "drop-columns" drop_columns: Vec<Column>,
         /// Examples of each class to train on, drawn at random; the others do not train. Default: all.
         "per-class" per_class: usize,
     }
@@ -207,6 +234,17 @@ sections! {
         "color" color: Color,
         /// Height and width of the network's images, in pixels. Example: `resize = [224, 224]`.
         "resize" resize: [usize; 2],
+        /// How pixels between pixels are made: `bilinear` or `nearest`. Default `bilinear`.
+        "resize-filter" resize_filter: Filter,
+        /// Whether `bilinear` averages over all pixels where it shrinks. Default false, as Keras.
+        "resize-antialias" resize_antialias: bool,
+        /// What is done where the aspect ratio differs: `stretch`, `center-crop` (the largest box from the centre) or `pad`.
+        /// Default `stretch`.
+        "resize-fit" resize_fit: FitKind,
+        /// Share of the box's sides that `center-crop` keeps, above 0 to 1. Default 1.
+        "crop-fraction" crop_fraction: f32,
+        /// Value of the pixels that `pad` adds, in the range of stored pixels. Default 0.
+        "pad-value" pad_value: f32,
         /// Factor of the stored values. Default 1. Example for pixels of 0 to 1: `scale = 0.00392156862745098`.
         "scale" scale: f32,
         /// Added after the factor. Default 0.
@@ -230,6 +268,16 @@ sections! {
         "pad-crop" pad_crop: u16,
         /// Largest turn, in degrees. Default 0.
         "rotation" rotation: f32,
+        /// What stands outside of a shifted or turned image: `reflect`, `nearest` or `constant`. Default `reflect`.
+        "fill" fill: FillKind,
+        /// Value of `constant`, in the range of stored pixels. Default 0.
+        "fill-value" fill_value: f32,
+        /// Largest change of brightness, as a share of `value-range`, 0 to 1. Default 0. Example: `brightness = 0.2`.
+        "brightness" brightness: f32,
+        /// Largest change of the factor of contrast, 0 to 1. Default 0. Example: `contrast = 0.2`.
+        "contrast" contrast: f32,
+        /// Lowest and highest value of a stored pixel, which `brightness` and `contrast` keep to. Default `[0, 255]`.
+        "value-range" value_range: [f32; 2],
     }
     /// Which weights are trained.
     method: MethodKeys {

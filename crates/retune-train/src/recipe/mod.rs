@@ -10,10 +10,12 @@
 //! - [`document`][]: [`Document`] and the place of every value;
 //! - [`keys`]: every section and key with its doc, unit and default;
 //! - [`settings`][]: [`Settings`];
+//! - `images`: checks of preprocessing and augmentation;
 //! - [`mod@build`]: from settings to a [`Job`](crate::trainer::Job).
 
 pub mod build;
 pub mod document;
+mod images;
 pub mod keys;
 pub mod settings;
 

@@ -7,8 +7,6 @@ use crate::metrics::Metric;
 use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
 use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, Schedule, Step, Warmup};
 use crate::trainer::{EarlyStopping, Every, OptimizerSettings, TrainSettings};
-use retune_data::augment::{HorizontalFlip, PadCrop, Rotation, VerticalFlip};
-use retune_data::preprocess::{Normalize, Rescale, Resize};
 use retune_data::{Augmentation, Preprocessing, SourceOptions};
 
 /// A checked recipe.
@@ -87,6 +85,7 @@ impl Settings {
             labels_path: value(&data.labels_path),
             header: value(&data.header),
             label_column: value(&data.label_column),
+            drop_columns: value(&data.drop_columns).unwrap_or_default(),
             ..SourceOptions::default()
         }
     }
@@ -153,8 +152,9 @@ impl Settings {
 
 const SCHEDULES: &[&str] = &["constant", "step", "exponential", "cosine", "linear", "polynomial"];
 
-struct Check<'a> {
-    document: &'a mut Document,
+/// The checks of all sections; those of images are in `images`.
+pub(super) struct Check<'a> {
+    pub(super) document: &'a mut Document,
 }
 
 impl Check<'_> {
@@ -397,56 +397,6 @@ impl Check<'_> {
                 self.document.problem(place, format!("schedule.{key}"), message, hint);
             }
         }
-    }
-
-    fn preprocessing(&mut self, recipe: &Recipe) -> Option<Preprocessing> {
-        let keys = &recipe.preprocess;
-        let normalize = match (&keys.mean, &keys.std) {
-            (None, None) => None,
-            (Some(mean), Some(std)) => Some(Normalize { mean: mean.value.clone(), std: std.value.clone() }),
-            (Some(one), None) | (None, Some(one)) => {
-                let hint = Some("give one number per channel for each".to_owned());
-                self.document.problem(one.place.clone(), "preprocess", "`mean` and `std` go together", hint);
-                None
-            }
-        };
-        let rescale = (keys.scale.is_some() || keys.offset.is_some())
-            .then(|| Rescale { scale: value(&keys.scale).unwrap_or(1.0), offset: value(&keys.offset).unwrap_or(0.0) });
-        let preprocessing = Preprocessing {
-            color: value(&keys.color),
-            resize: value(&keys.resize).map(|[height, width]| Resize::to(height, width)),
-            rescale,
-            normalize,
-            features: value(&keys.features).unwrap_or_default(),
-            ..Preprocessing::default()
-        };
-        if let Err(error) = preprocessing.check() {
-            self.document.problem(Place::Absent, "preprocess", error.to_string(), None);
-        }
-        (preprocessing != Preprocessing::default()).then_some(preprocessing)
-    }
-
-    fn augment(&mut self, recipe: &Recipe) -> Vec<Augmentation> {
-        let keys = &recipe.augment;
-        let mut list = Vec::new();
-        if let Some(probability) = value(&keys.horizontal_flip).filter(|&p| p != 0.0) {
-            list.push(Augmentation::HorizontalFlip(HorizontalFlip { probability }));
-        }
-        if let Some(probability) = value(&keys.vertical_flip).filter(|&p| p != 0.0) {
-            list.push(Augmentation::VerticalFlip(VerticalFlip { probability }));
-        }
-        if let Some(padding) = value(&keys.pad_crop).filter(|&p| p != 0) {
-            list.push(Augmentation::PadCrop(PadCrop { padding, fill: Default::default() }));
-        }
-        if let Some(max_degrees) = value(&keys.rotation).filter(|&d| d != 0.0) {
-            list.push(Augmentation::Rotation(Rotation { max_degrees, fill: Default::default() }));
-        }
-        for augmentation in &list {
-            if let Err(error) = augmentation.check() {
-                self.document.problem(Place::Absent, "augment", error.to_string(), None);
-            }
-        }
-        list
     }
 
     /// A metric by its name; a problem if there is none.
