@@ -7,11 +7,14 @@ use crate::metrics::{
     paired_difference,
 };
 use crate::recipe::{self, Built};
-use crate::run::{Manifest, RunDirectory, write_json};
+use crate::run::manifest::FileManifest;
+use crate::run::{Manifest, RunDirectory, file_sha256, write_json};
 use crate::stored::Stored;
 use crate::summary::Summary;
 use crate::trainer::{Ending, Event, Job, Observer, Trainer};
+use retune_data::Loader;
 use serde::Serialize;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -39,6 +42,8 @@ pub struct Outcome {
 pub struct Cost {
     /// Seconds of training and evaluation, since the start or the last resumption.
     pub secs: f64,
+    /// Mean seconds of an epoch, evaluations and checkpoints included; none where no step was done.
+    pub epoch_secs: Option<f64>,
     /// Optimizer steps in that time.
     pub steps: u64,
     /// Training examples in that time, about.
@@ -89,6 +94,10 @@ pub struct Measured {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
+    /// Examples: to train, to validate, to test.
+    pub examples: [usize; 3],
+    /// Examples of a batch.
+    pub batch_size: usize,
     /// Bytes that a training step holds at its peak: weights, activations, gradients and the batch.
     pub step_bytes: usize,
     /// Bytes of the optimizer's state.
@@ -99,8 +108,10 @@ pub struct Plan {
     pub step_flops: u64,
     /// Optimizer steps in an epoch.
     pub steps_per_epoch: u64,
-    /// Examples: to train, to validate, to test.
-    pub examples: [usize; 3],
+    /// Optimizer steps of the whole run at most.
+    pub steps: u64,
+    /// Seconds of a step, if it was timed.
+    pub secs_per_step: Option<f64>,
 }
 
 /// Trains from the beginning in a new folder.
@@ -115,18 +126,27 @@ pub fn fit(built: Built, observer: &mut dyn Observer, interrupt: &AtomicBool) ->
     finish(trainer, &mut run, false, &extras, observer, interrupt)
 }
 
-/// Goes on with the run in the folder `root`, exactly where its newest checkpoint was taken.
+/// Goes on with the run in the folder `root`, exactly where its newest checkpoint was taken; with `threads`, if given, in place
+/// of those of its recipe, which changes no result.
 ///
 /// # Errors
 /// No run there, a model or data that changed, and everything that training can meet.
-pub fn resume(root: &Path, observer: &mut dyn Observer, interrupt: &AtomicBool) -> Result<Outcome, TrainError> {
+pub fn resume(
+    root: &Path,
+    threads: Option<NonZeroUsize>,
+    observer: &mut dyn Observer,
+    interrupt: &AtomicBool,
+) -> Result<Outcome, TrainError> {
     let (mut run, manifest) = RunDirectory::open(root)?;
-    let settings = recipe::read(&root.join("recipe.toml"), &[])?;
+    let path = root.join("recipe.toml");
+    let text = std::fs::read_to_string(&path).map_err(TrainError::read(&path))?;
+    let overrides: Vec<String> = threads.map(|threads| format!("train.threads={threads}")).into_iter().collect();
+    let settings = recipe::parse(&path.display().to_string(), &text, &overrides)?;
     let built = recipe::build(&settings, &manifest.folder, "resumed", &manifest.command)?;
     built.manifest.check_unchanged(&manifest)?;
     run.keep_last(built.job.settings.keep_last);
     let trainer = Trainer::new(built.job)?;
-    let extras = Extras { model_name: &built.model_name, recipe: &built.recipe, manifest: &manifest };
+    let extras = Extras { model_name: &built.model_name, recipe: &text, manifest: &manifest };
     finish(trainer, &mut run, true, &extras, observer, interrupt)
 }
 
@@ -140,20 +160,30 @@ pub fn train(job: Job, observer: &mut dyn Observer) -> Result<Trainer, TrainErro
     Ok(trainer)
 }
 
-/// Memory and work of a job, without training.
+/// Memory and work of a job, without training. `timed_steps` real steps are done to see how long one takes, and thrown away; 0 for
+/// none.
 ///
 /// # Errors
-/// A model that does not fit data or loss.
-pub fn plan(job: Job) -> Result<Plan, TrainError> {
-    let batch = job.train.epoch(0).next().transpose()?.map_or(1, |batch| batch.len());
-    let examples =
-        [&Some(job.train.clone()), &job.validation, &job.test].map(|part| part.as_ref().map_or(0, |p| p.len()));
+/// A model that does not fit data or loss; of timed steps, everything that training can meet.
+pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
+    let len = |part: Option<&Loader>| part.map_or(0, Loader::len);
+    let examples = [len(Some(&job.train)), len(job.validation.as_ref()), len(job.test.as_ref())];
+    let (epochs, most_steps) = (job.settings.epochs, job.settings.max_steps.unwrap_or(u64::MAX));
+    let batch_size = job.train.batch_size();
     let mut trainer = Trainer::new(job)?;
-    let (optimizer_bytes, steps_per_epoch) = (trainer.optimizer().size_bytes(), trainer.steps_per_epoch());
-    let run_bytes = trainer.run_bytes(examples[1] + examples[2] > 0)?;
-    let plan = trainer.program().plan(batch)?;
-    let (step_bytes, step_flops) = (plan.peak_bytes(), plan.flops());
-    Ok(Plan { step_bytes, step_flops, optimizer_bytes, run_bytes, steps_per_epoch, examples })
+    let (step_bytes, step_flops) = trainer.step_costs()?;
+    let steps_per_epoch = trainer.steps_per_epoch();
+    Ok(Plan {
+        examples,
+        batch_size,
+        step_bytes,
+        step_flops,
+        optimizer_bytes: trainer.optimizer().size_bytes(),
+        run_bytes: trainer.run_bytes()?,
+        steps_per_epoch,
+        steps: (epochs * steps_per_epoch).min(most_steps),
+        secs_per_step: if timed_steps > 0 { trainer.time_steps(timed_steps)? } else { None },
+    })
 }
 
 struct Extras<'a> {
@@ -186,13 +216,17 @@ fn finish(
         run.restore(&mut trainer, observer)?;
     }
     let first_step = trainer.progress().step;
+    let training = Instant::now();
     let ending = trainer.run(Some(run), observer, interrupt)?;
+    let training_secs = training.elapsed().as_secs_f64();
     let steps = trainer.progress().step - first_step;
+    let epochs = steps as f64 / trainer.steps_per_epoch().max(1) as f64;
     let (trainable_weights, total_weights) = trainer.weight_counts();
-    let planned_bytes = trainer.run_bytes(judged.is_some() || trainer.job().validation.is_some())?;
+    let planned_bytes = trainer.run_bytes()?;
     let (_, step_flops) = trainer.step_costs()?;
     let cost = Cost {
         secs: start.elapsed().as_secs_f64(),
+        epoch_secs: (steps > 0).then(|| training_secs / epochs),
         steps,
         examples: steps * batch_examples / trainer.steps_per_epoch().max(1),
         peak_bytes: peak_memory_bytes(),
@@ -205,22 +239,25 @@ fn finish(
     if ending == Ending::Interrupted {
         return Ok(Outcome { ending, root, model: None, report: None, comparison: None, cost });
     }
-    if restores_best {
-        run.restore_best_weights(&mut trainer)?;
-    }
+    let restored = restores_best && run.restore_best_weights(&mut trainer)?;
+    let kept_step = trainer.progress().best.filter(|_| restored).map(|best| best.step);
     let after = judged.as_ref().map(|(_, loader)| trainer.evaluate(loader, observer)).transpose()?;
-    let comparison = match (judged, before, after) {
-        (Some((part, _)), Some(before), Some(after)) => Some(compare(&trainer, part, &before, &after, seed)?),
+    let comparison = match (&judged, &before, &after) {
+        (Some((part, _)), Some(before), Some(after)) => Some(compare(&trainer, part, before, after, seed)?),
         _ => None,
     };
     if let Some(comparison) = &comparison {
         write_json(&root.join("evaluation.json"), comparison)?;
     }
     let model_path = root.join(extras.model_name);
+    let Job { train, validation, test, .. } = trainer.job();
+    let parts = [("training", Some(train)), ("validation", validation.as_ref()), ("test", test.as_ref())];
+    let parts = parts.map(|(name, loader)| (name, loader.cloned()));
     let model = trainer.into_model();
     model.save(&model_path)?;
     observer.event(&Event::Saved { path: &model_path });
     let class_names = Stored::of(&model)?.and_then(|stored| stored.preprocessing.class_names);
+    let parts: Vec<_> = parts.iter().filter_map(|(name, loader)| Some((*name, loader.as_ref()?))).collect();
     let summary = Summary {
         root: &root,
         manifest: extras.manifest,
@@ -228,6 +265,10 @@ fn finish(
         class_names: class_names.as_deref(),
         cost: &cost,
         recipe: extras.recipe,
+        parts: &parts,
+        answers: judged.as_ref().map(|(_, loader)| loader).zip(after.as_ref()),
+        kept_step,
+        saved: Some(FileManifest { sha256: file_sha256(&model_path)?, path: model_path.clone() }),
     };
     let report = Some(summary.write()?);
     Ok(Outcome { ending, root, model: Some(model_path), report, comparison, cost })

@@ -58,7 +58,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let recipe = settings.recipe();
     let seed = settings.train().seed;
-    let (model, report, model_file) = load_model(settings, folder)?;
+    let (model, report, files) = load_model(settings, folder)?;
     let data = load_data(settings, folder, seed)?;
     let stored = Stored::of(&model)?;
     let mut preprocessing = settings.preprocessing().cloned().or(stored.map(|s| s.preprocessing)).unwrap_or_default();
@@ -89,7 +89,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         drop_last: value(&recipe.train.drop_last).unwrap_or(false),
         tolerance: value(&recipe.data.tolerance).unwrap_or(0),
     };
-    let manifest = manifest(&parts, model_file, folder, command)?;
+    let manifest = manifest(&parts, files, folder, command)?;
     let (job, facts) = parts.job(|steps_per_epoch| settings.schedule(steps_per_epoch))?;
     let extension = value(&recipe.model.path)
         .and_then(|path| Some(path.extension()?.to_str()?.to_owned()))
@@ -216,33 +216,41 @@ fn layers(tables: &[toml::Table]) -> Result<Vec<LayerConfig>, TrainError> {
     tables.iter().map(layer).collect()
 }
 
-fn load_model(
-    settings: &Settings,
-    folder: &Path,
-) -> Result<(Model, Option<LoadReport>, Option<FileManifest>), TrainError> {
+/// The files that a model's weights come from.
+#[derive(Debug, Default)]
+struct ModelFiles {
+    model: Option<FileManifest>,
+    weights: Option<FileManifest>,
+}
+
+fn load_model(settings: &Settings, folder: &Path) -> Result<(Model, Option<LoadReport>, ModelFiles), TrainError> {
     let keys = &settings.recipe().model;
     let seed = settings.train().seed;
     let head = value(&keys.head).map(|tables| layers(&tables)).transpose()?;
-    let (mut model, report, file) = match value(&keys.path) {
+    let file = |path: PathBuf| Ok::<_, TrainError>(FileManifest { sha256: file_sha256(&path)?, path });
+    let mut files = ModelFiles::default();
+    let (mut model, report) = match value(&keys.path) {
         Some(path) => {
             let path = folder.join(path);
             let (mut model, report) = Model::load(&path)?;
             if value(&keys.weights) == Some(Weights::None) {
                 model = Model::from_description(&model.description(), None, seed)?.0;
             }
-            let sha256 = file_sha256(&path)?;
-            (model, Some(report), Some(FileManifest { path, sha256 }))
+            files.model = Some(file(path)?);
+            (model, Some(report))
         }
         None => {
             let shape = value(&keys.input_shape).unwrap_or_default();
             let new = Sequential::new("model").input(&shape);
             let tables = value(&keys.layers).unwrap_or_default();
             let model = layers(&tables)?.into_iter().fold(new, Sequential::add).build(seed)?;
-            (model, None, None)
+            (model, None)
         }
     };
     if let Some(path) = value(&keys.weights_file) {
-        model.load_weights(folder.join(path))?;
+        let path = folder.join(path);
+        model.load_weights(&path)?;
+        files.weights = Some(file(path)?);
     }
     if value(&settings.recipe().method.kind) == Some(Method::Head) {
         if keys.wrap.is_some() {
@@ -276,7 +284,7 @@ fn load_model(
             model.set_group(pattern, index + 1)?;
         }
     }
-    Ok((model, report, file))
+    Ok((model, report, files))
 }
 
 fn load_data(settings: &Settings, folder: &Path, seed: u64) -> Result<DataParts, TrainError> {
@@ -319,12 +327,7 @@ fn load_data(settings: &Settings, folder: &Path, seed: u64) -> Result<DataParts,
 }
 
 /// `run.json` of a job.
-fn manifest(
-    parts: &JobParts,
-    model: Option<FileManifest>,
-    folder: &Path,
-    command: &[String],
-) -> Result<Manifest, TrainError> {
+fn manifest(parts: &JobParts, files: ModelFiles, folder: &Path, command: &[String]) -> Result<Manifest, TrainError> {
     let data = [
         ("train", Some(&parts.data.train)),
         ("validation", parts.data.validation.as_ref()),
@@ -346,7 +349,8 @@ fn manifest(
         seed: parts.settings.seed,
         threads: parts.cpu.threads(),
         instruction_set: format!("{:?}", parts.cpu.level()),
-        model,
+        model: files.model,
+        weights: files.weights,
         data: data.collect::<Result<_, TrainError>>()?,
     })
 }

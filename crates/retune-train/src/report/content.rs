@@ -38,7 +38,7 @@ pub struct RunReport {
     pub confusion: Option<Confusion>,
     /// Precision, recall and F1 of each class.
     pub classes: Vec<ClassRow>,
-    /// Items that the network got wrong, the surest first.
+    /// Items that the network got wrong, the surest or farthest off first.
     pub mistakes: Vec<Mistake>,
     /// What is in the data.
     pub data: Option<DataFacts>,
@@ -208,12 +208,12 @@ pub struct ClassRow {
 pub struct Mistake {
     /// Where the item is: a file, a row of a file.
     pub place: String,
-    /// Its true class.
+    /// Its true class, labels or values.
     pub truth: String,
-    /// The class that the network gave.
+    /// What the network gave.
     pub answer: String,
-    /// The probability that the network gave to its answer.
-    pub probability: f64,
+    /// The probability that the network gave to its answer, where items have one class each.
+    pub probability: Option<f64>,
     /// A small picture, from [`png_address`](super::png_address). Anything but a PNG data address is left out.
     pub picture: Option<String>,
 }
@@ -256,7 +256,7 @@ pub struct Skipped {
 /// What the run took, and what was planned.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Cost {
-    /// Time from beginning to end, resumed parts summed.
+    /// Time from the beginning, or from the last resumption, to the end.
     pub wall_secs: Option<f64>,
     /// Mean time of an epoch.
     pub epoch_secs: Option<f64>,

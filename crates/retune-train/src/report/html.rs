@@ -36,7 +36,8 @@ pub(super) fn page(report: &RunReport) -> String {
         section(&mut main, t.classes, &tables::classes(&report.classes, t));
     }
     if !report.mistakes.is_empty() {
-        section(&mut main, t.mistakes, &tables::mistakes(&report.mistakes, t));
+        let heading = if tables::are_classes(&report.mistakes) { t.mistakes } else { t.errors };
+        section(&mut main, heading, &tables::mistakes(&report.mistakes, t));
     }
     if let Some(part) = &report.data {
         section(&mut main, t.data, &data(part, t));
@@ -334,7 +335,13 @@ mod tests {
                 .map(|name| ClassRow { name: name.clone(), precision: 0.9, recall: f64::NAN, f1: 0.7, items: 100 })
                 .collect(),
             mistakes: vec![
-                Mistake { place: text(), truth: text(), answer: text(), probability: 0.99, picture: Some(text()) },
+                Mistake {
+                    place: text(),
+                    truth: text(),
+                    answer: text(),
+                    probability: Some(0.99),
+                    picture: Some(text()),
+                },
                 Mistake { picture: Some(png_address(b"png")), ..Mistake::default() },
             ],
             data: Some(DataFacts {

@@ -189,10 +189,16 @@ fn bar(share: f64) -> String {
     format!("<td class=\"bar\"><span><i style=\"width:{width:.1}%\"></i></span>{}</td>", percent(share))
 }
 
+/// Whether the items have one class each, so that answers have probabilities.
+pub(super) fn are_classes(mistakes: &[Mistake]) -> bool {
+    mistakes.iter().any(|mistake| mistake.probability.is_some())
+}
+
 /// Items that the network got wrong.
 pub(super) fn mistakes(mistakes: &[Mistake], t: &Texts) -> String {
     let picture = |mistake: &Mistake| mistake.picture.clone().filter(|address| is_png_address(address));
     let pictures = mistakes.iter().any(|mistake| picture(mistake).is_some());
+    let classes = are_classes(mistakes);
     let mut body = String::new();
     for mistake in mistakes {
         body.push_str("<tr>");
@@ -200,19 +206,28 @@ pub(super) fn mistakes(mistakes: &[Mistake], t: &Texts) -> String {
             let image = picture(mistake).map(|address| format!("<img src=\"{address}\" alt=\"\">")).unwrap_or_default();
             let _ = write!(body, "<td class=\"picture\">{image}</td>");
         }
-        let _ = writeln!(
+        let _ = write!(
             body,
-            "<th scope=\"row\" class=\"place\">{}</th>{}{}<td class=\"n\">{}</td></tr>",
+            "<th scope=\"row\" class=\"place\">{}</th>{}{}",
             escape(&mistake.place),
             element("td", "", &mistake.truth),
             element("td", "", &mistake.answer),
-            percent(mistake.probability),
         );
+        if classes {
+            let _ = write!(body, "<td class=\"n\">{}</td>", mistake.probability.map(percent).unwrap_or_default());
+        }
+        body.push_str("</tr>\n");
     }
     let probability = format!("#{}", t.probability);
-    let columns = ["", t.place, t.truth, t.answer, &probability];
-    let columns = if pictures { &columns[..] } else { &columns[1..] };
-    element("p", "note", t.mistakes_note) + &table("mistakes", t.mistakes, &head(columns), &body)
+    let mut columns = vec![t.place, if classes { t.truth } else { t.true_values }, t.answer];
+    if pictures {
+        columns.insert(0, "");
+    }
+    if classes {
+        columns.push(&probability);
+    }
+    let caption = if classes { t.mistakes } else { t.errors };
+    element("p", "note", t.mistakes_note) + &table("mistakes", caption, &head(&columns), &body)
 }
 
 /// Items by part and class.

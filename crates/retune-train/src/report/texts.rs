@@ -64,6 +64,9 @@ pub(super) struct Texts {
     pub(super) recall: &'static str,
     pub(super) f1: &'static str,
     pub(super) mistakes: &'static str,
+    /// The same for items that have no class.
+    pub(super) errors: &'static str,
+    pub(super) true_values: &'static str,
     pub(super) mistakes_note: &'static str,
     pub(super) place: &'static str,
     pub(super) probability: &'static str,
@@ -139,6 +142,8 @@ static ENGLISH: Texts = Texts {
     recall: "Recall",
     f1: "F1",
     mistakes: "Most confident mistakes",
+    errors: "Largest errors",
+    true_values: "True",
     mistakes_note: "Worth a look: some may be wrong labels.",
     place: "Item",
     probability: "Probability",

@@ -5,6 +5,7 @@
 
 use crate::error::TrainError;
 use crate::trainer::{Progress, Trainer};
+use retune_data::BadExample;
 use retune_formats::atomic::write_bytes_atomic;
 use retune_formats::safetensors::{self, SafetensorsFile};
 use retune_tensor::Tensor;
@@ -37,6 +38,9 @@ struct State {
     optimizer: String,
     optimizer_steps: u64,
     progress: Progress,
+    /// Training examples skipped so far; they count against the tolerance.
+    #[serde(default)]
+    skipped: Vec<BadExample>,
     log_bytes: u64,
     event_bytes: u64,
 }
@@ -124,6 +128,7 @@ impl Checkpoint {
             optimizer: optimizer.optimizer().name().to_owned(),
             optimizer_steps: optimizer.steps(),
             progress: trainer.progress().clone(),
+            skipped: trainer.job().train.skipped(),
             log_bytes,
             event_bytes,
         };
@@ -174,6 +179,7 @@ impl Checkpoint {
         let missing = |name| damaged(&self.path, format!("it has no optimizer state `{name}` of the right size"));
         optimizer.restore(self.state.optimizer_steps, slot).map_err(missing)?;
         *progress = self.state.progress.clone();
+        trainer.job().train.restore_skipped(self.state.skipped.iter().cloned());
         Ok(())
     }
 

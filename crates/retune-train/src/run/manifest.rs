@@ -24,6 +24,9 @@ pub struct Manifest {
     pub instruction_set: String,
     /// The pretrained model's file, if there is one.
     pub model: Option<FileManifest>,
+    /// The file of weights loaded into the model (`model.weights-file`), if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<FileManifest>,
     /// The data.
     pub data: Vec<DataManifest>,
 }
@@ -78,10 +81,14 @@ impl Manifest {
             before: before.to_owned(),
             now: now.to_owned(),
         };
-        if let (Some(now), Some(then)) = (&self.model, &before.model)
-            && now.sha256 != then.sha256
-        {
-            return Err(changed(&format!("the model file `{}`", now.path.display()), &then.sha256, &now.sha256));
+        let files = [("model", &self.model, &before.model), ("weights", &self.weights, &before.weights)];
+        for (what, now, then) in files {
+            if let (Some(now), Some(then)) = (now, then)
+                && now.sha256 != then.sha256
+            {
+                let what = format!("the {what} file `{}`", now.path.display());
+                return Err(changed(&what, &then.sha256, &now.sha256));
+            }
         }
         for then in &before.data {
             let now = self.data.iter().find(|now| now.part == then.part);

@@ -24,7 +24,7 @@ use crate::run::RunDirectory;
 use crate::schedules::Schedule;
 use crate::steps::{Evaluator, GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics};
 use retune_cpu::Cpu;
-use retune_data::{Batches, Loader};
+use retune_data::{Batches, Dataset, Loader};
 use retune_graph::WeightId;
 use retune_models::{Mode, Model};
 use retune_tensor::Tensor;
@@ -159,26 +159,65 @@ impl Trainer {
     /// # Errors
     /// If the memory cannot be had.
     pub fn step_costs(&mut self) -> Result<(usize, u64), TrainError> {
-        let plan = self.program.plan(full_batch(&self.job.train))?;
+        let plan = self.program.plan(self.job.train.batch_size())?;
         Ok((plan.peak_bytes(), plan.flops()))
     }
 
     /// Bytes that a whole run holds at its peak, as known before it starts: a training step, an evaluation if there is
-    /// one, the optimizer, gradients summed over batches, what a checkpoint and the exported model copy, and the program.
-    /// Data kept in memory come on top.
+    /// one, the optimizer, gradients summed over batches, batches prepared ahead, data kept in memory, what a checkpoint and
+    /// the exported model copy, and the program.
     ///
     /// # Errors
     /// If the memory cannot be had.
-    pub fn run_bytes(&mut self, evaluates: bool) -> Result<usize, TrainError> {
+    pub fn run_bytes(&mut self) -> Result<usize, TrainError> {
         /// The program with its threads, measured with a model of a few weights.
         const PROGRAM_BYTES: usize = 10 << 20;
         let (step, _) = self.step_costs()?;
         let (trainable, total) = self.weight_counts();
         let optimizer = self.optimizer.size_bytes();
         let sums = if self.job.settings.accumulate > 1 { 4 * trainable } else { 0 };
-        let evaluation = if evaluates { self.evaluator.plan(full_batch(&self.job.train))?.arena_bytes() } else { 0 };
+        let evaluated = [&self.job.validation, &self.job.test].into_iter().flatten();
+        let evaluation = match evaluated.map(Loader::batch_size).max() {
+            Some(batch_size) => self.evaluator.plan(batch_size)?.arena_bytes(),
+            None => 0,
+        };
         let saving = 2 * 4 * total + optimizer;
-        Ok(step + evaluation + optimizer + sums + saving + PROGRAM_BYTES)
+        Ok(step + evaluation + optimizer + sums + self.data_bytes() + saving + PROGRAM_BYTES)
+    }
+
+    /// Bytes of the data kept in memory, each data set once, and of the batches prepared ahead of a step and of an evaluation.
+    fn data_bytes(&self) -> usize {
+        let Job { train, validation, test, .. } = &self.job;
+        let evaluated: Vec<&Loader> = [validation, test].into_iter().flatten().collect();
+        let mut kept: Vec<&Dataset> = vec![train.data()];
+        for loader in &evaluated {
+            if !kept.iter().any(|data| std::ptr::eq(*data, loader.data())) {
+                kept.push(loader.data());
+            }
+        }
+        let kept: usize = kept.into_iter().map(Dataset::size_bytes).sum();
+        let ahead = evaluated.into_iter().map(Loader::prepared_bytes).max().unwrap_or(0);
+        kept + train.prepared_bytes() + ahead
+    }
+
+    /// Seconds of an optimizer step, the median of a few real ones after the first, which makes the plan. Their results are
+    /// thrown away, nothing is evaluated or saved. `None` where the job has a single step.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn time_steps(mut self, count: u64) -> Result<Option<f64>, TrainError> {
+        (self.job.validation, self.job.test) = (None, None);
+        self.job.settings.max_steps = Some(count.min(self.job.settings.max_steps.unwrap_or(u64::MAX)));
+        let mut times = Vec::new();
+        let mut observer = |event: &Event<'_>| {
+            if let Event::Step { secs, .. } = event {
+                times.push(*secs);
+            }
+        };
+        self.run(None, &mut observer, &AtomicBool::new(false))?;
+        let mut times = times.split_off(times.len().min(1));
+        times.sort_by(f64::total_cmp);
+        Ok(times.get(times.len() / 2).copied())
     }
 
     /// Optimizer steps in an epoch.
@@ -373,11 +412,6 @@ impl Trainer {
         }
         Ok(())
     }
-}
-
-/// Examples of a batch as planned; the last of an epoch may have fewer.
-fn full_batch(train: &Loader) -> usize {
-    train.len().div_ceil(train.batches_per_epoch().max(1)).max(1)
 }
 
 fn batches_per_step(train: &Loader, accumulate: usize, optimizer: &OptimizerSettings) -> usize {

@@ -103,7 +103,14 @@ fn every_kind_of_mistake_has_its_message() {
         ("[train]\nthreads = 5000", "expected 1 to 1024, found 5000"),
         ("[preprocess]\nmean = [0.5]", "`mean` and `std` go together"),
         ("[preprocess]\nscale = 0.0", "a scale that is not 0"),
+        ("[preprocess]\nresize-fit = \"pad\"", "goes with `resize`"),
+        ("[preprocess]\nresize = [8, 8]\ncrop-fraction = 0.5", "belongs to `resize-fit = \"center-crop\"`"),
+        ("[preprocess]\nresize = [8, 8]\nresize-fit = \"center-crop\"\ncrop-fraction = 1.5", "fraction"),
+        ("[preprocess]\nresize = [8, 8]\nresize-filter = \"cubic\"", "unknown variant `cubic`"),
         ("[augment]\nhorizontal-flip = 2.0", "expected"),
+        ("[augment]\nbrightness = 1.5", "a number in [0, 1]"),
+        ("[augment]\ncontrast = 0.5\nvalue-range = [1.0, 0.0]", "the lower first"),
+        ("[augment]\nrotation = 5.0\nfill-value = 3.0", "belongs to `fill = \"constant\"`"),
         ("[eval]\nmetrics = [\"loss\", \"f3\"]", "`f3` is no metric"),
         ("[split]\nvalidation = 1.0", "a share from 0 to below 1"),
         ("[output]\nkeep-last = 0", "at least 1"),
@@ -131,6 +138,50 @@ fn every_kind_of_mistake_has_its_message() {
     }
     let error = parse("[model\npath = 1").unwrap_err();
     assert!(error.to_string().contains("line 1"), "{error}");
+}
+
+#[test]
+fn keys_of_images_and_tables_reach_what_they_set() {
+    use retune_data::augment::{Augmentation, Brightness, Contrast, Fill, PadCrop, Rotation};
+    use retune_data::preprocess::{Filter, Fit, Resize};
+    use retune_data::sources::Column;
+    let more = r#"
+drop-columns = ["id", 3]
+[preprocess]
+resize = [4, 6]
+resize-filter = "nearest"
+resize-antialias = true
+resize-fit = "center-crop"
+crop-fraction = 0.875
+[augment]
+pad-crop = 2
+rotation = 5.0
+fill = "constant"
+fill-value = 7.0
+brightness = 0.25
+contrast = 0.5
+value-range = [0.0, 16.0]
+"#;
+    let settings = parse(&format!("{GOOD}{more}")).unwrap();
+    let fit = Fit::CenterCrop { fraction: 0.875 };
+    let resize = Resize { height: 4, width: 6, filter: Filter::Nearest, antialias: true, fit };
+    assert_eq!(settings.preprocessing().unwrap().resize, Some(resize));
+    let (fill, value_range) = (Fill::Constant { value: 7.0 }, [0.0, 16.0]);
+    let expected = [
+        Augmentation::PadCrop(PadCrop { padding: 2, fill }),
+        Augmentation::Rotation(Rotation { max_degrees: 5.0, fill }),
+        Augmentation::Brightness(Brightness { max_delta: 0.25, value_range }),
+        Augmentation::Contrast(Contrast { max_change: 0.5, value_range }),
+    ];
+    assert_eq!(settings.augment(), expected);
+    assert_eq!(settings.source_options().drop_columns, [Column::Name("id".into()), Column::Index(3)]);
+    // What a run's folder keeps says the same.
+    let again = parse(&settings.recipe().to_toml().unwrap()).unwrap();
+    assert_eq!((again.augment(), again.preprocessing()), (settings.augment(), settings.preprocessing()));
+    assert_eq!(again.source_options(), settings.source_options());
+    let padded = "[preprocess]\nresize = [8, 8]\nresize-fit = \"pad\"\npad-value = 3.0";
+    let padded = parse(&format!("{GOOD}{padded}")).unwrap();
+    assert_eq!(padded.preprocessing().unwrap().resize.unwrap().fit, Fit::Pad { value: 3.0 });
 }
 
 #[test]
@@ -279,11 +330,32 @@ path = "data.npz"
     assert_eq!(built.facts.parameters, 64 * 3 + 3);
 }
 
+fn outcome_manifest(run: &Path) -> retune_train::run::Manifest {
+    retune_train::run::Manifest::read(run).unwrap()
+}
+
+#[test]
+fn a_file_of_weights_is_part_of_the_provenance() {
+    let folder = folder();
+    let path = folder.path().join("other.weights.h5");
+    model(true, 4).save(&path).unwrap();
+    let more = ["model.weights-file=other.weights.h5".to_owned(), "train.max-steps=1".to_owned()];
+    let settings = recipe::parse("test.toml", GOOD, &more).unwrap();
+    let built = recipe::build(&settings, folder.path(), "test", &[]).unwrap();
+    let expected = retune_train::run::file_sha256(&path).unwrap();
+    assert_eq!(built.manifest.weights.as_ref().unwrap().sha256, expected);
+    let run = fit(built, &mut Silent, &NEVER).unwrap().root;
+    assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains(&expected));
+    model(true, 5).save(&path).unwrap();
+    let error = resume(&run, None, &mut Silent, &NEVER).unwrap_err().to_string();
+    assert!(error.contains("the weights file") && error.contains("changed since the run began"), "{error}");
+}
+
 #[test]
 fn from_a_recipe_to_a_report_and_predictions() {
     let folder = folder();
     let more = "[train]\nepochs = 6\nbatch-size = 8\n[optimizer]\nkind = \"adam\"\nlearning-rate = 0.01\n\
-                [split]\nvalidation = 0.2\ntest = 0.2\n[output]\npath = \"run\"\n[preprocess]\nscale = 0.5\n";
+                [schedule]\nkind = \"cosine\"\n[split]\nvalidation = 0.2\ntest = 0.2\n[output]\npath = \"run\"\n[preprocess]\nscale = 0.5\n";
     let outcome = fit(build(folder.path(), more).unwrap(), &mut Silent, &NEVER).unwrap();
     assert_eq!(outcome.ending, Ending::Completed);
     let comparison = outcome.comparison.unwrap();
@@ -295,7 +367,25 @@ fn from_a_recipe_to_a_report_and_predictions() {
         assert!(run.join(file).metadata().unwrap().len() > 0, "{file}");
     }
     let report = std::fs::read_to_string(run.join("report.html")).unwrap();
-    assert!(report.contains("accuracy") && report.contains("<svg"), "the report has figures and curves");
+    let hash = |name: &str| retune_train::run::file_sha256(&folder.path().join(name)).unwrap();
+    let [base, data_hash, saved] =
+        [hash("base.keras"), outcome_manifest(&run).data[0].sha256.clone(), hash("run/model.keras")];
+    for part in [
+        "<svg",
+        "Confusion matrix",
+        "learning rate",
+        ">best<",
+        "<td class=\"n\">36</td>",
+        "The items for validation and test were drawn from the same source",
+        "Time per epoch",
+        "Instruction set",
+        "retune fit",
+        &base,
+        &data_hash,
+        &saved,
+    ] {
+        assert!(report.contains(part), "{part}");
+    }
 
     // The saved model knows how its inputs are prepared and gives the same answers.
     let predictor = Predictor::load(&retune_cpu::Cpu::new(2), &run.join("model.keras")).unwrap();
@@ -328,7 +418,7 @@ fn resume_by_folder_ends_with_the_same_model_and_refuses_changed_data() {
     let outcome = fit(build(folder.path(), &more("cut")).unwrap(), &mut observer, &interrupt).unwrap();
     assert_eq!((outcome.ending, outcome.model), (Ending::Interrupted, None));
     let root = folder.path().join("cut");
-    assert_eq!(resume(&root, &mut Silent, &NEVER).unwrap().ending, Ending::Completed);
+    assert_eq!(resume(&root, std::num::NonZeroUsize::new(3), &mut Silent, &NEVER).unwrap().ending, Ending::Completed);
     let weights = |run: &str| {
         let model = retune_models::Model::load(folder.path().join(run).join("model.keras")).unwrap().0;
         model.weights.into_iter().map(|w| w.value).collect::<Vec<Tensor>>()
@@ -338,7 +428,7 @@ fn resume_by_folder_ends_with_the_same_model_and_refuses_changed_data() {
     let mut changed = std::fs::read(folder.path().join("base.keras")).unwrap();
     changed.push(0);
     std::fs::write(folder.path().join("base.keras"), changed).unwrap();
-    let error = resume(&root, &mut Silent, &NEVER).unwrap_err();
+    let error = resume(&root, None, &mut Silent, &NEVER).unwrap_err();
     assert!(matches!(error, TrainError::Changed { .. } | TrainError::Model(_)), "{error}");
 }
 

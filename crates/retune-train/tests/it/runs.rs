@@ -23,6 +23,7 @@ fn manifest() -> Manifest {
         threads: 1,
         instruction_set: "any".into(),
         model: None,
+        weights: None,
         data: vec![],
     }
 }

@@ -18,12 +18,9 @@ pub struct Arguments {
 /// Resumes.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
     paths::must_exist(&arguments.run)?;
-    if context.threads.is_some() {
-        context.console.note("note: a resumed run has the threads of its recipe; `--threads` changes nothing");
-    }
     let interrupt = Interrupt::listen(STOPPING)?;
     let mut progress = Progress::new(context.console, "training");
-    let outcome = resume(&arguments.run, &mut progress, &interrupt.flag());
+    let outcome = resume(&arguments.run, context.threads, &mut progress, &interrupt.flag());
     progress.finish();
     outcome::report(context, &outcome?)
 }

@@ -16,6 +16,10 @@ fn the_demo_compares_three_ways_and_what_it_says_to_type_next_works() {
     for file in ["model", "report", "recipe"] {
         assert!(place.path(result[file].as_str().unwrap()).is_file(), "{file}: {result}");
     }
+    let report = String::from_utf8(place.read(result["report"].as_str().unwrap())).unwrap();
+    for part in ["Most confident mistakes", "<img src=\"data:image/png;base64,", "Instruction set"] {
+        assert!(report.contains(part), "{part}");
+    }
     let model = result["model"].as_str().unwrap();
     let layers = place.run(&["inspect", model]).ok();
     assert!(layers.contains("conv2d (Conv2D)") && layers.contains("resize to 28×28"), "{layers}");

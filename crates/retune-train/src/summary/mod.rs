@@ -1,13 +1,23 @@
 //! What the report tells about a run, gathered from the run.
+//!
+//! - [`mod@curves`]: learning curves, from the log;
+//! - [`mod@data`]: what is in the data;
+//! - [`mod@mistakes`]: what the network got wrong;
+//! - here: [`Summary`], and the rest.
+
+mod curves;
+mod data;
+mod mistakes;
 
 use crate::error::TrainError;
 use crate::fit::{Comparison, Cost, Measured};
-use crate::metrics::{ConfusionMatrix, Direction, Estimate, Metric};
+use crate::metrics::{ConfusionMatrix, Direction, Estimate, Metric, Scored};
 use crate::report::{
-    self, Chart, ClassRow, Confusion, InputHash, Part, Reproduction, ResultRow, RunReport, Series, Subject, Unit,
-    Verdict,
+    self, ClassRow, Confusion, Fact, InputHash, Part, Reproduction, ResultRow, RunReport, Subject, Unit, Verdict,
 };
 use crate::run::Manifest;
+use crate::run::manifest::FileManifest;
+use retune_data::Loader;
 use retune_formats::atomic::write_bytes_atomic;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -27,6 +37,14 @@ pub struct Summary<'a> {
     pub cost: &'a Cost,
     /// The resolved recipe.
     pub recipe: &'a str,
+    /// The parts of the data by name, the training part first.
+    pub parts: &'a [(&'a str, &'a Loader)],
+    /// The items compared on, and the answers after training.
+    pub answers: Option<(&'a Loader, &'a Scored)>,
+    /// The step whose weights were kept, where they are not those at the end.
+    pub kept_step: Option<u64>,
+    /// The saved model.
+    pub saved: Option<FileManifest>,
 }
 
 impl Summary<'_> {
@@ -45,8 +63,17 @@ impl Summary<'_> {
     /// The report, given the lines of `metrics.jsonl`.
     pub fn report(&self, log: &str) -> RunReport {
         let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let Cost { secs, examples, trainable_weights, total_weights, peak_bytes, planned_bytes, step_flops, .. } =
-            *self.cost;
+        let Cost {
+            secs,
+            epoch_secs,
+            examples,
+            trainable_weights,
+            total_weights,
+            peak_bytes,
+            planned_bytes,
+            step_flops,
+            ..
+        } = *self.cost;
         RunReport {
             title: self.root.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned()),
             subject: Some(self.subject(trainable_weights, total_weights)),
@@ -56,18 +83,23 @@ impl Summary<'_> {
             },
             verdict: self.comparison.and_then(verdict),
             results: self.comparison.map(results).unwrap_or_default(),
-            curves: curves(&lines),
+            curves: curves::curves(&lines, self.kept_step),
             confusion: self.confusion().map(|matrix| self.confusion_table(matrix)),
             classes: self.confusion().map(|matrix| self.class_rows(matrix)).unwrap_or_default(),
+            mistakes: self
+                .answers
+                .map(|(loader, scored)| mistakes::mistakes(scored, loader.data(), &|class| self.class_name(class)))
+                .unwrap_or_default(),
+            data: Some(data::facts(self.parts, &|class| self.class_name(class))),
             cost: Some(report::Cost {
                 wall_secs: Some(secs),
+                epoch_secs,
                 examples_per_sec: (secs > 0.0 && examples > 0).then(|| examples as f64 / secs),
                 peak_bytes: (peak_bytes > 0).then_some(peak_bytes),
                 planned_bytes: Some(planned_bytes as u64),
                 trainable_weights: Some(trainable_weights as u64),
                 total_weights: Some(total_weights as u64),
                 flops_per_step: Some(step_flops),
-                ..report::Cost::default()
             }),
             recipe: Some(self.recipe.to_owned()),
             reproduction: Some(self.reproduction()),
@@ -116,19 +148,38 @@ impl Summary<'_> {
         (0..matrix.counts.len()).map(row).collect()
     }
 
+    fn facts(&self) -> Vec<Fact> {
+        let system = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
+        let facts = [
+            ("Instruction set", Some(self.manifest.instruction_set.clone())),
+            ("Processor", processor()),
+            ("System", Some(system)),
+            ("Saved model, SHA-256", self.saved.as_ref().map(|file| file.sha256.clone())),
+        ];
+        facts.into_iter().filter_map(|(name, value)| Some(Fact { name: name.to_owned(), value: value? })).collect()
+    }
+
     fn reproduction(&self) -> Reproduction {
         let manifest = self.manifest;
-        let model = manifest.model.iter().map(|file| (file.path.display().to_string(), file.sha256.clone()));
+        let files = manifest.model.iter().chain(&manifest.weights);
+        let files = files.map(|file| (file.path.display().to_string(), file.sha256.clone()));
         let data = manifest.data.iter().map(|part| (part.description.clone(), part.sha256.clone()));
         Reproduction {
             version: manifest.retune.clone(),
             seed: manifest.seed,
             threads: manifest.threads,
-            inputs: model.chain(data).map(|(place, sha256)| InputHash { place, sha256 }).collect(),
+            inputs: files.chain(data).map(|(place, sha256)| InputHash { place, sha256 }).collect(),
             command: manifest.command.join(" "),
-            facts: Vec::new(),
+            facts: self.facts(),
         }
     }
+}
+
+/// The model of the processor, where the system tells it (Linux does).
+fn processor() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 fn unit(metric: Metric) -> Unit {
@@ -170,32 +221,4 @@ fn results(comparison: &Comparison) -> Vec<ResultRow> {
         comparison.metrics.iter().filter_map(move |m| row(name, m.metric, of(m)))
     };
     rows("before", |m| m.before).chain(rows("after", |m| m.after)).collect()
-}
-
-/// One chart per metric of the evaluations, with the training curve where there is one.
-fn curves(lines: &[Value]) -> Vec<Chart> {
-    let evaluations: Vec<&Value> = lines.iter().filter(|line| line["kind"] == "evaluation").collect();
-    let mut names = vec!["loss".to_owned()];
-    for line in &evaluations {
-        let known = line["validation"].as_object().into_iter().flat_map(|map| map.keys());
-        names.extend(known.filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
-    }
-    let chart = |name: String| {
-        let series: Vec<Series> = ["train", "validation"]
-            .into_iter()
-            .filter_map(|part| {
-                let point = |line: &&Value| Some((line["step"].as_f64()?, line[part][&name].as_f64()?));
-                let points: Vec<(f64, f64)> = evaluations.iter().filter_map(point).collect();
-                (!points.is_empty()).then(|| Series { name: part.to_owned(), points })
-            })
-            .collect();
-        Some(series).filter(|series| !series.is_empty()).map(|series| Chart {
-            unit: name.parse().map_or(Unit::Number, unit),
-            title: name,
-            x_label: "step".to_owned(),
-            series,
-            ..Chart::default()
-        })
-    };
-    names.into_iter().filter_map(chart).collect()
 }

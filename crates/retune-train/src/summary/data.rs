@@ -1,0 +1,107 @@
+//! What is in the data: items of each class in each part, what stands out, what was left out.
+
+use crate::report::{ClassCounts, DataFacts, Skipped};
+use retune_data::{BadExample, Loader};
+use std::collections::BTreeSet;
+
+/// Left-out items that are listed; the others are only counted.
+const LISTED: usize = 20;
+/// A class this many times as frequent as another is worth a note.
+const UNEVEN: usize = 4;
+
+/// The facts on parts, each with its name, the training part first.
+pub(super) fn facts(parts: &[(&str, &Loader)], class_name: &dyn Fn(usize) -> String) -> DataFacts {
+    let counts: Vec<Vec<usize>> =
+        parts.iter().filter_map(|(_, loader)| loader.data().class_counts(&loader.order(0))).collect();
+    let classes = if counts.len() == parts.len() { counts.iter().map(Vec::len).max().unwrap_or(0) } else { 0 };
+    let left_out = left_out(parts);
+    DataFacts {
+        splits: parts.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        items: parts.iter().map(|(_, loader)| loader.len() as u64).collect(),
+        classes: (0..classes)
+            .map(|class| ClassCounts {
+                name: class_name(class),
+                items: counts.iter().map(|part| part.get(class).copied().unwrap_or(0) as u64).collect(),
+            })
+            .collect(),
+        notes: shares(parts).into_iter().chain(counts.first().and_then(|train| balance(train, class_name))).collect(),
+        skipped_total: left_out.len() as u64,
+        skipped: left_out
+            .into_iter()
+            .take(LISTED)
+            .map(|bad| Skipped { place: bad.place, reason: bad.reason })
+            .collect(),
+    }
+}
+
+/// Which parts are shares of the training data's source.
+fn shares(parts: &[(&str, &Loader)]) -> Option<String> {
+    let (_, train) = parts.first()?;
+    let same = |loader: &Loader| std::ptr::eq(loader.data(), train.data());
+    let drawn: Vec<&str> = parts[1..].iter().filter(|(_, loader)| same(loader)).map(|(name, _)| *name).collect();
+    (!drawn.is_empty()).then(|| {
+        format!(
+            "The items for {} were drawn from the same source as those for training, of each class the same share; no item \
+             is in two parts.",
+            drawn.join(" and ")
+        )
+    })
+}
+
+/// Classes that training lacks, or that are far rarer than others.
+fn balance(train: &[usize], class_name: &dyn Fn(usize) -> String) -> Option<String> {
+    let (most, &largest) = train.iter().enumerate().max_by_key(|&(class, &count)| (count, std::cmp::Reverse(class)))?;
+    let (least, &smallest) = train.iter().enumerate().min_by_key(|&(class, &count)| (count, class))?;
+    if smallest == 0 {
+        let missing = train.iter().filter(|&&count| count == 0).count();
+        let others = if missing > 1 { format!(" (and {} more)", missing - 1) } else { String::new() };
+        return Some(format!(
+            "No training item has the class “{}”{others}, so it cannot be learned.",
+            class_name(least)
+        ));
+    }
+    (largest >= UNEVEN * smallest).then(|| {
+        format!(
+            "The classes are uneven: “{}” has {largest} training items, “{}” has {smallest}. Accuracy hides how well rare \
+             classes are known; see precision and recall, and consider `class-weights = \"balanced\"`.",
+            class_name(most),
+            class_name(least)
+        )
+    })
+}
+
+/// Items set aside when the source was read, and those found unreadable on the way.
+fn left_out(parts: &[(&str, &Loader)]) -> BTreeSet<BadExample> {
+    let of = |(_, loader): &(&str, &Loader)| {
+        loader.data().excluded().cloned().chain(loader.skipped()).collect::<Vec<BadExample>>()
+    };
+    parts.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use retune_data::{Dataset, Inputs, Labels, LoaderOptions};
+    use retune_tensor::Tensor;
+    use std::sync::Arc;
+
+    #[test]
+    fn items_are_counted_by_class_and_part() {
+        let labels = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0];
+        let inputs = Inputs::Features(Tensor::zeros([12, 2]));
+        let data = Dataset::new("t", inputs, Labels::classes("t", labels.to_vec(), 3).unwrap()).unwrap();
+        let data = Arc::new(data);
+        let part =
+            |ids: std::ops::Range<u64>| Loader::new(data.clone(), ids.collect(), LoaderOptions::default()).unwrap();
+        let (train, test) = (part(0..10), part(10..12));
+        let facts = facts(&[("training", &train), ("test", &test)], &|class| format!("c{class}"));
+        assert_eq!((facts.items, facts.skipped_total), (vec![10, 2], 0));
+        let counts: Vec<_> = facts.classes.iter().map(|c| (c.name.as_str(), c.items.clone())).collect();
+        assert_eq!(counts, [("c0", vec![8, 1]), ("c1", vec![2, 0]), ("c2", vec![0, 1])]);
+        assert!(facts.notes[0].contains("for test were drawn"), "{:?}", facts.notes);
+        assert!(facts.notes[1].contains("No training item has the class “c2”, so"), "{:?}", facts.notes);
+        let uneven = balance(&[40, 10, 20], &|class| class.to_string()).unwrap();
+        assert!(uneven.contains("“0” has 40 training items, “1” has 10"), "{uneven}");
+        assert_eq!(balance(&[30, 10], &|class| class.to_string()), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! The items that the network got wrong, the surest or farthest off first.
+
+use crate::metrics::{Problem, Scored};
+use crate::report::{Mistake, png_address};
+use retune_data::thumbnail::thumbnail;
+use retune_data::{Dataset, Inputs};
+
+/// Most items that are shown.
+const MOST: usize = 24;
+/// Longest side of a picture, in pixels; it is shown at about this size on a dense screen.
+const PICTURE_SIDE: u32 = 96;
+/// Values of a row that are shown.
+const SHOWN_VALUES: usize = 6;
+
+/// Of items of one class each, those whose answer is wrong, by the answer's probability; of others those of the largest loss.
+pub(super) fn mistakes(scored: &Scored, data: &Dataset, class_name: &dyn Fn(usize) -> String) -> Vec<Mistake> {
+    let mut wrong: Vec<(f32, usize)> = match scored.problem() {
+        Problem::MultiClass | Problem::Binary => {
+            let is_wrong = |&item: &usize| scored.predicted_class(item) != scored.true_classes()[item];
+            (0..scored.len()).filter(is_wrong).map(|item| (probability(scored, item), item)).collect()
+        }
+        Problem::MultiLabel => {
+            let is_wrong = |&item: &usize| labels(scored.row(item)) != labels(truth(scored, item));
+            (0..scored.len()).filter(is_wrong).map(|item| (scored.losses()[item], item)).collect()
+        }
+        Problem::Regression => scored.losses().iter().copied().zip(0..).filter(|(loss, _)| *loss > 0.0).collect(),
+        Problem::Unknown => Vec::new(),
+    };
+    wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    wrong.truncate(MOST);
+    let mistake = |(_, item): (f32, usize)| {
+        let id = scored.ids()[item];
+        let is_class = matches!(scored.problem(), Problem::MultiClass | Problem::Binary);
+        let names = |labels: Vec<usize>| match labels.as_slice() {
+            [] => "–".to_owned(),
+            labels => labels.iter().map(|&label| class_name(label)).collect::<Vec<_>>().join(", "),
+        };
+        let (truth, answer) = match scored.problem() {
+            Problem::MultiLabel => (names(labels(truth(scored, item))), names(labels(scored.row(item)))),
+            Problem::Regression => (values(truth(scored, item)), values(scored.row(item))),
+            _ => (class_name(scored.true_classes()[item] as usize), class_name(scored.predicted_class(item) as usize)),
+        };
+        Mistake {
+            place: place(data, id),
+            truth,
+            answer,
+            probability: is_class.then(|| f64::from(probability(scored, item))),
+            picture: thumbnail(data, id, PICTURE_SIDE).map(|png| png_address(&png)),
+        }
+    };
+    wrong.into_iter().map(mistake).collect()
+}
+
+/// The probability that the network gave to its answer.
+fn probability(scored: &Scored, item: usize) -> f32 {
+    match (scored.row(item), scored.predicted_class(item)) {
+        (&[yes], 0) => 1.0 - yes,
+        (&[yes], _) => yes,
+        (row, class) => row[class as usize],
+    }
+}
+
+fn truth(scored: &Scored, item: usize) -> &[f32] {
+    &scored.true_values()[item * scored.width()..(item + 1) * scored.width()]
+}
+
+/// Labels that are said to hold.
+fn labels(row: &[f32]) -> Vec<usize> {
+    row.iter().enumerate().filter(|(_, value)| **value > 0.5).map(|(label, _)| label).collect()
+}
+
+/// A file's name, or the example's number and, where it is a row of a table, its first values.
+fn place(data: &Dataset, id: u64) -> String {
+    let index = id as usize;
+    match data.inputs() {
+        Inputs::Files(files) => {
+            files.names.get(index).map_or_else(|| data.place(id), |name| name.display().to_string())
+        }
+        Inputs::Features(table) if table.shape().len() == 2 => {
+            // One more value than is shown, so that it is seen whether there are more.
+            format!("example {id}: {}", values(&data.first_values(id, SHOWN_VALUES + 1)))
+        }
+        _ => format!("example {id}"),
+    }
+}
+
+/// `1.5, -2, 0.25, …`
+fn values(row: &[f32]) -> String {
+    let mut texts: Vec<String> = row.iter().take(SHOWN_VALUES).map(|&value| number(value)).collect();
+    if row.len() > SHOWN_VALUES {
+        texts.push("…".into());
+    }
+    texts.join(", ")
+}
+
+/// Four significant digits.
+fn number(value: f32) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{value:.digits$}");
+    if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use retune_data::Labels;
+    use retune_tensor::Tensor;
+
+    fn data(inputs: Inputs) -> Dataset {
+        Dataset::new("test", inputs, Labels::None).unwrap()
+    }
+
+    #[test]
+    fn the_surest_wrong_answers_come_first() {
+        let scores = vec![0.9, 0.1, 0.2, 0.8, 0.6, 0.4, 0.3, 0.7];
+        let scored = Scored::classes(scores, 2, vec![0, 0, 1, 1]).unwrap().with_ids(vec![5, 4, 1, 0]);
+        let images = Inputs::Images(Tensor::new([6, 2, 2, 1], (0u8..24).collect::<Vec<_>>()).unwrap());
+        let found = mistakes(&scored, &data(images), &|class| format!("kind {class}"));
+        let row = |m: &Mistake| (m.place.clone(), m.truth.clone(), m.answer.clone(), m.probability.map(|p| p as f32));
+        let expected = |id: u64, truth: &str, answer: &str, p: f32| {
+            (format!("example {id}"), truth.to_owned(), answer.to_owned(), Some(p))
+        };
+        assert_eq!(
+            found.iter().map(row).collect::<Vec<_>>(),
+            [expected(4, "kind 0", "kind 1", 0.8), expected(1, "kind 1", "kind 0", 0.6)]
+        );
+        assert!(found[0].picture.as_ref().is_some_and(|p| p.starts_with("data:image/png;base64,")));
+    }
+
+    #[test]
+    fn the_largest_errors_come_first_with_their_rows() {
+        let scored = Scored::values(vec![1.0, 2.5, 7.0], 1, vec![1.0, 2.0, 3.0]).unwrap();
+        let scored = scored.with_losses(vec![0.0, 0.25, 16.0]);
+        let table = Inputs::Features(Tensor::new([3, 2], vec![1.0f32, 2.0, 3.0, 4.5, -0.125, 123_456.0]).unwrap());
+        let found = mistakes(&scored, &data(table), &|class| class.to_string());
+        assert_eq!(found.len(), 2, "the first is right");
+        assert_eq!((found[0].place.as_str(), found[0].truth.as_str()), ("example 2: -0.125, 123456", "3"));
+        assert_eq!((found[1].answer.as_str(), found[1].probability), ("2.5", None));
+        assert!(found.iter().all(|m| m.picture.is_none()));
+    }
+
+    #[test]
+    fn labels_are_named() {
+        let scored = Scored::labels(vec![0.9, 0.2, 0.1, 0.1], 2, vec![1.0, 1.0, 0.0, 0.0]).unwrap();
+        let table = Inputs::Features(Tensor::zeros([2, 8]));
+        let found = mistakes(&scored.with_losses(vec![2.0, 0.1]), &data(table), &|label| format!("l{label}"));
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].truth.as_str(), found[0].answer.as_str()), ("l0, l1", "l0"));
+        assert_eq!(found[0].place, "example 0: 0, 0, 0, 0, 0, 0, …");
+    }
+}
