@@ -1,14 +1,18 @@
 //! The command line as users meet it: the built binary, in folders of its own.
 //!
 //! - [`support`]: running the binary, tiny data and recipes;
-//! - [`help`], [`models`], [`training`], [`resuming`], [`mistakes`], [`demo`]: the tests.
+//! - [`help`], [`models`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`demo`]: the tests.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod demo;
 mod help;
+#[cfg(target_os = "linux")]
+mod memory;
 mod mistakes;
 mod models;
+#[cfg(unix)]
+mod obstacles;
 mod resuming;
 mod support;
 mod training;
