@@ -121,9 +121,10 @@ impl Problem {
                 Some("the copy or download was probably cut short: copy or download the file again")
             }
             Problem::TooLarge { .. } => Some("if you trust the file, read it with larger limits"),
-            Problem::ForbiddenGlobal { .. } => {
-                Some("nothing of the file was executed; save the data as plain arrays, `.npz` or `.safetensors`")
-            }
+            Problem::ForbiddenGlobal { .. } => Some(
+                "nothing of the file was executed; save data alone: a model's `state_dict()`, plain arrays, `.npz` or \
+                     `.safetensors`",
+            ),
             _ => None,
         }
     }

@@ -1,7 +1,10 @@
 //! Readers and writers of weights files, safe on hostile input.
 //!
 //! - [`keras`]: Keras models and weights: `.h5`, `.hdf5`, `.keras`, `.weights.h5`.
+//! - [`model_directory`]: folders of the Hugging Face Hub's layout.
+//! - [`weights`]: named tensors of a file or several, whatever their format.
 //! - [`safetensors`]: `.safetensors` files.
+//! - [`torch`]: PyTorch's `.pt`, `.pth`, `.bin`, `.th`.
 //! - [`npy`], [`npz`]: numpy's arrays.
 //! - [`pickle`]: Python pickles as data, never executed.
 //! - [`hdf5`]: groups, data sets and attributes of HDF5 files.
@@ -19,14 +22,19 @@ mod file_bytes;
 pub mod hdf5;
 pub mod keras;
 pub mod limits;
+pub mod model_directory;
 pub mod npy;
 pub mod npz;
 pub mod pickle;
 mod python_literal;
 pub mod safetensors;
 pub mod stored;
+pub mod torch;
+pub mod weights;
 mod zip_archive;
 
 pub use error::{FormatError, Problem};
 pub use limits::Limits;
+pub use model_directory::ModelDirectory;
 pub use stored::{Conversion, StoredType, TensorInfo};
+pub use weights::{Weights, WeightsFormat};

@@ -79,7 +79,7 @@ impl From<DType> for StoredType {
 }
 
 /// What a file says about one of its tensors.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TensorInfo {
     /// Type of the values in the file.
     pub stored: StoredType,

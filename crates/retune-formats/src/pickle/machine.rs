@@ -8,7 +8,8 @@ use super::value::{Instance, Object, Pickle, Ref};
 use crate::error::{FormatError, Problem};
 use crate::limits::{Budget, Limits};
 
-/// Module and name of a Python class or function.
+/// Module and name of a Python class or function. In a list of permitted names, a `*` at the end or the start of either
+/// stands for anything.
 pub type GlobalName = (&'static str, &'static str);
 
 /// Names that Python itself needs to store byte strings in protocols 0 to 2; always permitted, read as bytes.
@@ -314,7 +315,10 @@ impl<'a> Machine<'a, '_> {
 
     fn push_global(&mut self, module: Cow<'a, str>, name: Cow<'a, str>) -> Result<(), Problem> {
         let global = (&*module, &*name);
-        if self.permitted.contains(&global) || BYTES.contains(&global) || global == ENCODE {
+        if self.permitted.iter().any(|&permitted| is_named(permitted, global))
+            || BYTES.contains(&global)
+            || global == ENCODE
+        {
             self.push(Object::Global { module, name })
         } else {
             Err(Problem::ForbiddenGlobal { module: module.into_owned(), name: name.into_owned() })
@@ -430,6 +434,16 @@ impl<'a> Machine<'a, '_> {
     }
 }
 
+/// Whether `global` is `permitted`, or of its pattern.
+fn is_named(permitted: GlobalName, global: (&str, &str)) -> bool {
+    let fits = |pattern: &str, text: &str| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(end), _) => text.ends_with(end),
+        (None, Some(start)) => text.starts_with(start),
+        (None, None) => text == pattern,
+    };
+    fits(permitted.0, global.0) && fits(permitted.1, global.1)
+}
+
 fn pairs(flat: Vec<Ref>) -> Result<Vec<(Ref, Ref)>, Problem> {
     match flat.as_chunks() {
         (entries, []) => Ok(entries.iter().map(|&[key, value]| (key, value)).collect()),
@@ -490,6 +504,15 @@ mod tests {
                 matches!(&error.problem, Problem::ForbiddenGlobal { module, name } if module == "os" && name == "system")
             );
         }
+    }
+
+    #[test]
+    fn patterns_of_names() {
+        assert!(is_named(("torch", "*Storage"), ("torch", "FloatStorage")));
+        assert!(!is_named(("torch", "*Storage"), ("torch", "load")));
+        assert!(!is_named(("torch", "*Storage"), ("os", "FloatStorage")));
+        assert!(is_named(("__torch__*", "*"), ("__torch__.net", "Linear")));
+        assert!(!is_named(("__torch__*", "*"), ("os", "system")));
     }
 
     #[test]

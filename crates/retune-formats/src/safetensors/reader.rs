@@ -15,6 +15,9 @@ use crate::file_bytes::FileBytes;
 use crate::limits::{Limits, check};
 use crate::stored::{StoredType, TensorInfo};
 
+/// Per tensor its description and the place of its values in the file.
+pub(super) type Entries = IndexMap<String, (TensorInfo, Range<usize>)>;
+
 /// An open `.safetensors` file, whose header is checked and whose tensors are read when they are asked for.
 ///
 /// A file that is opened by its path is mapped into memory: besides the tensors that the caller keeps, no more than
@@ -23,7 +26,7 @@ use crate::stored::{StoredType, TensorInfo};
 pub struct SafetensorsReader {
     path: Option<PathBuf>,
     file: FileBytes,
-    tensors: IndexMap<String, (TensorInfo, Range<usize>)>,
+    tensors: Entries,
     metadata: BTreeMap<String, String>,
 }
 
@@ -92,11 +95,7 @@ impl SafetensorsReader {
 }
 
 /// Descriptions and places of the tensors, and the texts, of the header of `file`.
-#[allow(clippy::type_complexity)]
-pub(super) fn parse_header(
-    file: &[u8],
-    limits: &Limits,
-) -> Result<(IndexMap<String, (TensorInfo, Range<usize>)>, BTreeMap<String, String>), FormatError> {
+pub(super) fn parse_header(file: &[u8], limits: &Limits) -> Result<(Entries, BTreeMap<String, String>), FormatError> {
     let header_bytes = file.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     check("the size of a JSON text in bytes", header_bytes, limits.max_json_bytes)?;
     let (header_bytes, header) = SafeTensors::read_metadata(file).map_err(Problem::Safetensors)?;

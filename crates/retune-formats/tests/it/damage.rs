@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use retune_formats::keras::KerasFile;
 use retune_formats::pickle::{numpy, parse};
 use retune_formats::safetensors::SafetensorsFile;
+use retune_formats::torch::TorchFile;
 use retune_formats::{FormatError, Limits, npy, npz};
 use retune_tensor::{Key, Purpose};
 
@@ -45,7 +46,15 @@ fn files() -> Vec<(&'static str, Vec<u8>, Reader)> {
     files.push(("safetensors", safetensors_file(), |bytes, limits| {
         SafetensorsFile::from_bytes(bytes, limits).map(drop)
     }));
+    for name in ["views_zip.pth", "views_legacy.pth", "training_zip.pth", "training_legacy.th", "script.pt"] {
+        files.push((name, crate::torch::golden_bytes(name), torch));
+    }
     files
+}
+
+fn torch(bytes: &[u8], limits: &Limits) -> Result<(), FormatError> {
+    let file = TorchFile::from_bytes(bytes.to_vec(), limits)?;
+    file.infos().try_for_each(|(name, _)| file.tensor(name).map(drop))
 }
 
 fn safetensors_file() -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Integration tests of the readers and writers, on files written by their peers and on damaged ones.
 //!
-//! - [`keras`], [`hdf5`], [`numpy`], [`safetensors`], [`pickle`]: what each reader reads, round trips, refusals.
+//! - [`keras`], [`hdf5`], [`numpy`], [`safetensors`], [`torch`], [`weights`], [`model_directory`], [`pickle`]: what each reader reads, round trips, refusals.
 //! - [`cut`]: Keras files of every origin cut short, and the HDF5 file inside an archive.
 //! - [`damage`]: every reader on truncated and altered files.
 //! - [`assets`]: the large real files.
@@ -13,9 +13,12 @@ mod cut;
 mod damage;
 mod hdf5;
 mod keras;
+mod model_directory;
 mod numpy;
 mod pickle;
 mod safetensors;
+mod torch;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
