@@ -46,6 +46,16 @@ pub enum CpuError {
         /// Number of classes or rows.
         limit: usize,
     },
+    /// The lengths of a batch's sequences do not add up to its tokens.
+    #[error("layer `{layer}`: the batch has {tokens} tokens, but the lengths of its sequences are {lengths:?}")]
+    WrongLengths {
+        /// Layer of the operation.
+        layer: String,
+        /// Tokens of the batch.
+        tokens: usize,
+        /// The lengths given.
+        lengths: Vec<i32>,
+    },
     /// The plan needs more memory than can be had.
     #[error("the plan needs {bytes} bytes, which could not be allocated; use a smaller batch size")]
     OutOfMemory {

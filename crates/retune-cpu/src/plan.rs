@@ -143,7 +143,7 @@ impl Plan {
                 };
                 buffer_of[id] = Some(buffer);
                 let input_shapes: Vec<&[usize]> = node.inputs.iter().map(|i| &*shapes[i.0]).collect();
-                let scratch_len = kernels::scratch_len(&node.op, &input_shapes, &shapes[id], cpu);
+                let scratch_len = kernels::scratch_len(&node.op, &input_shapes, &shapes[id], bindings.batch, cpu);
                 if scratch_len > 0 {
                     buffers.push(Buffer { len: scratch_len, start: at, end: at, offset: 0 });
                     scratch_buffers.push((at, buffers.len() - 1));

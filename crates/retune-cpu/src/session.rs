@@ -64,10 +64,7 @@ impl Session {
         }
         let reached = graph.reachable(&outputs);
         let most_inputs = graph.nodes().iter().map(|n| n.inputs.len()).max().unwrap_or(0);
-        let needs_examples =
-            graph.nodes().iter().zip(&reached).any(|(node, reached)| {
-                *reached && matches!(node.op, Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_))
-            });
+        let needs_examples = graph.nodes().iter().zip(&reached).any(|(node, reached)| *reached && node.op.is_random());
         Session {
             cpu: cpu.clone(),
             graph,

@@ -14,6 +14,8 @@ pub struct GradientCheck {
     pub batch: usize,
     /// Number of tokens, for graphs that have a token axis.
     pub tokens: usize,
+    /// Lengths of the sequences that the tokens fall into, for graphs with an input of this name.
+    pub lengths: Vec<usize>,
     /// Range of the values.
     pub range: (f64, f64),
     /// Upper bound of the integers.
@@ -26,7 +28,15 @@ pub struct GradientCheck {
 
 impl Default for GradientCheck {
     fn default() -> GradientCheck {
-        GradientCheck { batch: 2, tokens: 0, range: (-2.0, 2.0), integers: 3, kinks: Vec::new(), seed: 0 }
+        GradientCheck {
+            batch: 2,
+            tokens: 0,
+            lengths: Vec::new(),
+            range: (-2.0, 2.0),
+            integers: 3,
+            kinks: Vec::new(),
+            seed: 0,
+        }
     }
 }
 
@@ -137,6 +147,9 @@ impl GradientCheck {
             let (stream, shape) = (2 * inputs.len() as u32 + 1, node.shape.bind(&bindings));
             let value = match node.dtype {
                 DType::F32 => self.values(stream, &shape),
+                DType::I32 if name == "lengths" => {
+                    Array::new(&shape, self.lengths.iter().map(|&length| length as f64).collect())
+                }
                 DType::I32 => samples::below(self.stream(stream), &shape, self.integers),
             };
             inputs.push((name.clone(), value));

@@ -10,6 +10,7 @@ use crate::error::CpuError;
 use crate::session::StepRandom;
 
 pub(crate) mod activation;
+mod attention;
 mod batch_norm;
 mod binary;
 mod columns;
@@ -28,6 +29,7 @@ mod random;
 mod reduce;
 mod resize;
 mod rows;
+mod sequence;
 mod softmax;
 mod stream;
 mod strided;
@@ -154,8 +156,10 @@ pub(crate) fn in_place(op: &Op) -> &'static [usize] {
 }
 
 /// Values of scratch memory that an operation needs for these shapes.
-pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &Cpu) -> usize {
+pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch: usize, cpu: &Cpu) -> usize {
     match op {
+        Op::Attention(op) => attention::scratch_len(op, inputs, false, cpu, batch),
+        Op::AttentionGrad(op) => attention::scratch_len(&op.0, inputs, true, cpu, batch),
         Op::MatMul(op) => matmul::scratch_len(op, inputs, output),
         Op::Linear(_) => matmul::linear_scratch_len(inputs, output),
         Op::Conv2d(op) => conv2d::forward_scratch_len(op, inputs, output, cpu),
@@ -172,12 +176,14 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &
 }
 
 /// Runs one operation.
-pub(crate) fn execute(op: &Op, call: Call<'_>) -> Result<(), CpuError> {
+pub(crate) fn execute<'a>(op: &'a Op, call: Call<'a>) -> Result<(), CpuError> {
     match op {
         Op::Input(_) | Op::Weight(_) => unreachable!("the planner gives these no step"),
         Op::Activate(op) => activation::activate(op, call),
         Op::ActivateGrad(op) => activation::activate_grad(op, call),
         Op::Affine(op) => elementwise::affine(op, call),
+        Op::Attention(op) => attention::attention(op, call)?,
+        Op::AttentionGrad(op) => attention::attention_grad(op, call)?,
         Op::BatchMoments(_) => batch_norm::moments(call),
         Op::BatchNorm(op) => batch_norm::batch_norm(op, call),
         Op::BatchNormGradInput(op) => batch_norm::grad_input(op, call),
@@ -189,7 +195,7 @@ pub(crate) fn execute(op: &Op, call: Call<'_>) -> Result<(), CpuError> {
         Op::DepthwiseConv2d(op) => depthwise::forward(op, call),
         Op::DepthwiseConv2dGradInput(op) => depthwise::grad_input(op, call),
         Op::DepthwiseConv2dGradWeight(op) => depthwise::grad_weight(op, call),
-        Op::Dropout(op) => random::dropout(op, call),
+        Op::Dropout(op) => random::dropout(op, call)?,
         Op::Fill(value) => elementwise::fill(*value, call),
         Op::Gather(_) => gather::gather(call)?,
         Op::ImageAugment(op) => image::augment(op, call),
@@ -209,6 +215,8 @@ pub(crate) fn execute(op: &Op, call: Call<'_>) -> Result<(), CpuError> {
         Op::Reverse(op) => layout::reverse(op, call),
         Op::RowMoments(op) => layer_norm::row_moments(op, call),
         Op::ScatterAdd(_) => gather::scatter_add(call)?,
+        Op::SequencePool(op) => sequence::pool(op, call)?,
+        Op::SequencePoolGrad(op) => sequence::pool_grad(op, call)?,
         Op::Slice(op) => layout::slice(op, call),
         Op::Softmax(_) => softmax::softmax(call),
         Op::SoftmaxCrossEntropy(op) => cross_entropy::loss(op, call)?,

@@ -3,6 +3,9 @@
 use retune_graph::ops::{Dropout, Random};
 use retune_tensor::{Key, Purpose, rng};
 
+use crate::dispatch::Level;
+use crate::error::CpuError;
+use crate::kernels::sequence::Sequences;
 use crate::kernels::stream::{Map, PIECE, map_in_place};
 use crate::kernels::strided::{MAX_AXES, Strided};
 use crate::kernels::{CHUNK, Call};
@@ -72,10 +75,11 @@ fn numbers(buffer: &mut [f32; NUMBERS], start: usize, len: usize, fill: impl Fn(
 
 pub(crate) fn random(op: &Random, mut call: Call<'_>) {
     let (Random::Uniform { stream, .. } | Random::Normal { stream, .. }) = *op;
-    let (keys, level, example_len) = (ExampleKeys::new(&call, stream), call.cpu.level(), example_len(&call));
+    let (keys, level) = (ExampleKeys::new(&call, stream), call.cpu.level());
+    let (row_len, rows) = (call.shape[1..].iter().product(), call.shape[0] / call.batch.max(1));
     let op = *op;
     call.cpu.for_chunks(call.output(), CHUNK, |task, output| {
-        for_each_example(task * CHUNK, output, example_len, |example, from, y| {
+        for_each_example(task * CHUNK, output, Sequences::Even(rows), row_len, |example, from, y| {
             let key = keys.of(example);
             match op {
                 Random::Normal { mean, stddev, .. } => {
@@ -96,18 +100,21 @@ pub(crate) fn random(op: &Random, mut call: Call<'_>) {
     });
 }
 
-/// Values of one example.
-fn example_len(call: &Call<'_>) -> usize {
-    (call.shape.iter().product::<usize>() / call.batch.max(1)).max(1)
-}
-
 /// Calls `f(example, first value inside of the example, values)` for the parts of `values`, which begins at value `start` of
-/// the whole tensor.
-fn for_each_example(start: usize, values: &mut [f32], example_len: usize, mut f: impl FnMut(usize, usize, &mut [f32])) {
+/// the whole tensor, whose rows of `row_len` values fall into examples as `sequences` says.
+fn for_each_example(
+    start: usize,
+    values: &mut [f32],
+    sequences: Sequences<'_>,
+    row_len: usize,
+    mut f: impl FnMut(usize, usize, &mut [f32]),
+) {
     let mut done = 0;
     while done < values.len() {
-        let (example, from) = ((start + done) / example_len, (start + done) % example_len);
-        let len = (example_len - from).min(values.len() - done);
+        let at = start + done;
+        let (example, row) = sequences.find(at / row_len);
+        let from = row * row_len + at % row_len;
+        let len = (sequences.of(example).1 * row_len - from).min(values.len() - done);
         f(example, from, &mut values[done..done + len]);
         done += len;
     }
@@ -124,17 +131,18 @@ impl Map for Scale {
 }
 
 /// The mask is drawn again wherever it is needed, as it costs less than reading one. Along shared axes it repeats.
-pub(crate) fn dropout(op: &Dropout, mut call: Call<'_>) {
-    let (keys, level, example_len) = (ExampleKeys::new(&call, op.stream), call.cpu.level(), example_len(&call));
+pub(crate) fn dropout(op: &Dropout, mut call: Call<'_>) -> Result<(), CpuError> {
+    let (keys, level) = (ExampleKeys::new(&call, op.stream), call.cpu.level());
+    let row_len: usize = call.shape[1..].iter().product();
+    let sequences = Sequences::new(&call, 1, call.shape[0])?;
     let (rate, scale) = (op.rate, 1.0 / (1.0 - op.rate));
-    // One example: its rows of the first axis, then the other axes. The mask is stored row-major without the shared ones.
+    // One example: its rows of the first axis (all that there are bound them), then the other axes. The mask is stored
+    // row-major without the shared ones.
     let shape = call.shape;
-    let rows = shape[0] / call.batch.max(1);
     let mask_size = |axis: usize| if op.shared_axes.contains(&axis) { 1 } else { shape[axis] };
     let mut example_shape = [1; MAX_AXES];
     let example_shape = &mut example_shape[..shape.len()];
     example_shape.copy_from_slice(shape);
-    example_shape[0] = rows;
     let mask = Strided::new(example_shape, [0], |axis| match op.shared_axes.contains(&axis) {
         true => [0],
         false => [(axis + 1..shape.len()).map(mask_size).product::<usize>() as isize],
@@ -145,8 +153,7 @@ pub(crate) fn dropout(op: &Dropout, mut call: Call<'_>) {
         if let Some(x) = source {
             output.copy_from_slice(&x[task * CHUNK..][..output.len()]);
         }
-        let mut buffer = [0.0; NUMBERS];
-        for_each_example(task * CHUNK, output, example_len, |example, start, y| {
+        for_each_example(task * CHUNK, output, sequences, row_len, |example, start, y| {
             let key = keys.of(example);
             mask.for_each_part(start, start + y.len(), |at, len, [number]| {
                 let y = &mut y[at - start..][..len];
@@ -155,13 +162,20 @@ pub(crate) fn dropout(op: &Dropout, mut call: Call<'_>) {
                     map_in_place(level, Scale(if kept { scale } else { 0.0 }), y);
                     return;
                 }
-                for (index, y) in y.chunks_mut(PIECE).enumerate() {
-                    let mask = numbers(&mut buffer, number as usize + index * PIECE, y.len(), |first, mask| {
-                        fill_mask(level, key, first, rate, scale, mask);
-                    });
-                    multiply(level, mask, y);
-                }
+                multiply_by_mask(level, key, number as usize, rate, y);
             });
         });
     });
+    Ok(())
+}
+
+/// `y = m · y`, m being the mask of the numbers from `start` of a key.
+pub(crate) fn multiply_by_mask(level: Level, key: Key, start: usize, rate: f32, y: &mut [f32]) {
+    let mut buffer = [0.0; NUMBERS];
+    for (index, y) in y.chunks_mut(PIECE).enumerate() {
+        let mask = numbers(&mut buffer, start + index * PIECE, y.len(), |first, mask| {
+            fill_mask(level, key, first, rate, 1.0 / (1.0 - rate), mask);
+        });
+        multiply(level, mask, y);
+    }
 }

@@ -20,6 +20,8 @@ pub struct Case {
     pub inputs: Vec<Operand>,
     /// Number of examples where the first axis is the batch, or a multiple of it.
     pub batch: Option<usize>,
+    /// Whether the `f32` inputs are rows of tokens, and the last input the lengths of their sequences.
+    pub has_sequences: bool,
     /// Relative and absolute tolerance.
     pub tolerance: (f64, f64),
 }
@@ -54,12 +56,19 @@ pub fn indices(stream: u32, shape: &[usize], n: usize) -> Operand {
 
 impl Case {
     pub fn new(op: impl Into<Op>, inputs: impl Into<Vec<Operand>>) -> Case {
-        Case { op: op.into(), inputs: inputs.into(), batch: None, tolerance: (1e-5, 1e-6) }
+        Case { op: op.into(), inputs: inputs.into(), batch: None, has_sequences: false, tolerance: (1e-5, 1e-6) }
     }
 
     /// The first axis of the first input holds `batch` examples.
     pub fn with_batch(self, batch: usize) -> Case {
         Case { batch: Some(batch), ..self }
+    }
+
+    /// The inputs are rows of tokens in sequences of these lengths.
+    pub fn with_sequences(mut self, lengths: &[usize]) -> Case {
+        let values = Array::new(&[lengths.len()], lengths.iter().map(|&length| length as f64).collect());
+        self.inputs.push(Operand { values, dtype: DType::I32 });
+        Case { batch: Some(lengths.len()), has_sequences: true, ..self }
     }
 
     pub fn with_tolerance(self, relative: f64, absolute: f64) -> Case {
@@ -73,7 +82,10 @@ impl Case {
         let mut nodes = Vec::new();
         for (index, input) in self.inputs.iter().enumerate() {
             let mut shape = Shape::fixed(&input.values.shape);
-            if let Some(batch) = self.batch.filter(|_| index == 0) {
+            if self.has_sequences {
+                let symbol = if input.dtype == DType::F32 { Symbol::Tokens } else { Symbol::Batch };
+                shape = shape.with(0, Dim::Scaled(1, symbol));
+            } else if let Some(batch) = self.batch.filter(|_| index == 0 || self.has_rows()) {
                 shape = shape.with(0, Dim::Scaled(input.values.shape[0] / batch, Symbol::Batch));
             }
             let mut node = graph.input(NAMES[index], shape, input.dtype);
@@ -137,10 +149,22 @@ impl Case {
         }
     }
 
+    /// Whether all inputs have rows of the batch.
+    fn has_rows(&self) -> bool {
+        matches!(self.op, Op::Attention(_) | Op::AttentionGrad(_))
+    }
+
     /// Whether the operation's kernels fuse multiplications and additions where an instruction set can.
     fn fuses(&self) -> bool {
         use Op::*;
-        matches!(self.op, DepthwiseConv2d(_) | DepthwiseConv2dGradInput(_) | DepthwiseConv2dGradWeight(_))
+        matches!(
+            self.op,
+            Attention(_)
+                | AttentionGrad(_)
+                | DepthwiseConv2d(_)
+                | DepthwiseConv2dGradInput(_)
+                | DepthwiseConv2dGradWeight(_)
+        )
     }
 }
 

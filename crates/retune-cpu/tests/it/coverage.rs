@@ -18,10 +18,10 @@ macro_rules! variants {
 }
 
 variants! {
-    Activate ActivateGrad Affine BatchMoments BatchNorm BatchNormGradInput BatchNormGradSums Binary BroadcastTo Cast Concat
+    Activate ActivateGrad Affine Attention AttentionGrad BatchMoments BatchNorm BatchNormGradInput BatchNormGradSums Binary BroadcastTo Cast Concat
     Conv2d Conv2dGradInput Conv2dGradWeight DepthwiseConv2d DepthwiseConv2dGradInput DepthwiseConv2dGradWeight Dropout Fill
     Gather ImageAugment LayerNorm LayerNormGradInput LayerNormGradSums Linear LogSoftmax LogSoftmaxGrad MatMul Pad Pool2d
-    Pool2dGrad Random Reduce Reshape Resize ResizeGrad Reverse RowMoments ScatterAdd Slice Softmax SoftmaxCrossEntropy
+    Pool2dGrad Random Reduce Reshape Resize ResizeGrad Reverse RowMoments ScatterAdd SequencePool SequencePoolGrad Slice Softmax SoftmaxCrossEntropy
     SoftmaxCrossEntropyGrad SoftmaxGrad Transpose Unary
 }
 
@@ -37,6 +37,7 @@ fn of_families() -> Vec<Op> {
         crate::pool::cases(),
         crate::random::cases(),
         crate::reduce::cases(),
+        crate::sequences::cases(),
         crate::softmax::cases(),
     ];
     families.into_iter().flatten().map(|case| case.op).collect()
@@ -57,7 +58,8 @@ fn of_graphs() -> Vec<Op> {
 #[test]
 fn every_operation_has_a_case() {
     // Products have cases in `products`, which checks more kernels than there are operations.
-    let elsewhere = ["Conv2d", "Conv2dGradInput", "Conv2dGradWeight", "Linear", "MatMul"];
+    // The gradient of pooling takes its number of tokens from other inputs of a graph.
+    let elsewhere = ["Conv2d", "Conv2dGradInput", "Conv2dGradWeight", "Linear", "MatMul", "SequencePoolGrad"];
     let (families, graphs) = (of_families(), of_graphs());
     for name in VARIANTS {
         let has = |ops: &[Op]| ops.iter().any(|op| variant(op) == *name);

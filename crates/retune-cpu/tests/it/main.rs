@@ -25,4 +25,5 @@ mod pool;
 mod products;
 mod random;
 mod reduce;
+mod sequences;
 mod softmax;

@@ -13,6 +13,8 @@
 //! | [`pool`] | [`Pool2d`] (maximum, average) and its gradient |
 //! | [`softmax`] | [`Softmax`], [`LogSoftmax`] over the last axis |
 //! | [`cross_entropy`] | [`SoftmaxCrossEntropy`] of logits against class indices or probabilities |
+//! | [`attention`] | [`Attention`] of tokens to their own sequence, and its gradient |
+//! | [`sequence`] | sequences of tokens without padding, [`SequencePool`] |
 //! | [`batch_norm`] | moments over all but the last axis, normalization by them |
 //! | [`layer_norm`] | the same over the last axes |
 //! | [`gather`] | [`Gather`]: rows of a table (embedding), and the sum of their gradients |
@@ -21,6 +23,7 @@
 //! | [`image`] | [`ImageAugment`]: random flips, affine maps and colour changes |
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
@@ -36,9 +39,11 @@ pub mod pool;
 pub mod random;
 pub mod reduce;
 pub mod resize;
+pub mod sequence;
 pub mod softmax;
 
 pub use activation::{Activate, ActivateGrad, Activation};
+pub use attention::{Attention, AttentionGrad, Reach};
 pub use batch_norm::{BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums};
 pub use conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 pub use cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
@@ -54,6 +59,7 @@ pub use pool::{Pool2d, Pool2dGrad};
 pub use random::{Dropout, Random};
 pub use reduce::{BroadcastTo, Reduce};
 pub use resize::{Resize, ResizeGrad};
+pub use sequence::{SequencePool, SequencePoolGrad, Sequences};
 pub use softmax::{LogSoftmax, LogSoftmaxGrad, Softmax, SoftmaxGrad};
 
 use crate::error::{GraphError, Rule};
@@ -120,11 +126,11 @@ macro_rules! operations {
 }
 
 operations! {
-    Activate, ActivateGrad, Affine, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, Binary, BroadcastTo,
+    Activate, ActivateGrad, Affine, Attention, AttentionGrad, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, Binary, BroadcastTo,
     Cast, Concat, Conv2d, Conv2dGradInput, Conv2dGradWeight, DepthwiseConv2d, DepthwiseConv2dGradInput,
     DepthwiseConv2dGradWeight, Dropout, Gather, ImageAugment, LayerNorm, LayerNormGradInput, LayerNormGradSums, Linear,
     LogSoftmax, LogSoftmaxGrad, MatMul, Pad, Pool2d, Pool2dGrad, Reduce, Reshape, Resize, ResizeGrad, Reverse, RowMoments,
-    ScatterAdd, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Transpose, Unary,
+    ScatterAdd, SequencePool, SequencePoolGrad, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Transpose, Unary,
 }
 
 impl Op {
@@ -136,6 +142,15 @@ impl Op {
             Op::Fill(_) => "fill",
             Op::Random(_) => "random",
             op => op.operation().map_or("", Operation::name),
+        }
+    }
+
+    /// Whether the result depends on random numbers besides the inputs.
+    pub fn is_random(&self) -> bool {
+        match self {
+            Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_) => true,
+            Op::Attention(op) | Op::AttentionGrad(AttentionGrad(op)) => op.dropout.is_some(),
+            _ => false,
         }
     }
 

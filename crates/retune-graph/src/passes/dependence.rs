@@ -35,7 +35,7 @@ pub fn dependence(graph: &Graph) -> Vec<Dependence> {
         let own = Dependence {
             input: matches!(node.op, Op::Input(_)),
             learned: matches!(node.op, Op::Weight(id) if graph.weight_info(id).role != Role::Frozen),
-            random: matches!(node.op, Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_)),
+            random: node.op.is_random(),
         };
         result.push(node.inputs.iter().map(|i| result[i.0]).fold(own, |a, b| Dependence {
             input: a.input || b.input,

@@ -1,11 +1,54 @@
 //! Small compositions in which a value is used more than once, as attention and gated units use it.
 
-use retune_graph::Shape;
-use retune_graph::ops::Activation;
+use retune_graph::ops::sequence::Pooling;
+use retune_graph::ops::{Activation, Attention, Reach, Sequences};
+use retune_graph::{DType, Shape};
 
-use super::build::{Case, case, input, integers, weight};
+use super::build::{Case, case, input, integers, rows, tokens, weight};
+
+/// The dropout of the cases that have one.
+const DROPOUT: Option<(f32, u32)> = Some((0.4, 3));
 
 pub fn cases() -> Vec<Case> {
+    let mut cases = compositions();
+    for (name, reach, dropout) in [
+        ("all", Reach::All, None),
+        ("all, dropped", Reach::All, DROPOUT),
+        ("causal", Reach::Causal, None),
+        ("causal, dropped", Reach::Causal, DROPOUT),
+        ("window", Reach::Window(1), None),
+    ] {
+        let op = Attention { heads: 2, scale: 0.7, reach, dropout };
+        let ragged = case(format!("attention to {name}"), move |g| {
+            let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
+            let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
+            g.attention(op, parts, Sequences::Ragged(lengths))
+        });
+        cases.push(ragged.lengths(&[3, 1, 4]).range(-1.0, 1.0));
+        let even = case(format!("attention to {name}, sequences of one length"), move |g| {
+            let parts = ["q", "k", "v"].map(|name| rows(g, name, 3, &[6]));
+            g.attention(op, parts, Sequences::Even)
+        });
+        cases.push(even.range(-1.0, 1.0));
+    }
+    for pooling in [Pooling::First, Pooling::Last, Pooling::Mean] {
+        let pooled = case(format!("{pooling:?} of a sequence"), move |g| {
+            let x = tokens(g, "x", &[3]);
+            let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
+            g.sequence_pool(x, lengths, pooling)
+        });
+        cases.push(pooled.lengths(&[3, 1, 4]));
+    }
+    let dropped = case("dropout of tokens", |g| {
+        let x = tokens(g, "x", &[3]);
+        let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
+        g.sequence_dropout(x, Sequences::Ragged(lengths), 0.4, 2)
+    });
+    cases.push(dropped.lengths(&[3, 1, 4]));
+    cases
+}
+
+fn compositions() -> Vec<Case> {
     vec![
         case("self-attention", |g| {
             let (x, wq, wk) = (input(g, "x", &[3, 4]), weight(g, &[4, 4]), weight(g, &[4, 4]));

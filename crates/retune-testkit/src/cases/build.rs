@@ -47,6 +47,12 @@ impl Case {
         self
     }
 
+    /// With sequences of these lengths, in an input `lengths`.
+    pub fn lengths(mut self, lengths: &[usize]) -> Case {
+        self.check.lengths = lengths.to_vec();
+        self.tokens(lengths.iter().sum()).batch(lengths.len())
+    }
+
     /// With this many examples.
     pub fn batch(mut self, batch: usize) -> Case {
         self.check.batch = batch;

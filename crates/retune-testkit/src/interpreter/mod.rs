@@ -4,6 +4,7 @@
 //! Attributes are the graph's `f32` numbers taken exactly; nothing in between is rounded to `f32`.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod conv2d;
 mod cross_entropy;
@@ -19,6 +20,7 @@ mod pool;
 mod random;
 mod reduce;
 mod resize;
+mod sequence;
 mod softmax;
 
 use retune_graph::{Bindings, Dim, Graph, NodeId, Op, Symbol};
@@ -67,7 +69,9 @@ pub fn interpret(
             Op::Weight(weight) => weights[weight.0].clone(),
             Op::Fill(value) => Array::full(&shape, f64::from(*value)),
             Op::Random(op) => random::random(op, &shape, bindings.batch, random),
-            Op::Dropout(op) => random::dropout(op, operands[0], bindings.batch, random),
+            Op::Dropout(op) => random::dropout(op, operands[0], operands.get(1).copied(), bindings.batch, random),
+            Op::Attention(op) => attention::attention(op, &operands, bindings.batch, random),
+            Op::AttentionGrad(op) => attention::attention_grad(op, &operands, bindings.batch, random),
             Op::ImageAugment(op) => image::augment(op, operands[0], bindings.batch, random),
             op => evaluate(op, &operands, &shape),
         };
@@ -88,8 +92,9 @@ pub fn interpret(
 /// An operation without randomness, applied to its inputs; `shape` is that of its output.
 fn evaluate(op: &Op, inputs: &[&Array], shape: &[usize]) -> Array {
     match op {
-        Op::Input(_) | Op::Weight(_) | Op::Fill(_) | Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_) => {
-            unreachable!("`interpret` gives leaves and random operations their values")
+        Op::Input(_) | Op::Weight(_) | Op::Fill(_) => unreachable!("`interpret` gives leaves their values"),
+        Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_) | Op::Attention(_) | Op::AttentionGrad(_) => {
+            unreachable!("`interpret` gives operations that may be random their values")
         }
         Op::Activate(op) => activation::activate(op, inputs[0]),
         Op::ActivateGrad(op) => activation::activate_grad(op, inputs[0], inputs[1]),
@@ -126,6 +131,8 @@ fn evaluate(op: &Op, inputs: &[&Array], shape: &[usize]) -> Array {
         Op::Reverse(op) => layout::reverse(op, inputs[0]),
         Op::RowMoments(op) => layer_norm::moments(op, inputs[0]),
         Op::ScatterAdd(op) => gather::scatter_add(op, inputs[0], inputs[1]),
+        Op::SequencePool(op) => sequence::pool(op, inputs[0], inputs[1]),
+        Op::SequencePoolGrad(op) => sequence::pool_grad(op, inputs[0], inputs[1], shape),
         Op::Slice(op) => layout::slice(op, inputs[0]),
         Op::Softmax(_) => softmax::softmax(inputs[0]),
         Op::SoftmaxCrossEntropy(op) => cross_entropy::loss(op, inputs[0], inputs[1]),

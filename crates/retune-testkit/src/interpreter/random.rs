@@ -4,6 +4,7 @@ use retune_graph::ops::{Dropout, Random};
 use retune_tensor::{Key, Purpose};
 
 use super::StepRandom;
+use super::sequence::sequences;
 use crate::array::Array;
 
 /// For row `row` of `rows` on the batch axis: the key of its example, and its number among that example's rows.
@@ -44,22 +45,31 @@ pub(super) fn random(op: &Random, shape: &[usize], batch: usize, random: &StepRa
     }
 }
 
-pub(super) fn dropout(op: &Dropout, x: &Array, batch: usize, random: &StepRandom<'_>) -> Array {
+pub(super) fn dropout(
+    op: &Dropout,
+    x: &Array,
+    lengths: Option<&Array>,
+    batch: usize,
+    random: &StepRandom<'_>,
+) -> Array {
     let mut mask_shape = x.shape.clone();
     for &axis in &op.shared_axes {
         mask_shape[axis] = 1;
     }
     let scale = 1.0 / (1.0 - f64::from(op.rate));
-    let mask =
-        by_example(
-            &mask_shape,
-            op.stream,
-            batch,
-            random,
-            |key, index| {
-                if key.uniform(index) >= op.rate { scale } else { 0.0 }
-            },
-        );
+    let kept = |key: Key, index: u64| if key.uniform(index) >= op.rate { scale } else { 0.0 };
+    let mask = match lengths {
+        None => by_example(&mask_shape, op.stream, batch, random, kept),
+        Some(lengths) => {
+            let row_size: usize = mask_shape[1..].iter().product();
+            let examples = sequences(x.shape[0], batch, Some(lengths)).into_iter().zip(random.example_ids);
+            let values = examples.flat_map(|((_, n), &id)| {
+                let key = Key::new(random.seed).with(Purpose::Layer(op.stream)).at(random.epoch, id);
+                (0..n * row_size).map(move |index| kept(key, index as u64))
+            });
+            Array::new(&mask_shape, values.collect())
+        }
+    };
     Array::from_fn(&x.shape, |index| x.at(index) * mask.at_broadcast(index))
 }
 
@@ -84,9 +94,9 @@ mod tests {
     #[test]
     fn an_example_meets_the_same_numbers_in_any_batch() {
         let op = Dropout { rate: 0.5, stream: 0, shared_axes: vec![] };
-        let both = dropout(&op, &Array::full(&[2, 50], 1.0), 2, &RANDOM);
+        let both = dropout(&op, &Array::full(&[2, 50], 1.0), None, 2, &RANDOM);
         let alone = StepRandom { example_ids: &[4], ..RANDOM };
-        assert_eq!(both.values[50..], dropout(&op, &Array::full(&[1, 50], 1.0), 1, &alone).values);
+        assert_eq!(both.values[50..], dropout(&op, &Array::full(&[1, 50], 1.0), None, 1, &alone).values);
         assert!(both.values.contains(&0.0) && both.values.contains(&2.0));
     }
 
@@ -94,8 +104,8 @@ mod tests {
     fn shared_axes_share_their_numbers() {
         let spatial = Dropout { rate: 0.5, stream: 0, shared_axes: vec![1] };
         let single = Dropout { shared_axes: vec![], ..spatial.clone() };
-        let y = dropout(&spatial, &Array::full(&[2, 3, 40], 1.0), 2, &RANDOM);
-        let mask = dropout(&single, &Array::full(&[2, 1, 40], 1.0), 2, &RANDOM);
+        let y = dropout(&spatial, &Array::full(&[2, 3, 40], 1.0), None, 2, &RANDOM);
+        let mask = dropout(&single, &Array::full(&[2, 1, 40], 1.0), None, 2, &RANDOM);
         assert_eq!(y, Array::from_fn(&[2, 3, 40], |i| mask.at(&[i[0], 0, i[2]])));
     }
 }
