@@ -80,6 +80,22 @@ pub enum ModelError {
     /// Weights of a file that do not fit the model.
     #[error("the weights do not fit the model: {0}")]
     Weights(Box<LoadReport>),
+    /// A model folder of an architecture that is not known.
+    #[error("the architecture `{kind}` is not supported\nhint: use a model whose `model_type` is one of {known}")]
+    UnknownArchitecture {
+        /// The `model_type` of `config.json`.
+        kind: String,
+        /// Those that are supported.
+        known: String,
+    },
+    /// Something that only models of Keras can do, or only those of other frameworks.
+    #[error("{what} is not possible for this kind of model\nhint: {hint}")]
+    WrongKind {
+        /// What was asked for.
+        what: &'static str,
+        /// What the user can do.
+        hint: &'static str,
+    },
     /// An input of unknown size: graphs need every size but the batch's.
     #[error(
         "input `{input}` has shape {shape}, whose sizes are not all known\nhint: give the input's shape when the network is built"

@@ -7,6 +7,7 @@
 //! - [`initializer`]: fresh values of weights.
 //! - [`report`]: [`LoadReport`], what of a file went where.
 //! - [`keras`]: the Keras architecture.
+//! - [`torch`]: architectures with PyTorch's names of weights: encoders of Hugging Face transformers.
 //! - [`error`]: [`ModelError`], what can be wrong with a model.
 
 pub mod error;
@@ -16,6 +17,7 @@ pub mod model;
 pub mod network;
 pub mod report;
 pub mod surgery;
+pub mod torch;
 pub mod weight;
 
 pub use error::{ModelError, Result};
@@ -23,4 +25,6 @@ pub use initializer::Initializer;
 pub use model::{LayerSummary, Model};
 pub use network::{FinalActivation, Mode, Network, NetworkInput, NetworkOutput};
 pub use report::{LoadReport, Note};
+pub use torch::layout::TorchLayout;
+pub use torch::task::Task;
 pub use weight::{Constraint, Regularizer, Weight};

@@ -15,6 +15,10 @@ use crate::keras::lowering::{Declared, LayerShape, Lowering, Value as Node, Weig
 use crate::keras::{KerasModel, Kind, assign, upgrade::upgrade};
 use crate::network::{Mode, Network, NetworkInput, NetworkOutput};
 use crate::report::{LoadReport, Note};
+use crate::torch::builder::Builder;
+use crate::torch::layout::TorchLayout;
+use crate::torch::task::Task;
+use crate::torch::{self, TorchModel};
 use crate::weight::Weight;
 
 /// What is tried for sizes that a description leaves open, until every layer fits: weights do not depend on them.
@@ -38,21 +42,21 @@ pub struct Model {
 pub(crate) enum Architecture {
     /// Layers of Keras.
     Keras(KerasModel),
+    /// A network with PyTorch's names.
+    Torch(Box<TorchModel>),
 }
 
 impl Architecture {
-    pub(crate) fn keras(&self) -> &KerasModel {
+    /// The layers of Keras, for `what` only they can do.
+    pub(crate) fn keras(&self, what: &'static str) -> Result<&KerasModel> {
         match self {
-            Architecture::Keras(model) => model,
-        }
-    }
-
-    pub(crate) fn keras_mut(&mut self) -> &mut KerasModel {
-        match self {
-            Architecture::Keras(model) => model,
+            Architecture::Keras(model) => Ok(model),
+            Architecture::Torch(_) => Err(ModelError::WrongKind { what, hint: ONLY_KERAS }),
         }
     }
 }
+
+const ONLY_KERAS: &str = "models of Keras alone can do this; a model folder gets a new head by a new task";
 
 /// One layer, for listing.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,13 +79,17 @@ pub struct LayerSummary {
 }
 
 impl Model {
-    /// Reads a whole model: `.keras`, `.h5` or `.hdf5` of Keras 1, 2 or 3.
+    /// Reads a whole model: `.keras`, `.h5` or `.hdf5` of Keras 1, 2 or 3, or a folder with `config.json` and weights as Hugging
+    /// Face's transformers writes it. What a folder lacks of a head is drawn anew.
     ///
     /// # Errors
-    /// If the file is damaged, has no description of a network, a layer is not supported, or not every weight of the model
-    /// and tensor of the file find each other ([`ModelError::Weights`] with the report).
+    /// If the file is damaged, has no description of a network, a layer or architecture is not supported, or not every weight
+    /// of the model and tensor of the file find each other ([`ModelError::Weights`] with the report).
     pub fn load(path: impl AsRef<Path>) -> Result<(Model, LoadReport)> {
         let path = path.as_ref();
+        if path.is_dir() {
+            return torch::files::load(path, 0);
+        }
         let file = KerasFile::read(path)?;
         Model::from_file(file)?.ok_or_else(|| ModelError::NoDescription { path: path.to_owned() })
     }
@@ -112,6 +120,10 @@ impl Model {
         Model::described(description, version, &mut |declared, index| fresh(declared, index, seed))
     }
 
+    pub(crate) fn of(architecture: Architecture, weights: Vec<Weight>, metadata: Option<Value>) -> Model {
+        Model { architecture, weights, metadata, shapes: Vec::new(), integer_inputs: BTreeSet::new() }
+    }
+
     fn described(
         description: &Value,
         version: Option<&str>,
@@ -119,13 +131,7 @@ impl Model {
     ) -> Result<(Model, Vec<Note>)> {
         let notes = RefCell::default();
         let keras = KerasModel::read(&upgrade(description, version), &notes)?;
-        let mut model = Model {
-            architecture: Architecture::Keras(keras),
-            weights: Vec::new(),
-            metadata: None,
-            shapes: Vec::new(),
-            integer_inputs: BTreeSet::new(),
-        };
+        let mut model = Model::of(Architecture::Keras(keras), Vec::new(), None);
         model.collect(value)?;
         let mut notes = notes.into_inner();
         notes.dedup();
@@ -149,7 +155,9 @@ impl Model {
                 constraint: declared.options.constraint.clone(),
                 group: 0,
                 layer: declared.layer.clone(),
+                class: "",
                 keras_path: declared.keras_path.clone(),
+                torch_layout: TorchLayout::Same,
                 initializer: declared.options.initializer,
                 integer: declared.kind == WeightKind::FixedInteger,
             })
@@ -161,7 +169,7 @@ impl Model {
         let mut first_error = None;
         for &trial in TRIAL_SIZES {
             loop {
-                let keras = self.architecture.keras();
+                let keras = self.architecture.keras("collecting weights of layers")?;
                 let mut lowering = Lowering::collecting(&self.integer_inputs);
                 let shapes = input_shapes(keras, None, Some(trial))?;
                 let open = shapes.iter().any(|input| input.was_open);
@@ -198,7 +206,7 @@ impl Model {
 
     fn assign(&mut self, values: KerasWeights) -> Result<LoadReport> {
         let mut weights = self.weights.clone();
-        let report = assign::assign(self.architecture.keras(), &mut weights, values);
+        let report = assign::assign(self.architecture.keras("loading a file of weights")?, &mut weights, values);
         if !report.is_complete() {
             return Err(ModelError::Weights(Box::new(report)));
         }
@@ -207,12 +215,16 @@ impl Model {
     }
 
     /// Writes the model. The extension says how: `.keras`, `.h5`/`.hdf5` (a whole model as Keras 2 had it, which Keras 3
-    /// reads), or `.weights.h5` (weights only). A file of that name is replaced when all is written.
+    /// reads), or `.weights.h5` (weights only). A file of that name is replaced when all is written. A model of a folder is
+    /// written as a folder, which may replace another model's, but nothing else.
     ///
     /// # Errors
     /// If the extension is none of these, the file cannot be written, or Keras 3 cannot express the model.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        if let Architecture::Torch(torch) = &self.architecture {
+            return torch::files::save(torch, self, path);
+        }
         let layout = layout(path).ok_or_else(|| ModelError::Extension { path: path.to_owned() })?;
         self.to_file(layout)?.write(path)?;
         Ok(())
@@ -223,7 +235,7 @@ impl Model {
     /// # Errors
     /// If Keras 3 cannot express the model.
     pub fn to_file(&self, layout: Layout) -> Result<KerasFile> {
-        let keras = self.architecture.keras();
+        let keras = self.architecture.keras("writing a file of Keras")?;
         let whole = matches!(layout, Layout::Archive | Layout::LegacyModel);
         if let Some(layer) = keras.find_inexpressible().filter(|_| whole) {
             return Err(ModelError::Unsupported {
@@ -247,14 +259,61 @@ impl Model {
         Ok(file)
     }
 
-    /// The model's description as Keras 3 writes it.
+    /// The model's description: as Keras 3 writes it, or `config.json`.
     pub fn description(&self) -> Value {
-        self.architecture.keras().describe()
+        match &self.architecture {
+            Architecture::Keras(model) => model.describe(),
+            Architecture::Torch(model) => model.config.clone(),
+        }
     }
 
-    /// The model's name.
+    /// The model's name; for model folders that of the architecture.
     pub fn name(&self) -> &str {
-        &self.architecture.keras().name
+        match &self.architecture {
+            Architecture::Keras(model) => &model.name,
+            Architecture::Torch(model) => model.family.base(),
+        }
+    }
+
+    /// This architecture with fresh weights that follow from `seed`, for training from scratch.
+    ///
+    /// # Errors
+    /// If the architecture cannot be built.
+    pub fn with_fresh_weights(&self, seed: u64) -> Result<Model> {
+        match &self.architecture {
+            Architecture::Keras(model) => Ok(Model::from_description(&model.describe(), None, seed)?.0),
+            Architecture::Torch(model) => {
+                let fresh = |(index, declared)| torch::files::fresh(declared, index, seed);
+                let weights = model.declared()?.into_iter().enumerate().map(fresh).collect();
+                Ok(Model::of(self.architecture.clone(), weights, self.metadata.clone()))
+            }
+        }
+    }
+
+    /// What the model is for; `None` for models of Keras, whose layers say it.
+    pub fn task(&self) -> Option<&Task> {
+        match &self.architecture {
+            Architecture::Keras(_) => None,
+            Architecture::Torch(model) => Some(&model.task),
+        }
+    }
+
+    /// The contents of the model's `tokenizer.json`, if it has one.
+    pub fn tokenizer(&self) -> Option<&[u8]> {
+        match &self.architecture {
+            Architecture::Keras(_) => None,
+            Architecture::Torch(model) => {
+                model.companions.iter().find(|(name, _)| name == "tokenizer.json").map(|(_, bytes)| bytes.as_slice())
+            }
+        }
+    }
+
+    /// The most tokens that the model takes of one text.
+    pub fn max_tokens(&self) -> Option<usize> {
+        match &self.architecture {
+            Architecture::Keras(_) => None,
+            Architecture::Torch(model) => model.family.max_tokens(),
+        }
     }
 
     /// The graph for training or inference.
@@ -265,7 +324,10 @@ impl Model {
     /// # Errors
     /// If a size is not known, or shapes do not fit; the message names the layer.
     pub fn build(&self, mode: Mode, input_shapes: Option<&[Vec<Option<usize>>]>) -> Result<Network> {
-        let keras = self.architecture.keras();
+        let keras = match &self.architecture {
+            Architecture::Keras(keras) => keras,
+            Architecture::Torch(torch) => return self.build_torch(torch, mode),
+        };
         let mut lowering = Lowering::with_weights(mode, &self.weights, &self.integer_inputs);
         let mut inputs = Vec::new();
         let mut values: Vec<Node> = Vec::new();
@@ -283,10 +345,21 @@ impl Model {
         Ok(Network { graph, inputs, outputs, updates })
     }
 
+    fn build_torch(&self, torch: &TorchModel, mode: Mode) -> Result<Network> {
+        let mut builder = Builder::with_weights(mode, &self.weights);
+        let lowered = torch.family.lower(&mut builder, &torch.task)?;
+        let (graph, inputs) = builder.finish();
+        let outputs = lowered.outputs.into_iter().map(|(name, node)| NetworkOutput::new(&graph, name, node)).collect();
+        Ok(Network { graph, inputs, outputs, updates: lowered.updates })
+    }
+
     /// Every layer, each model before the layers inside it.
     pub fn layers(&self) -> Vec<LayerSummary> {
         let mut list = Vec::new();
-        self.summarize(self.architecture.keras(), "", true, 0, &mut list);
+        match &self.architecture {
+            Architecture::Keras(keras) => self.summarize(keras, "", true, 0, &mut list),
+            Architecture::Torch(_) => list = torch::surgery::layers(self),
+        }
         list
     }
 

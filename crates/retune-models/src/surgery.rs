@@ -14,6 +14,8 @@ use crate::keras::layers::Layer;
 use crate::keras::{KerasModel, Kind, LayerConfig, LayerNode};
 use crate::model::{Architecture, Model, declared_inputs, fresh};
 use crate::report::nearest;
+use crate::torch;
+use crate::torch::task::Task;
 
 /// Values and parameter groups by the name that a weight has after a change.
 type Kept = HashMap<String, (Tensor, usize)>;
@@ -28,7 +30,7 @@ impl Model {
     /// # Errors
     /// If this model has several inputs or outputs, or the head does not fit.
     pub fn wrap(&self, name: &str, head: &[LayerConfig], seed: u64) -> Result<Model> {
-        let base = self.architecture.keras();
+        let base = self.architecture.keras("a Sequential model around this one")?;
         let inputs = declared_inputs(base);
         let [(input, shape, _)] = inputs.as_slice() else {
             return Err(surgery(
@@ -74,7 +76,7 @@ impl Model {
     /// # Errors
     /// If there is no such layer, or the head does not fit.
     pub fn replace_head(&self, after: &str, head: &[LayerConfig], seed: u64) -> Result<Model> {
-        let mut keras = self.architecture.keras().clone();
+        let mut keras = self.architecture.keras("a head of layers")?.clone();
         let find = |keras: &KerasModel| {
             let position = keras.layers.iter().position(|layer| layer.name == after);
             position.ok_or_else(|| self.no_such_layer(after))
@@ -119,7 +121,10 @@ impl Model {
     /// The last layer that is not part of the head: the one before the last layer with weights. `None` where a functional
     /// model has several outputs, or no layer has weights.
     pub fn layer_before_head(&self) -> Option<String> {
-        let keras = self.architecture.keras();
+        let keras = match &self.architecture {
+            Architecture::Keras(keras) => keras,
+            Architecture::Torch(torch) => return torch::surgery::layer_before_head(self, torch),
+        };
         let has_weights = |layer: &LayerNode| {
             let inside = format!("{}/", layer.name);
             self.weights.iter().any(|weight| weight.name.starts_with(&inside))
@@ -152,7 +157,12 @@ impl Model {
     /// # Errors
     /// If no layer matches.
     pub fn set_trainable(&mut self, pattern: &str, trainable: bool) -> Result<usize> {
-        let matched = mark(self.architecture.keras_mut(), "", trainable, &mut |path| matches(pattern, path));
+        let matched = match &mut self.architecture {
+            Architecture::Keras(keras) => mark(keras, "", trainable, &mut |path| matches(pattern, path)),
+            Architecture::Torch(_) => {
+                torch::surgery::mark(&mut self.weights, trainable, |layer| torch::surgery::matches(pattern, layer))
+            }
+        };
         if matched == 0 {
             return Err(self.no_such_layer(pattern));
         }
@@ -166,8 +176,11 @@ impl Model {
     /// If there is no such layer.
     pub fn freeze_up_to(&mut self, layer: &str) -> Result<usize> {
         let paths: Vec<String> = self.layers().into_iter().map(|summary| summary.path).collect();
+        let is_torch = matches!(self.architecture, Architecture::Torch(_));
         let inside = format!("{layer}/");
-        let last = paths.iter().rposition(|path| path == layer || path.starts_with(&inside));
+        let last = paths.iter().rposition(|path| {
+            path == layer || path.starts_with(&inside) || is_torch && torch::surgery::matches(layer, path)
+        });
         let last = last.ok_or_else(|| self.no_such_layer(layer))?;
         // A model that reaches beyond the layer stays trainable; its layers before it do not.
         let frozen: Vec<&String> = paths[..=last]
@@ -175,7 +188,11 @@ impl Model {
             .filter(|path| !paths[last + 1..].iter().any(|later| later.starts_with(&format!("{path}/"))))
             .collect();
         let count = frozen.len();
-        mark(self.architecture.keras_mut(), "", false, &mut |path| frozen.iter().any(|frozen| *frozen == path));
+        let is_frozen = |path: &str| frozen.iter().any(|frozen| *frozen == path);
+        match &mut self.architecture {
+            Architecture::Keras(keras) => mark(keras, "", false, &mut |path| is_frozen(path)),
+            Architecture::Torch(_) => torch::surgery::mark(&mut self.weights, false, is_frozen),
+        };
         self.refresh()?;
         Ok(count)
     }
@@ -187,11 +204,12 @@ impl Model {
     /// If no layer matches.
     pub fn set_group(&mut self, pattern: &str, group: usize) -> Result<usize> {
         let mut count = 0;
+        let is_torch = matches!(self.architecture, Architecture::Torch(_));
         for weight in &mut self.weights {
             // A pattern for a model holds for the layers inside it.
             let mut layer = weight.layer.as_str();
             let matched = loop {
-                if matches(pattern, layer) {
+                if is_torch && torch::surgery::matches(pattern, layer) || matches(pattern, layer) {
                     break true;
                 }
                 match layer.rsplit_once('/') {
@@ -219,13 +237,8 @@ impl Model {
     }
 
     fn rebuilt(&self, keras: KerasModel, mut kept: Kept, seed: u64) -> Result<Model> {
-        let mut model = Model {
-            architecture: Architecture::Keras(keras),
-            weights: Vec::new(),
-            metadata: self.metadata.clone(),
-            shapes: Vec::new(),
-            integer_inputs: self.integer_inputs.clone(),
-        };
+        let mut model = Model::of(Architecture::Keras(keras), Vec::new(), self.metadata.clone());
+        model.integer_inputs = self.integer_inputs.clone();
         let mut groups = Vec::new();
         model.collect(&mut |declared, index| match kept.remove(&declared.name) {
             Some((value, group)) if value.shape() == declared.shape => {
@@ -245,9 +258,25 @@ impl Model {
 
     /// Brings the weights' flags up to date with the architecture.
     fn refresh(&mut self) -> Result<()> {
-        let refreshed = self.rebuilt(self.architecture.keras().clone(), self.kept(""), 0)?;
-        *self = refreshed;
+        if let Architecture::Keras(keras) = &self.architecture {
+            *self = self.rebuilt(keras.clone(), self.kept(""), 0)?;
+        }
         Ok(())
+    }
+
+    /// This model for another task: the base keeps its weights; the head is drawn from `seed` where the task or its labels
+    /// are others than before.
+    ///
+    /// # Errors
+    /// For models of Keras, whose heads are layers ([`Model::replace_head`]).
+    pub fn with_task(&self, task: Task, seed: u64) -> Result<Model> {
+        match &self.architecture {
+            Architecture::Torch(torch) => torch::surgery::with_task(self, torch, task, seed),
+            Architecture::Keras(_) => Err(ModelError::WrongKind {
+                what: "another task",
+                hint: "give a model of Keras a new head instead, by its layers",
+            }),
+        }
     }
 }
 
@@ -287,7 +316,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 }
 
 /// `*` stands for any bytes, `?` for one; on a mismatch the last `*` takes one byte more.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {

@@ -1,8 +1,11 @@
 //! The weights of a model.
 
+use retune_graph::Role;
 use retune_tensor::Tensor;
 
 use crate::initializer::Initializer;
+use crate::network::Mode;
+use crate::torch::layout::TorchLayout;
 
 /// One weight: its value, and what training may do to it.
 #[derive(Debug, Clone)]
@@ -28,10 +31,25 @@ pub struct Weight {
     pub layer: String,
     /// Path of the variable in files of Keras 3, for example `layers/conv2d/vars/0`.
     pub keras_path: String,
+    /// The class of that layer, for weights of PyTorch's architectures.
+    pub class: &'static str,
+    /// How files of PyTorch hold it.
+    pub torch_layout: TorchLayout,
     /// How a fresh value is drawn.
     pub initializer: Initializer,
     /// Whether files hold it as a 64-bit integer.
     pub(crate) integer: bool,
+}
+
+impl Weight {
+    /// What a network built in this mode may do to it.
+    pub(crate) fn role(&self, mode: Mode) -> Role {
+        match mode {
+            Mode::Training if self.trainable => Role::Trainable { group: self.group },
+            Mode::Training if self.statistic => Role::Statistic,
+            _ => Role::Frozen,
+        }
+    }
 }
 
 /// A penalty `l1 · Σ|w| + l2 · Σw²` (Keras's `L1L2`: no factor ½).

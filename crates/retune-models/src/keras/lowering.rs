@@ -140,14 +140,9 @@ impl<'a> Lowering<'a> {
     pub(crate) fn with_weights(mode: Mode, weights: &[Weight], integer_inputs: &'a BTreeSet<String>) -> Lowering<'a> {
         let mut lowering = Lowering::start(mode, Weights::Known, integer_inputs);
         for weight in weights {
-            let role = match mode {
-                Mode::Training if weight.trainable => Role::Trainable { group: weight.group },
-                Mode::Training if weight.statistic => Role::Statistic,
-                _ => Role::Frozen,
-            };
             lowering.graph.enter_layer(&weight.layer);
             let shape = Shape::fixed(weight.value.shape());
-            let info = WeightInfo { name: weight.name.clone(), shape, role, decays: weight.decays };
+            let info = WeightInfo { name: weight.name.clone(), shape, role: weight.role(mode), decays: weight.decays };
             let ids = lowering.graph.weight(info);
             lowering.nodes.insert(weight.name.clone(), ids);
         }

@@ -8,3 +8,4 @@ mod harness;
 mod refusals;
 mod round_trips;
 mod surgery;
+mod transformers;

@@ -1,0 +1,174 @@
+//! Nodes and weights of a network, layer by layer.
+//!
+//! A network's function says what weights it needs while it appends its nodes: a first pass collects them, later ones find them
+//! by name. So the shapes of weights are stated once, where they are used, and a weight that is used twice is one.
+
+use std::collections::HashMap;
+
+use retune_graph::ops::Sequences;
+use retune_graph::{DType, Graph, NodeId, Role, Shape, WeightId, WeightInfo};
+
+use super::layout::TorchLayout;
+use crate::error::Result;
+use crate::initializer::Initializer;
+use crate::network::{Mode, NetworkInput};
+use crate::weight::Weight;
+
+/// A weight that a network declared in the collecting pass.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) layout: TorchLayout,
+    pub(crate) decays: bool,
+    pub(crate) initializer: Initializer,
+    pub(crate) layer: String,
+    pub(crate) class: &'static str,
+}
+
+/// What a network says about a weight.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spec<'a> {
+    pub(crate) shape: &'a [usize],
+    pub(crate) layout: TorchLayout,
+    pub(crate) decays: bool,
+    pub(crate) initializer: Initializer,
+    /// PyTorch's class of the layer.
+    pub(crate) class: &'static str,
+}
+
+/// A pass over a network.
+pub(crate) struct Builder<'a> {
+    pub(crate) graph: Graph,
+    mode: Mode,
+    known: Option<&'a [Weight]>,
+    declared: Vec<Declared>,
+    nodes: HashMap<String, (WeightId, NodeId)>,
+    inputs: Vec<NetworkInput>,
+    streams: u32,
+    /// Standard deviation of fresh matrices.
+    pub(crate) stddev: f32,
+}
+
+impl<'a> Builder<'a> {
+    fn start(mode: Mode, known: Option<&'a [Weight]>) -> Builder<'a> {
+        Builder {
+            graph: Graph::new(),
+            mode,
+            known,
+            declared: Vec::new(),
+            nodes: HashMap::new(),
+            inputs: Vec::new(),
+            streams: 0,
+            stddev: 0.02,
+        }
+    }
+
+    /// A pass that collects the weights.
+    pub(crate) fn collecting() -> Builder<'a> {
+        Builder::start(Mode::Inference, None)
+    }
+
+    /// A pass over known weights; weight `i` of the graph is `weights[i]`.
+    pub(crate) fn with_weights(mode: Mode, weights: &'a [Weight]) -> Builder<'a> {
+        let mut builder = Builder::start(mode, Some(weights));
+        for weight in weights {
+            builder.graph.enter_layer(&weight.layer);
+            let shape = Shape::fixed(weight.value.shape());
+            let info = WeightInfo { name: weight.name.clone(), shape, role: weight.role(mode), decays: weight.decays };
+            let ids = builder.graph.weight(info);
+            builder.nodes.insert(weight.name.clone(), ids);
+        }
+        builder
+    }
+
+    /// The declared weights, in the order of their first use.
+    pub(crate) fn collected(self) -> Vec<Declared> {
+        self.declared
+    }
+
+    /// The graph and its inputs.
+    pub(crate) fn finish(self) -> (Graph, Vec<NetworkInput>) {
+        (self.graph, self.inputs)
+    }
+
+    /// An input of every run.
+    pub(crate) fn input(&mut self, name: &str, shape: Shape, dtype: DType) -> NodeId {
+        let node = self.graph.input(name, shape.clone(), dtype);
+        self.inputs.push(NetworkInput { name: name.to_owned(), node, shape, dtype });
+        node
+    }
+
+    /// The weight `layer.part`.
+    pub(crate) fn weight(&mut self, layer: &str, part: &str, spec: Spec<'_>) -> NodeId {
+        let name = format!("{layer}.{part}");
+        if let Some(&(_, node)) = self.nodes.get(&name) {
+            return node;
+        }
+        debug_assert!(self.known.is_none(), "`{name}` was not declared in the collecting pass");
+        let Spec { shape, layout, decays, initializer, class } = spec;
+        let (layer, shape) = (layer.to_owned(), shape.to_vec());
+        let info = WeightInfo { name: name.clone(), shape: Shape::fixed(&shape), role: Role::Frozen, decays };
+        self.declared.push(Declared { name: name.clone(), shape, layout, decays, initializer, layer, class });
+        let ids = self.graph.weight(info);
+        self.nodes.insert(name, ids);
+        ids.1
+    }
+
+    /// `nn.Linear`: `x · weight + bias`.
+    pub(crate) fn linear(&mut self, layer: &str, x: NodeId, inputs: usize, outputs: usize) -> Result<NodeId> {
+        self.graph.enter_layer(layer);
+        let class = "Linear";
+        let initializer = Initializer::Normal { mean: 0.0, stddev: self.stddev };
+        let matrix = Spec { shape: &[inputs, outputs], layout: TorchLayout::Linear, decays: true, initializer, class };
+        let initializer = Initializer::ZEROS;
+        let bias = Spec { shape: &[outputs], layout: TorchLayout::Same, decays: false, initializer, class };
+        let (w, bias) = (self.weight(layer, "weight", matrix), self.weight(layer, "bias", bias));
+        Ok(self.graph.linear(x, w, Some(bias))?)
+    }
+
+    /// `nn.LayerNorm` over the last axis.
+    pub(crate) fn layer_norm(&mut self, layer: &str, x: NodeId, width: usize, epsilon: f32) -> Result<NodeId> {
+        self.graph.enter_layer(layer);
+        let shape = [width];
+        let spec = |initializer| Spec {
+            shape: &shape,
+            layout: TorchLayout::Same,
+            decays: false,
+            initializer,
+            class: "LayerNorm",
+        };
+        let gamma = self.weight(layer, "weight", spec(Initializer::ONES));
+        let beta = self.weight(layer, "bias", spec(Initializer::ZEROS));
+        Ok(self.graph.layer_norm(x, gamma, beta, 1, epsilon)?)
+    }
+
+    /// The table of `nn.Embedding`.
+    pub(crate) fn table(&mut self, layer: &str, rows: usize, width: usize) -> NodeId {
+        self.graph.enter_layer(layer);
+        let initializer = Initializer::Normal { mean: 0.0, stddev: self.stddev };
+        let shape = &[rows, width];
+        let spec = Spec { shape, layout: TorchLayout::Same, decays: true, initializer, class: "Embedding" };
+        self.weight(layer, "weight", spec)
+    }
+
+    /// A number for a stream of random numbers that nothing else uses.
+    pub(crate) fn stream(&mut self) -> u32 {
+        self.streams += 1;
+        self.streams - 1
+    }
+
+    /// The rate and stream of dropout, if there is any.
+    pub(crate) fn random(&mut self, rate: f32) -> Option<(f32, u32)> {
+        let stream = self.stream();
+        (rate > 0.0 && self.mode == Mode::Training).then_some((rate, stream))
+    }
+
+    /// Dropout of rows of tokens in training.
+    pub(crate) fn dropout(&mut self, x: NodeId, sequences: Sequences, rate: f32) -> Result<NodeId> {
+        match self.random(rate) {
+            Some((rate, stream)) => Ok(self.graph.sequence_dropout(x, sequences, rate, stream)?),
+            None => Ok(x),
+        }
+    }
+}

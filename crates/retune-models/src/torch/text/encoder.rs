@@ -1,0 +1,338 @@
+//! BERT and what is built like it: embeddings, then layers of attention and a product of two, each with a residual and layer
+//! normalization behind it. Sequences are ragged: no padding is ever computed.
+
+use retune_graph::ops::reduce::Reduction;
+use retune_graph::ops::sequence::Pooling;
+use retune_graph::ops::{Activation, Attention, Reach, Sequences, Unary};
+use retune_graph::{DType, Dim, NodeId, Shape, Symbol};
+
+use super::names::{self, Between, Head, Names};
+use crate::error::{ModelError, Result};
+use crate::torch::Lowered;
+use crate::torch::builder::Builder;
+use crate::torch::config::Config;
+use crate::torch::task::Task;
+
+/// The values of `model_type` that are read here.
+pub(crate) const KINDS: &[&str] = &["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"];
+
+/// Added to the square of a length before its root is taken, as in `torch.nn.functional.normalize` (whose bound is 1e-12).
+const LENGTH_EPSILON: f32 = 1e-24;
+
+/// Sizes and rates of an encoder.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoder {
+    pub(crate) names: Names,
+    vocabulary: usize,
+    /// Width of the embeddings.
+    embedding: usize,
+    /// Width of the layers.
+    hidden: usize,
+    inner: usize,
+    layers: usize,
+    heads: usize,
+    positions: usize,
+    /// Rows of the position table before that of the first token: RoBERTa's count from behind the padding's.
+    first_position: usize,
+    types: usize,
+    epsilon: f32,
+    activation: Activation,
+    hidden_dropout: f32,
+    attention_dropout: f32,
+    classifier_dropout: f32,
+    stddev: f32,
+}
+
+impl Encoder {
+    /// The encoder of this `model_type`; `None` if it is none of [`KINDS`].
+    pub(crate) fn read(kind: &str, config: &Config<'_>) -> Result<Option<Encoder>> {
+        let names = match kind {
+            "bert" => names::BERT,
+            "roberta" => names::ROBERTA,
+            "xlm-roberta" => names::XLM_ROBERTA,
+            "electra" => names::ELECTRA,
+            "albert" => names::ALBERT,
+            "distilbert" => return Encoder::distilbert(config).map(Some),
+            _ => return Ok(None),
+        };
+        for key in ["is_decoder", "add_cross_attention"] {
+            config.require_off(key, "use a model that is an encoder alone")?;
+        }
+        config.require("position_embedding_type", "absolute", "use a model with absolute positions")?;
+        if kind == "albert" {
+            for key in ["num_hidden_groups", "inner_group_num"] {
+                if config.count_or(key, 1)? != 1 {
+                    return Err(ModelError::Unsupported {
+                        layer: "config.json".to_owned(),
+                        class: kind.to_owned(),
+                        what: format!("`{key}` above 1"),
+                        hint: "use one of the published ALBERT models, which have one group of one layer".to_owned(),
+                    });
+                }
+            }
+        }
+        let hidden = config.size("hidden_size")?;
+        let is_roberta = names.base == "roberta";
+        let rate = if kind == "albert" { 0.0 } else { 0.1 };
+        let hidden_dropout = config.rate_or("hidden_dropout_prob", rate)?;
+        let classifier = if kind == "albert" { "classifier_dropout_prob" } else { "classifier_dropout" };
+        let classifier_default = if kind == "albert" { 0.1 } else { f64::from(hidden_dropout) };
+        let encoder = Encoder {
+            vocabulary: config.size("vocab_size")?,
+            embedding: config.size_if_any("embedding_size")?.unwrap_or(hidden),
+            hidden,
+            inner: config.size("intermediate_size")?,
+            layers: config.size("num_hidden_layers")?,
+            heads: config.size("num_attention_heads")?,
+            positions: config.size_if_any("max_position_embeddings")?.unwrap_or(512),
+            first_position: if is_roberta { config.count_or("pad_token_id", 1)? + 1 } else { 0 },
+            types: config.size_if_any("type_vocab_size")?.unwrap_or(2),
+            epsilon: config.number_or("layer_norm_eps", 1e-12)?,
+            activation: config.activation_or("hidden_act", Activation::Gelu { approximate: kind == "albert" })?,
+            hidden_dropout,
+            attention_dropout: config.rate_or("attention_probs_dropout_prob", rate)?,
+            classifier_dropout: config.rate_or(classifier, classifier_default)?,
+            stddev: config.number_or("initializer_range", 0.02)?,
+            names,
+        };
+        encoder.checked().map(Some)
+    }
+
+    fn distilbert(config: &Config<'_>) -> Result<Encoder> {
+        let hidden = config.size("dim")?;
+        let encoder = Encoder {
+            names: names::DISTILBERT,
+            vocabulary: config.size("vocab_size")?,
+            embedding: hidden,
+            hidden,
+            inner: config.size("hidden_dim")?,
+            layers: config.size("n_layers")?,
+            heads: config.size("n_heads")?,
+            positions: config.size_if_any("max_position_embeddings")?.unwrap_or(512),
+            first_position: 0,
+            types: 0,
+            epsilon: 1e-12,
+            activation: config.activation_or("activation", Activation::Gelu { approximate: false })?,
+            hidden_dropout: config.rate_or("dropout", 0.1)?,
+            attention_dropout: config.rate_or("attention_dropout", 0.1)?,
+            classifier_dropout: config.rate_or("seq_classif_dropout", 0.2)?,
+            stddev: config.number_or("initializer_range", 0.02)?,
+        };
+        encoder.checked()
+    }
+
+    fn checked(self) -> Result<Encoder> {
+        let wrong = |place: &str, expected: String, found: usize| ModelError::Description {
+            place: format!("config.json: {place}"),
+            expected,
+            found: found.to_string(),
+        };
+        if !self.hidden.is_multiple_of(self.heads) {
+            let expected = format!("a multiple of the {} attention heads", self.heads);
+            return Err(wrong("hidden_size", expected, self.hidden));
+        }
+        if self.positions <= self.first_position {
+            let expected = format!("more than the {} rows before the first token's", self.first_position);
+            return Err(wrong("max_position_embeddings", expected, self.positions));
+        }
+        if self.embedding != self.hidden && self.names.widening.is_none() {
+            return Err(wrong("embedding_size", format!("the hidden size of {}", self.hidden), self.embedding));
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn max_tokens(&self) -> usize {
+        self.positions - self.first_position
+    }
+
+    pub(crate) fn class(&self, task: &Task) -> String {
+        format!("{}{}", self.names.class, task.class_suffix())
+    }
+
+    /// Heads of pretraining and other tasks, buffers, and a pooler that the task has no use for.
+    pub(crate) fn is_other_head(&self, name: &str) -> bool {
+        const HEADS: &[&str] = &[
+            "cls.",
+            "lm_head.",
+            "predictions.",
+            "sop_classifier.",
+            "vocab_transform.",
+            "vocab_layer_norm.",
+            "vocab_projector.",
+            "generator_predictions.",
+            "generator_lm_head.",
+            "discriminator_predictions.",
+            "qa_outputs.",
+            "classifier.",
+            "pre_classifier.",
+            "summary.",
+        ];
+        let own = name.strip_prefix(self.names.base).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name);
+        HEADS.iter().any(|head| name.starts_with(head))
+            || own.starts_with("pooler.")
+            || matches!(own, "embeddings.position_ids" | "embeddings.token_type_ids")
+    }
+
+    pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
+        b.stddev = self.stddev;
+        let tokens = Shape::new([Dim::Scaled(1, Symbol::Tokens)]);
+        let ids = b.input("token_ids", tokens.clone(), DType::I32);
+        let types = self.names.types.map(|_| b.input("token_types", tokens.clone(), DType::I32));
+        let places = b.input("positions", tokens, DType::I32);
+        let lengths = b.input("lengths", Shape::batch_of(&[]), DType::I32);
+        let sequences = Sequences::Ragged(lengths);
+        let mut x = self.embed(b, ids, types, places, sequences)?;
+        for layer in 0..self.layers {
+            x = self.layer(b, x, layer, sequences)?;
+        }
+        let output = self.output(b, task, x, lengths, sequences)?;
+        Ok(Lowered { outputs: vec![output], updates: Vec::new() })
+    }
+
+    /// The name of a layer of the base.
+    fn name(&self, layer: &str) -> String {
+        format!("{}.{layer}", self.names.base)
+    }
+
+    fn embed(
+        &self,
+        b: &mut Builder<'_>,
+        ids: NodeId,
+        types: Option<NodeId>,
+        places: NodeId,
+        sequences: Sequences,
+    ) -> Result<NodeId> {
+        let words = b.table(&self.name(self.names.words), self.vocabulary, self.embedding);
+        let mut x = b.graph.gather(words, ids)?;
+        if let Some((name, types)) = self.names.types.zip(types) {
+            let table = b.table(&self.name(name), self.types, self.embedding);
+            let rows = b.graph.gather(table, types)?;
+            x = b.graph.add(x, rows)?;
+        }
+        let mut table = b.table(&self.name(self.names.positions), self.positions, self.embedding);
+        if self.first_position > 0 {
+            table = b.graph.slice(table, 0, self.first_position, self.max_tokens())?;
+        }
+        let rows = b.graph.gather(table, places)?;
+        x = b.graph.add(x, rows)?;
+        x = b.layer_norm(&self.name(self.names.embedding_norm), x, self.embedding, self.epsilon)?;
+        x = b.dropout(x, sequences, self.hidden_dropout)?;
+        match self.names.widening {
+            // ALBERT has the product always, ELECTRA where it changes the width.
+            Some(name) if self.embedding != self.hidden || self.names.base == "albert" => {
+                b.linear(&self.name(name), x, self.embedding, self.hidden)
+            }
+            _ => Ok(x),
+        }
+    }
+
+    fn layer(&self, b: &mut Builder<'_>, x: NodeId, number: usize, sequences: Sequences) -> Result<NodeId> {
+        let prefix = self.name(&self.names.layer.replace("{}", &number.to_string()));
+        let name = |layer: &str| format!("{prefix}.{layer}");
+        let hidden = self.hidden;
+        let q = b.linear(&name(self.names.query), x, hidden, hidden)?;
+        let k = b.linear(&name(self.names.key), x, hidden, hidden)?;
+        let v = b.linear(&name(self.names.value), x, hidden, hidden)?;
+        let scale = 1.0 / ((hidden / self.heads) as f32).sqrt();
+        let dropout = b.random(self.attention_dropout);
+        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout };
+        let seen = b.graph.attention(attention, [q, k, v], sequences)?;
+        let seen = b.linear(&name(self.names.attention_output), seen, hidden, hidden)?;
+        let seen = self.drop_after_attention(b, seen, sequences)?;
+        let sum = b.graph.add(seen, x)?;
+        let x = b.layer_norm(&name(self.names.attention_norm), sum, hidden, self.epsilon)?;
+        let up = b.linear(&name(self.names.up), x, hidden, self.inner)?;
+        let up = b.graph.activate(up, self.activation)?;
+        let down = b.linear(&name(self.names.down), up, self.inner, hidden)?;
+        let down = if self.names.base == "albert" { down } else { b.dropout(down, sequences, self.hidden_dropout)? };
+        let sum = b.graph.add(down, x)?;
+        b.layer_norm(&name(self.names.norm), sum, hidden, self.epsilon)
+    }
+
+    /// DistilBERT has no dropout behind the product that ends attention.
+    fn drop_after_attention(&self, b: &mut Builder<'_>, x: NodeId, sequences: Sequences) -> Result<NodeId> {
+        match self.names.head {
+            Head::PreClassifier => Ok(x),
+            _ => b.dropout(x, sequences, self.hidden_dropout),
+        }
+    }
+
+    fn output(
+        &self,
+        b: &mut Builder<'_>,
+        task: &Task,
+        x: NodeId,
+        lengths: NodeId,
+        sequences: Sequences,
+    ) -> Result<(String, NodeId)> {
+        let outputs = task.outputs().unwrap_or(0);
+        let output = match task {
+            Task::Embedding { pooling, normalize } => {
+                let y = b.graph.sequence_pool(x, lengths, *pooling)?;
+                let y = if *normalize { unit_length(b, y)? } else { y };
+                return Ok(("embedding".to_owned(), y));
+            }
+            Task::TokenClassification { .. } => {
+                let x = b.dropout(x, sequences, self.classifier_dropout)?;
+                let scores = b.linear("classifier", x, self.hidden, outputs)?;
+                b.graph.softmax(scores)?
+            }
+            Task::Classification { .. } => {
+                let scores = self.scores(b, x, lengths, outputs)?;
+                b.graph.softmax(scores)?
+            }
+            Task::MultiLabel { .. } => {
+                let scores = self.scores(b, x, lengths, outputs)?;
+                b.graph.activate(scores, Activation::Sigmoid)?
+            }
+            Task::Regression { .. } => self.scores(b, x, lengths, outputs)?,
+        };
+        Ok(("classifier".to_owned(), output))
+    }
+
+    /// The scores of each text from its first token.
+    fn scores(&self, b: &mut Builder<'_>, x: NodeId, lengths: NodeId, outputs: usize) -> Result<NodeId> {
+        let first = b.graph.sequence_pool(x, lengths, Pooling::First)?;
+        let drop = |b: &mut Builder<'_>, x: NodeId| match b.random(self.classifier_dropout) {
+            Some((rate, stream)) => Ok::<_, ModelError>(b.graph.dropout(x, rate, stream)?),
+            None => Ok(x),
+        };
+        let hidden = self.hidden;
+        match self.names.head {
+            Head::Pooler(name) => {
+                let y = b.linear(&self.name(name), first, hidden, hidden)?;
+                let y = b.graph.activate(y, Activation::Tanh)?;
+                let y = drop(b, y)?;
+                b.linear("classifier", y, hidden, outputs)
+            }
+            Head::DenseThenProjection(between) => {
+                let y = drop(b, first)?;
+                let y = b.linear("classifier.dense", y, hidden, hidden)?;
+                let y = b.graph.activate(
+                    y,
+                    match between {
+                        Between::Tanh => Activation::Tanh,
+                        Between::Gelu => Activation::Gelu { approximate: false },
+                    },
+                )?;
+                let y = drop(b, y)?;
+                b.linear("classifier.out_proj", y, hidden, outputs)
+            }
+            Head::PreClassifier => {
+                let y = b.linear("pre_classifier", first, hidden, hidden)?;
+                let y = b.graph.activate(y, Activation::RELU)?;
+                let y = drop(b, y)?;
+                b.linear("classifier", y, hidden, outputs)
+            }
+        }
+    }
+}
+
+/// Rows divided by their length.
+fn unit_length(b: &mut Builder<'_>, x: NodeId) -> Result<NodeId> {
+    let squares = b.graph.unary(Unary::Square, x)?;
+    let sums = b.graph.reduce(Reduction::Sum, squares, &[1])?;
+    let sums = b.graph.affine(sums, 1.0, LENGTH_EPSILON)?;
+    let scale = b.graph.unary(Unary::Rsqrt, sums)?;
+    Ok(b.graph.mul(x, scale)?)
+}

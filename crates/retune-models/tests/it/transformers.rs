@@ -1,0 +1,204 @@
+//! Encoders of Hugging Face's transformers: outputs, gradients, folders that go in and out.
+
+use std::path::{Path, PathBuf};
+
+use retune_cpu::{Cpu, Session, StepRandom};
+use retune_formats::safetensors::SafetensorsFile;
+use retune_graph::{DType, NodeId, Op, gradients};
+use retune_models::{Mode, Model, ModelError, Task};
+use retune_tensor::Tensor;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/transformers")
+}
+
+fn cases() -> Vec<PathBuf> {
+    let mut cases: Vec<PathBuf> =
+        folder().read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    cases.sort();
+    assert_eq!(cases.len(), 10, "the cases of text_encoders.py");
+    cases
+}
+
+/// The largest difference of two tensors in units of the largest value. What is zero but for rounding, as the gradient of
+/// every bias of keys is, counts as a thousandth.
+fn difference(found: &[f32], expected: &Tensor) -> f32 {
+    let expected = expected.as_f32().unwrap();
+    assert_eq!(found.len(), expected.len());
+    let scale = expected.iter().fold(1e-3f32, |scale, x| scale.max(x.abs()));
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
+}
+
+/// The scores of a network, before probabilities are made of them.
+fn scores(model: &Model) -> (retune_models::Network, NodeId) {
+    let network = model.build(Mode::Inference, None).unwrap();
+    let output = network.outputs[0].logits.unwrap_or(network.outputs[0].node);
+    (network, output)
+}
+
+fn inputs<'a>(network: &retune_models::Network, case: &'a SafetensorsFile) -> Vec<(&'static str, &'a Tensor)> {
+    let all = ["token_ids", "token_types", "positions", "lengths"];
+    all.into_iter()
+        .filter(|name| network.inputs.iter().any(|input| input.name == *name))
+        .map(|name| (name, &case.tensors[name]))
+        .collect()
+}
+
+#[test]
+fn outputs_and_gradients_are_those_of_transformers() {
+    for path in cases() {
+        let (model, _) = Model::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let case = SafetensorsFile::read(path.join("case.safetensors")).unwrap();
+        let (mut network, output) = scores(&model);
+        let graph = &mut network.graph;
+        let points: Vec<NodeId> = graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Weight(_))).collect();
+        assert_eq!(points.len(), model.weights.len());
+        let cotangent = graph.input("cotangent", graph.shape(output).clone(), DType::F32);
+        let found = gradients(graph, &[(output, cotangent)], &points).unwrap();
+        let wanted: Vec<(usize, NodeId)> = found.iter().enumerate().filter_map(|(i, id)| Some((i, (*id)?))).collect();
+        let outputs: Vec<NodeId> = std::iter::once(output).chain(wanted.iter().map(|(_, id)| *id)).collect();
+        let mut given = inputs(&network, &case);
+        given.push(("cotangent", &case.tensors["cotangent"]));
+        let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
+        let mut session = Session::new(&Cpu::new(2), network.graph.clone(), outputs);
+        let results = session.run(&weights, &given, &StepRandom::NONE).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let error = difference(results.f32(0), &case.tensors["output"]);
+        assert!(error < 1e-5, "{name}: the output differs by {error:e}");
+        let mut compared = 0;
+        for (index, &(weight, _)) in wanted.iter().enumerate() {
+            let weight = &model.weights[weight];
+            let bare = weight.name.split_once('.').unwrap().1;
+            let expected =
+                [weight.name.as_str(), bare].into_iter().find_map(|n| case.tensors.get(&format!("grad/{n}")));
+            let expected = expected.unwrap_or_else(|| panic!("{name}: the peer has no gradient of {}", weight.name));
+            let found = weight.torch_layout.to_file(&results.tensor(index + 1));
+            assert_eq!(found.shape(), expected.shape(), "{name}: {}", weight.name);
+            let error = difference(found.as_f32().unwrap(), expected);
+            assert!(error < 1e-4, "{name}: the gradient of {} differs by {error:e}", weight.name);
+            compared += 1;
+        }
+        let all = case.tensors.keys().filter(|key| key.starts_with("grad/")).count();
+        assert_eq!(compared, all, "{name}: every gradient of the peer has its counterpart");
+    }
+}
+
+#[test]
+fn what_is_saved_is_loaded_again_the_same() {
+    for path in cases() {
+        let (model, _) = Model::load(&path).unwrap();
+        let saved = tempfile::tempdir().unwrap();
+        let saved = saved.path().join("model");
+        model.save(&saved).unwrap();
+        let (again, report) = Model::load(&saved).unwrap();
+        assert!(report.notes.iter().all(|note| !note.text.contains("drawn anew")), "{:?}", report.notes);
+        assert_eq!(again.task(), model.task());
+        assert_eq!(again.weights.len(), model.weights.len());
+        for (a, b) in again.weights.iter().zip(&model.weights) {
+            assert_eq!((&a.name, &a.value), (&b.name, &b.value));
+        }
+        // Names and shapes in the file are those of the peer.
+        let [ours, theirs] = [&saved, &path].map(|path| SafetensorsFile::read(path.join("model.safetensors")).unwrap());
+        for (name, tensor) in &ours.tensors {
+            assert_eq!(theirs.tensors.get(name), Some(tensor), "{name} of {}", path.display());
+        }
+        model.save(&saved).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_model_is_not_replaced() {
+    let (model, _) = Model::load(folder().join("bert_bare")).unwrap();
+    let precious = tempfile::tempdir().unwrap();
+    std::fs::write(precious.path().join("thesis.txt"), "years of work").unwrap();
+    assert!(model.save(precious.path()).is_err());
+    assert_eq!(std::fs::read_to_string(precious.path().join("thesis.txt")).unwrap(), "years of work");
+}
+
+#[test]
+fn a_new_task_gets_a_new_head_and_keeps_the_base() {
+    let (model, _) = Model::load(folder().join("bert_bare")).unwrap();
+    let labels = ["bad", "good"].map(str::to_owned).to_vec();
+    let task = Task::Classification { labels };
+    let tuned = model.with_task(task.clone(), 7).unwrap();
+    assert_eq!(tuned.task(), Some(&task));
+    let names: Vec<&str> = tuned.weights.iter().map(|weight| weight.name.as_str()).collect();
+    assert!(names.contains(&"classifier.weight") && names.contains(&"bert.pooler.dense.weight"), "{names:?}");
+    for weight in &model.weights {
+        let same = tuned.weights.iter().find(|other| other.name == weight.name).unwrap();
+        assert_eq!(same.value, weight.value, "{}", weight.name);
+    }
+    let head = |seed: u64, task: &Task| {
+        let model = tuned.with_task(task.clone(), seed).unwrap();
+        model.weights.iter().find(|weight| weight.name == "classifier.weight").unwrap().value.clone()
+    };
+    assert_eq!(head(1, &task), head(2, &task), "the same task keeps its head");
+    let other = Task::Classification { labels: vec!["x".to_owned(), "y".to_owned()] };
+    assert_ne!(head(1, &other), head(2, &other), "other labels draw a new one");
+    let saved = tempfile::tempdir().unwrap();
+    tuned.save(saved.path().join("tuned")).unwrap();
+    let (again, _) = Model::load(saved.path().join("tuned")).unwrap();
+    assert_eq!(again.task(), Some(&task));
+}
+
+#[test]
+fn layers_are_frozen_by_name() {
+    let (mut model, _) = Model::load(folder().join("bert_classification")).unwrap();
+    let frozen = |model: &Model| -> Vec<String> {
+        model.weights.iter().filter(|weight| !weight.trainable).map(|weight| weight.name.clone()).collect()
+    };
+    assert_eq!(model.layer_before_head().as_deref(), Some("bert.pooler.dense"));
+    model.set_trainable("encoder.layer.0", false).unwrap();
+    assert_eq!(frozen(&model).len(), 16);
+    assert!(frozen(&model).iter().all(|name| name.starts_with("bert.encoder.layer.0.")));
+    model.freeze_up_to("bert.encoder.layer.0").unwrap();
+    assert_eq!(frozen(&model).len(), 5 + 16);
+    model.set_trainable("*", true).unwrap();
+    assert!(frozen(&model).is_empty());
+    let error = model.set_trainable("encoder.layer.9", false).unwrap_err();
+    assert!(matches!(error, ModelError::NoSuchLayer { .. }), "{error}");
+    assert_eq!(model.set_group("encoder.layer.1", 2).unwrap(), 16);
+}
+
+/// A copy of a folder whose configuration is changed.
+fn changed(case: &str, change: impl Fn(&mut serde_json::Map<String, serde_json::Value>)) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let source = folder().join(case);
+    std::fs::copy(source.join("model.safetensors"), copy.path().join("model.safetensors")).unwrap();
+    let text = std::fs::read_to_string(source.join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    change(config.as_object_mut().unwrap());
+    std::fs::write(copy.path().join("config.json"), config.to_string()).unwrap();
+    copy
+}
+
+#[test]
+fn configurations_that_do_not_fit_are_refused() {
+    use serde_json::json;
+    type Change = (&'static str, serde_json::Value, &'static str);
+    let cases: &[Change] = &[
+        ("model_type", json!("quantum"), "the architecture `quantum` is not supported"),
+        ("hidden_size", json!(15), "expected a multiple of the 2 attention heads, found 15"),
+        ("hidden_size", json!(-3), "expected a whole number above 0, found `-3`"),
+        ("hidden_size", json!(1u64 << 40), "expected a whole number above 0"),
+        ("vocab_size", json!(41), "is [41, 16] in the model and [40, 16]"),
+        ("num_hidden_layers", json!(3), "missing: `bert.encoder.layer.2."),
+        ("num_hidden_layers", json!(1), "unused: `bert.encoder.layer.1."),
+        (
+            "position_embedding_type",
+            json!("relative_key"),
+            "`position_embedding_type` = `relative_key` is not supported",
+        ),
+        ("is_decoder", json!(true), "`is_decoder` is not supported"),
+        ("hidden_act", json!("swoosh"), "expected one of `gelu`"),
+        ("hidden_dropout_prob", json!(1.0), "expected a probability below 1"),
+        ("id2label", json!({"0": "a", "2": "b"}), "expected a name for each number from 0"),
+    ];
+    for (key, value, expected) in cases {
+        let folder = changed("bert_classification", |config| {
+            config.insert((*key).to_owned(), value.clone());
+        });
+        let message = Model::load(folder.path()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{key} = {value}: {message}");
+    }
+}

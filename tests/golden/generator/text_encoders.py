@@ -1,0 +1,111 @@
+"""Small encoders of transformers with random weights: a model folder each, and what the model computes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import (
+    AlbertConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
+
+SIZES = dict(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
+POSITIONS = dict(max_position_embeddings=12, type_vocab_size=2)
+LENGTHS = [5, 1, 8]
+SEQUENCE, TOKEN, BARE = AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoModel
+
+CASES = {
+    "bert_classification": (BertConfig(**SIZES, **POSITIONS, num_labels=3, problem_type="single_label_classification"), SEQUENCE),
+    "bert_multi_label": (BertConfig(**SIZES, **POSITIONS, num_labels=3, problem_type="multi_label_classification"), SEQUENCE),
+    "bert_regression": (BertConfig(**SIZES, **POSITIONS, num_labels=1, problem_type="regression"), SEQUENCE),
+    "bert_tokens": (BertConfig(**SIZES, **POSITIONS, num_labels=4), TOKEN),
+    "bert_bare": (BertConfig(**SIZES, **POSITIONS), BARE),
+    "roberta_classification": (
+        RobertaConfig(**SIZES, max_position_embeddings=14, type_vocab_size=1, pad_token_id=1, num_labels=3, layer_norm_eps=1e-5),
+        SEQUENCE,
+    ),
+    "xlm_roberta_tokens": (
+        XLMRobertaConfig(**SIZES, max_position_embeddings=14, type_vocab_size=1, pad_token_id=1, num_labels=3, layer_norm_eps=1e-5),
+        TOKEN,
+    ),
+    "electra_classification": (ElectraConfig(**SIZES, **POSITIONS, embedding_size=8, num_labels=3), SEQUENCE),
+    "albert_classification": (AlbertConfig(**SIZES, **POSITIONS, embedding_size=8, num_labels=3, hidden_act="gelu_new"), SEQUENCE),
+    "distilbert_classification": (
+        DistilBertConfig(vocab_size=40, dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=12, num_labels=3),
+        SEQUENCE,
+    ),
+}
+
+
+def seed_of(name):
+    return sum(ord(letter) * 31**place for place, letter in enumerate(name)) % 2**31
+
+
+def batch(config):
+    """Random sequences, padded as the peer needs them; the padding is not kept."""
+    pad = config.pad_token_id or 0
+    width = max(LENGTHS)
+    ids = torch.full((len(LENGTHS), width), pad)
+    types = torch.zeros_like(ids)
+    mask = torch.zeros_like(ids)
+    for row, length in enumerate(LENGTHS):
+        ids[row, :length] = torch.randint(3, 40, (length,))
+        types[row, length // 2 : length] = getattr(config, "type_vocab_size", 2) - 1
+        mask[row, :length] = 1
+    return ids, types, mask.bool()
+
+
+def make(folder, name):
+    config, kind = CASES[name]
+    torch.manual_seed(seed_of(name))
+    model = kind.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.3 + (1.0 if "LayerNorm.weight" in name else 0.0))
+    path = Path(folder) / name
+    shutil.rmtree(path, ignore_errors=True)
+    model.save_pretrained(path)
+    ids, types, mask = batch(config)
+    arguments = dict(input_ids=ids, attention_mask=mask.long())
+    if config.model_type != "distilbert":
+        arguments["token_type_ids"] = types
+    result = model(**arguments)
+    if kind is BARE:
+        # The mean over the tokens of each sequence, as sentence-transformers takes it.
+        weights = mask.unsqueeze(-1).float()
+        output = (result.last_hidden_state * weights).sum(1) / weights.sum(1)
+    else:
+        output = result.logits[mask] if kind is TOKEN else result.logits
+    cotangent = torch.randn_like(output)
+    (output * cotangent).sum().backward()
+    tensors = {
+        "token_ids": ids[mask].int(),
+        "token_types": types[mask].int(),
+        "positions": torch.cat([torch.arange(length) for length in LENGTHS]).int(),
+        "lengths": torch.tensor(LENGTHS).int(),
+        "output": output.detach(),
+        "cotangent": cotangent,
+    }
+    for parameter_name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            tensors[f"grad/{parameter_name}"] = parameter.grad
+    save_file({key: value.contiguous() for key, value in tensors.items()}, path / "case.safetensors")
+    config = json.loads((path / "config.json").read_text())
+    config.pop("transformers_version", None)
+    (path / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def run(folder):
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+    for name in CASES:
+        make(folder, name)
