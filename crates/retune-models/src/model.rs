@@ -43,7 +43,7 @@ pub(crate) enum Architecture {
     /// Layers of Keras.
     Keras(KerasModel),
     /// A network with PyTorch's names.
-    Torch(Box<TorchModel>),
+    Torch(TorchModel),
 }
 
 impl Architecture {

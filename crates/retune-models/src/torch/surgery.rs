@@ -17,7 +17,7 @@ pub(crate) fn matches(pattern: &str, layer: &str) -> bool {
     let bare = layer.split_once('.').map_or(layer, |(_, rest)| rest);
     [layer, bare].into_iter().any(|name| {
         let ends = name.match_indices('.').map(|(at, _)| at).chain([name.len()]);
-        ends.into_iter().any(|end| glob(pattern.as_bytes(), name[..end].as_bytes()))
+        ends.into_iter().any(|end| glob(pattern.as_bytes(), &name.as_bytes()[..end]))
     })
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn with_task(model: &Model, torch: &TorchModel, task: Task, seed: u64
         kept.cloned().unwrap_or_else(|| fresh(declared, index, seed))
     });
     let weights = weights.collect();
-    Ok(Model::of(Architecture::Torch(Box::new(torch)), weights, model.metadata.clone()))
+    Ok(Model::of(Architecture::Torch(torch), weights, model.metadata.clone()))
 }
 
 #[cfg(test)]
