@@ -41,9 +41,9 @@ pub struct Model {
 #[derive(Debug, Clone)]
 pub(crate) enum Architecture {
     /// Layers of Keras.
-    Keras(KerasModel),
+    Keras(Box<KerasModel>),
     /// A network with PyTorch's names.
-    Torch(TorchModel),
+    Torch(Box<TorchModel>),
 }
 
 impl Architecture {
@@ -131,7 +131,7 @@ impl Model {
     ) -> Result<(Model, Vec<Note>)> {
         let notes = RefCell::default();
         let keras = KerasModel::read(&upgrade(description, version), &notes)?;
-        let mut model = Model::of(Architecture::Keras(keras), Vec::new(), None);
+        let mut model = Model::of(Architecture::Keras(Box::new(keras)), Vec::new(), None);
         model.collect(value)?;
         let mut notes = notes.into_inner();
         notes.dedup();

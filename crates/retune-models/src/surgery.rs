@@ -237,7 +237,7 @@ impl Model {
     }
 
     fn rebuilt(&self, keras: KerasModel, mut kept: Kept, seed: u64) -> Result<Model> {
-        let mut model = Model::of(Architecture::Keras(keras), Vec::new(), self.metadata.clone());
+        let mut model = Model::of(Architecture::Keras(Box::new(keras)), Vec::new(), self.metadata.clone());
         model.integer_inputs = self.integer_inputs.clone();
         let mut groups = Vec::new();
         model.collect(&mut |declared, index| match kept.remove(&declared.name) {
@@ -259,7 +259,7 @@ impl Model {
     /// Brings the weights' flags up to date with the architecture.
     fn refresh(&mut self) -> Result<()> {
         if let Architecture::Keras(keras) = &self.architecture {
-            *self = self.rebuilt(keras.clone(), self.kept(""), 0)?;
+            *self = self.rebuilt((**keras).clone(), self.kept(""), 0)?;
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ pub(crate) fn load(path: &Path, seed: u64) -> Result<(Model, LoadReport)> {
     let torch = TorchModel { config: folder.config().clone(), family, task, companions };
     let (weights, report) = read_weights(&torch, folder.weights()?, seed)?;
     let metadata = std::fs::read(path.join(RETUNE)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    Ok((Model::of(Architecture::Torch(torch), weights, metadata), report))
+    Ok((Model::of(Architecture::Torch(Box::new(torch)), weights, metadata), report))
 }
 
 /// The pooling of a sentence-transformers model, and whether it makes vectors of length 1; else the mean and no.

@@ -74,7 +74,7 @@ pub(crate) fn with_task(model: &Model, torch: &TorchModel, task: Task, seed: u64
         kept.cloned().unwrap_or_else(|| fresh(declared, index, seed))
     });
     let weights = weights.collect();
-    Ok(Model::of(Architecture::Torch(torch), weights, model.metadata.clone()))
+    Ok(Model::of(Architecture::Torch(Box::new(torch)), weights, model.metadata.clone()))
 }
 
 #[cfg(test)]
