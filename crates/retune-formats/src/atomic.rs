@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Writes the file at `path` through `write`, so that a reader (or a crash, or a full disk) never meets half of it.
 ///
 /// The bytes go to a temporary file in the same folder, are forced to the disk, and only then take the name `path`,
-/// replacing a file of that name and keeping its permissions. Whatever fails, the temporary file is removed and a file already at `path` is left
-/// as it was.
+/// replacing a file of that name and keeping its permissions. Whatever fails, the temporary file is removed and a file
+/// already at `path` is left as it was.
 ///
 /// # Errors
 /// The first error of the operating system or of `write`.

@@ -13,7 +13,8 @@
 //! - [`limits`]: [`Limits`], what reading one file may cost.
 //! - [`atomic`]: files that are either wholly written or not there.
 //!
-//! Inside: `bytes` (numbers and their bytes), `file_bytes` (files mapped into memory), `python_literal` (headers of `.npy`), `zip_archive` (the container of `.keras` and `.npz`).
+//! Inside: `bytes` (numbers and their bytes), `file_bytes` (files mapped into memory), `python_literal` (headers of
+//! `.npy`), `zip_archive` (the container of `.keras` and `.npz`).
 
 pub mod atomic;
 mod bytes;

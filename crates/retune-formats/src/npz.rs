@@ -13,7 +13,8 @@ use crate::{npy, zip_archive};
 /// Reads all arrays of the file at `path` by name, in the file's order.
 ///
 /// # Errors
-/// If the file cannot be read, is not a `.npz` file of arrays of numbers, is damaged, or exceeds the default [`Limits`].
+/// If the file cannot be read, is not a `.npz` file of arrays of numbers, is damaged, or exceeds the default
+/// [`Limits`].
 pub fn read(path: impl AsRef<Path>) -> Result<IndexMap<String, Tensor>, FormatError> {
     let path = path.as_ref();
     let limits = Limits::default();

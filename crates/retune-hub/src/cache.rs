@@ -1,8 +1,8 @@
 //! The cache's layout, which the Hub's Python tools share.
 //!
-//! Per repository a folder `models--org--name` with `refs/<revision>` (a text file with a commit), `snapshots/<commit>/<file>`
-//! (links) and `blobs/<etag>` (what the links point to). A file that is being fetched is `blobs/<etag>.incomplete`,
-//! guarded by a lock on `.locks/models--org--name/<etag>.lock`.
+//! Per repository a folder `models--org--name` with `refs/<revision>` (a text file with a commit),
+//! `snapshots/<commit>/<file>` (links) and `blobs/<etag>` (what the links point to). A file that is being fetched is
+//! `blobs/<etag>.incomplete`, guarded by a lock on `.locks/models--org--name/<etag>.lock`.
 
 use std::fs::{self, File};
 use std::io;

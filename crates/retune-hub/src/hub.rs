@@ -24,14 +24,14 @@ impl Hub {
     /// Makes the files of a model be in the cache and returns the folder that they are in (`…/snapshots/<commit>`), for
     /// `ModelDirectory` to open.
     ///
-    /// Which files: those that `select` chooses of all names in the repository; [`model_files`] is the usual choice. What is in
-    /// the cache is not fetched again; what broke off is continued. `progress` hears of every piece.
+    /// Which files: those that `select` chooses of all names in the repository; [`model_files`] is the usual choice.
+    /// What is in the cache is not fetched again; what broke off is continued. `progress` hears of every piece.
     ///
     /// Offline, the folder of the revision as it was last fetched is returned, if it has a `config.json`.
     ///
     /// # Errors
-    /// If the Hub cannot be reached or refuses, a file does not have the announced length or SHA-256 (it is then not kept), offline if
-    /// the cache lacks the model, or if the operating system refuses.
+    /// If the Hub cannot be reached or refuses, a file does not have the announced length or SHA-256 (it is then not
+    /// kept), offline if the cache lacks the model, or if the operating system refuses.
     pub fn fetch(
         &self,
         address: &HubAddress,
@@ -62,9 +62,9 @@ impl Hub {
     }
 }
 
-/// The files of `names` that a model needs: configuration, tokenizer and preprocessing (`.json`, `.txt`, `.model`, `.jinja`),
-/// sentence-transformers' modules (`1_Pooling/…`), licence and card, and the weights in the best format that is there:
-/// `.safetensors`, else PyTorch's `.bin`.
+/// The files of `names` that a model needs: configuration, tokenizer and preprocessing (`.json`, `.txt`, `.model`,
+/// `.jinja`), sentence-transformers' modules (`1_Pooling/…`), licence and card, and the weights in the best format that
+/// is there: `.safetensors`, else PyTorch's `.bin`.
 pub fn model_files(names: &[String]) -> Vec<String> {
     let is_weights = |name: &str, start: &str, end: &str| name.starts_with(start) && name.ends_with(end);
     let has_safetensors = names.iter().any(|name| is_weights(name, "model", ".safetensors"));

@@ -1,4 +1,5 @@
-//! Models from the Hugging Face Hub: `hf://org/name[@revision]` → a folder in the cache that the Hub's Python tools share.
+//! Models from the Hugging Face Hub: `hf://org/name[@revision]` → a folder in the cache that the Hub's Python tools
+//! share.
 //!
 //! - [`HubAddress`]: the address.
 //! - [`Settings`]: endpoint, cache, token, offline; from the environment variables that the Python tools read.

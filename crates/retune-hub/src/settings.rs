@@ -9,8 +9,8 @@ const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 pub struct Settings {
     /// Address of the Hub or a mirror, without a `/` at the end (`HF_ENDPOINT`, default `https://huggingface.co`).
     pub endpoint: String,
-    /// Folder of the cache (`HF_HUB_CACHE`, default `$HF_HOME/hub`; `HF_HOME` is by default `$XDG_CACHE_HOME/huggingface`,
-    /// that is `~/.cache/huggingface`).
+    /// Folder of the cache (`HF_HUB_CACHE`, default `$HF_HOME/hub`; `HF_HOME` is by default
+    /// `$XDG_CACHE_HOME/huggingface`, that is `~/.cache/huggingface`).
     pub cache: PathBuf,
     /// Token of the user (`HF_TOKEN`, else the file `HF_TOKEN_PATH`, by default `$HF_HOME/token`).
     pub token: Option<String>,

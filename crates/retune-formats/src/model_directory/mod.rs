@@ -67,7 +67,8 @@ pub struct SentenceModule {
 }
 
 impl ModelDirectory {
-    /// Looks at the folder at `path` within the default [`Limits`]; the weights are opened by [`ModelDirectory::weights`].
+    /// Looks at the folder at `path` within the default [`Limits`]; the weights are opened by
+    /// [`ModelDirectory::weights`].
     ///
     /// # Errors
     /// If it is no folder, or has no `config.json` with a JSON object.
@@ -142,8 +143,8 @@ impl ModelDirectory {
         modules.map(Some).map_err(|error| Problem::from(error).at("").in_file(&self.path.join("modules.json")))
     }
 
-    /// The pooling of a sentence-transformers model (`1_Pooling/config.json`, or that of the folder which `modules.json`
-    /// names); `None` if there is none.
+    /// The pooling of a sentence-transformers model (`1_Pooling/config.json`, or that of the folder which
+    /// `modules.json` names); `None` if there is none.
     ///
     /// # Errors
     /// If `modules.json` or the pooling's configuration cannot be read, or a module's folder lies outside this one.

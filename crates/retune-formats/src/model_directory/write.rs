@@ -74,11 +74,12 @@ impl NewModelDirectory {
         self.file(name, pretty(value))
     }
 
-    /// Writes the folder at `path` with `tensors` as `model.safetensors` (whose metadata says `format: pt`, which transformers asks for).
+    /// Writes the folder at `path` with `tensors` as `model.safetensors` (whose metadata says `format: pt`, which
+    /// transformers asks for).
     ///
-    /// Everything goes to a folder beside `path` first, is forced to the disk, and only then takes the name; whatever fails, nothing
-    /// of it stays and a folder already at `path` is as it was. To replace one takes two renames: the old folder is
-    /// moved aside and removed after the new one has its name.
+    /// Everything goes to a folder beside `path` first, is forced to the disk, and only then takes the name; whatever
+    /// fails, nothing of it stays and a folder already at `path` is as it was. To replace one takes two renames: the
+    /// old folder is moved aside and removed after the new one has its name.
     ///
     /// # Errors
     /// If the operating system refuses, something has the name already and is not to be replaced, or is not a folder.

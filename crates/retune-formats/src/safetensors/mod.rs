@@ -2,7 +2,7 @@
 //!
 //! - [`SafetensorsReader`]: an open file, mapped, whose tensors are read one at a time.
 //! - [`SafetensorsFile`]: all of a file at once.
-//! - [`write`]: writing, without owning the tensors.
+//! - [`write()`]: writing, without owning the tensors.
 //!
 //! Layout: 8 bytes little-endian with the header's length, the header, which is a JSON object of `dtype`, `shape` and
 //! `data_offsets` per name (and `__metadata__`), and the values, row-major and little-endian, without gaps.
@@ -42,7 +42,8 @@ impl SafetensorsFile {
     ///
     /// # Errors
     /// If it cannot be read, is not a `.safetensors` file, is damaged, has values of a type that
-    /// [`StoredType`](crate::StoredType) lacks (complex numbers, floats smaller than 8 bits), or exceeds the default [`Limits`].
+    /// [`StoredType`](crate::StoredType) lacks (complex numbers, floats smaller than 8 bits), or exceeds the default
+    /// [`Limits`].
     pub fn read(path: impl AsRef<Path>) -> Result<SafetensorsFile, FormatError> {
         let path = path.as_ref();
         let limits = Limits::default();

@@ -61,13 +61,13 @@ struct StoredBytes {
 impl TorchFile {
     /// Opens the file at `path`, which must not change while it is open.
     ///
-    /// Of several dictionaries of tensors the one of a usual name is chosen (`state_dict`, `model_state_dict`, `model`, …), else
-    /// the outermost, else the only one, else all of them (without an optimizer's), each name after the path of its
-    /// dictionary; see [`TorchFile::choose`].
+    /// Of several dictionaries of tensors the one of a usual name is chosen (`state_dict`, `model_state_dict`, `model`,
+    /// …), else the outermost, else the only one, else all of them (without an optimizer's), each name after the path
+    /// of its dictionary; see [`TorchFile::choose`].
     ///
     /// # Errors
-    /// If it cannot be read, is not a file that PyTorch saved, is damaged, names a Python object that is not on the list
-    /// of harmless ones (as a whole pickled model does), has no dictionary of tensors, or exceeds `limits`.
+    /// If it cannot be read, is not a file that PyTorch saved, is damaged, names a Python object that is not on the
+    /// list of harmless ones (as a whole pickled model does), has no dictionary of tensors, or exceeds `limits`.
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<TorchFile, FormatError> {
         let path = path.as_ref();
         let mut file = TorchFile::parse(FileBytes::map(path, limits)?, limits).map_err(|error| error.in_file(path))?;

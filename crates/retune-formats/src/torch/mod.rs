@@ -7,12 +7,12 @@
 //! understood), `objects` (what the pickle says), `view` (strided tensors over storages).
 //!
 //! A file is a pickle of nested dictionaries in which a tensor is a call of `torch._utils._rebuild_tensor_v2` with a
-//! storage (an array of bytes, named by a key), an offset, sizes and strides; several tensors may use one storage. Since
-//! PyTorch 1.6 it is a zip archive: `<root>/data.pkl`, the storages `<root>/data/<key>`, the order of bytes in
-//! `<root>/byteorder`. Before (and with `_use_new_zipfile_serialization=False`) it is a row of pickles: a magic number, the
-//! protocol 1001, facts about the system, the object, the list of storage keys; then each storage as a count of elements
-//! (8 bytes) and the elements, little-endian. A TorchScript archive is read like the former: its modules are objects
-//! whose attributes are a state dictionary's names.
+//! storage (an array of bytes, named by a key), an offset, sizes and strides; several tensors may use one storage.
+//! Since PyTorch 1.6 it is a zip archive: `<root>/data.pkl`, the storages `<root>/data/<key>`, the order of bytes in
+//! `<root>/byteorder`. Before (and with `_use_new_zipfile_serialization=False`) it is a row of pickles: a magic number,
+//! the protocol 1001, facts about the system, the object, the list of storage keys; then each storage as a count of
+//! elements (8 bytes) and the elements, little-endian. A TorchScript archive is read like the former: its modules are
+//! objects whose attributes are a state dictionary's names.
 
 mod file;
 mod legacy_layout;

@@ -19,9 +19,9 @@ const ALIGNMENT: u16 = 64;
 
 /// Writes tensors to the file at `path` in PyTorch's zip layout, which `torch.load(path, weights_only=True)` reads.
 ///
-/// The object is an `OrderedDict` of the tensors; with `wrapper`, a dictionary with that one key around it (`Some("state_dict")` gives
-/// `{"state_dict": …}`). Names that are given the very same tensor share its storage, as tied weights do. The
-/// same contents give the same bytes every time.
+/// The object is an `OrderedDict` of the tensors; with `wrapper`, a dictionary with that one key around it
+/// (`Some("state_dict")` gives `{"state_dict": …}`). Names that are given the very same tensor share its storage, as
+/// tied weights do. The same contents give the same bytes every time.
 ///
 /// # Errors
 /// If the operating system refuses, or a name occurs twice.
@@ -131,8 +131,8 @@ impl Pickle {
         self.bytes.extend(b")R");
     }
 
-    /// A call of `torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, requires_grad, hooks)`; types that have no
-    /// storage class of their own go by `_rebuild_tensor_v3`, which names the type.
+    /// A call of `torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, requires_grad, hooks)`; types that have
+    /// no storage class of their own go by `_rebuild_tensor_v3`, which names the type.
     fn tensor(&mut self, storage: usize, tensor: &Tensor) {
         let class = storage_class(tensor.dtype());
         self.global("torch._utils", if class.is_some() { "_rebuild_tensor_v2" } else { "_rebuild_tensor_v3" });

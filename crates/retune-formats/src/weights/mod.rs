@@ -35,8 +35,8 @@ pub enum WeightsFormat {
 
 /// Open weights: tensors by name, read when they are asked for.
 ///
-/// Files are mapped into memory and must not change while this lives; besides the tensors that the caller keeps, no more than
-/// the one being read takes memory.
+/// Files are mapped into memory and must not change while this lives; besides the tensors that the caller keeps, no
+/// more than the one being read takes memory.
 #[derive(Debug)]
 pub struct Weights {
     files: Vec<(PathBuf, WeightsFile)>,
@@ -57,14 +57,14 @@ struct Entry {
 }
 
 impl Weights {
-    /// Opens the weights at `path` within the default [`Limits`]: a file of either format (told by its contents), an index
-    /// (`….index.json`) with its shards beside it, or a folder with `model.safetensors` or `pytorch_model.bin`, whole or
-    /// sharded, in this order of preference.
+    /// Opens the weights at `path` within the default [`Limits`]: a file of either format (told by its contents), an
+    /// index (`….index.json`) with its shards beside it, or a folder with `model.safetensors` or `pytorch_model.bin`,
+    /// whole or sharded, in this order of preference.
     ///
     /// # Errors
-    /// If there are none, a file cannot be read as [`SafetensorsReader::open`] and [`TorchFile::open`] say, or index and shards
-    /// disagree: a shard is missing, a tensor is not in the shard that the index names, or in two shards, or in none of the
-    /// index's entries.
+    /// If there are none, a file cannot be read as [`SafetensorsReader::open`] and [`TorchFile::open`] say, or index
+    /// and shards disagree: a shard is missing, a tensor is not in the shard that the index names, or in two shards, or
+    /// in none of the index's entries.
     pub fn open(path: impl AsRef<Path>) -> Result<Weights, FormatError> {
         Weights::open_within(path, &Limits::default())
     }
@@ -129,7 +129,8 @@ impl Weights {
         self.files[entry.file].1.tensor(&entry.name)
     }
 
-    /// The tensor `name` with floating point values as float32, and what that changed. Integers and booleans stay what they are.
+    /// The tensor `name` with floating point values as float32, and what that changed. Integers and booleans stay what
+    /// they are.
     ///
     /// # Errors
     /// As for [`Weights::tensor`].
@@ -170,8 +171,8 @@ impl Weights {
         groups
     }
 
-    /// The prefix that a wrapper of PyTorch put before every name (`module.`, `_orig_mod.`), if one did. To drop it is a
-    /// step of its own: [`Weights::strip_prefix`].
+    /// The prefix that a wrapper of PyTorch put before every name (`module.`, `_orig_mod.`), if one did. To drop it is
+    /// a step of its own: [`Weights::strip_prefix`].
     pub fn wrapper_prefix(&self) -> Option<&'static str> {
         let is_everywhere =
             |prefix: &&str| !self.entries.is_empty() && self.names().all(|name| name.starts_with(*prefix));

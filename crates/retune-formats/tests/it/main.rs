@@ -1,6 +1,7 @@
 //! Integration tests of the readers and writers, on files written by their peers and on damaged ones.
 //!
-//! - [`keras`], [`hdf5`], [`numpy`], [`safetensors`], [`torch`], [`weights`], [`model_directory`], [`pickle`]: what each reader reads, round trips, refusals.
+//! - [`keras`], [`hdf5`], [`numpy`], [`safetensors`], [`torch`], [`weights`], [`model_directory`], [`pickle`]: what
+//!   each reader reads, round trips, refusals.
 //! - [`cut`]: Keras files of every origin cut short, and the HDF5 file inside an archive.
 //! - [`damage`]: every reader on truncated and altered files.
 //! - [`assets`]: the large real files.
