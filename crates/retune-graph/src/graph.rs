@@ -106,6 +106,12 @@ impl Graph {
         (id, self.append(node))
     }
 
+    /// A node that reads a weight of the table.
+    pub fn read_weight(&mut self, id: WeightId) -> NodeId {
+        let shape = self.weights[id.0].shape.clone();
+        self.append(Node { op: Op::Weight(id), inputs: Vec::new(), shape, dtype: DType::F32, layer: self.layer })
+    }
+
     /// Adds an input that every run is given: the name, its shape (with symbols) and its type.
     pub fn input(&mut self, name: &str, shape: Shape, dtype: DType) -> NodeId {
         let op = Op::Input(name.to_owned());

@@ -209,7 +209,7 @@ pub(crate) fn execute<'a>(op: &'a Op, call: Call<'a>) -> Result<(), CpuError> {
         Op::Pool2dGrad(op) => pool::pool_grad(op, call),
         Op::Random(op) => random::random(op, call),
         Op::Reduce(op) => reduce::reduce(op, call),
-        Op::Reshape(_) => elementwise::copy(call),
+        Op::Reshape(_) | Op::Detach(_) => elementwise::copy(call),
         Op::Resize(op) => resize::resize(op, call),
         Op::ResizeGrad(op) => resize::resize_grad(op, call),
         Op::Reverse(op) => layout::reverse(op, call),

@@ -19,7 +19,7 @@ macro_rules! variants {
 
 variants! {
     Activate ActivateGrad Affine Attention AttentionGrad BatchMoments BatchNorm BatchNormGradInput BatchNormGradSums Binary BroadcastTo Cast Concat
-    Conv2d Conv2dGradInput Conv2dGradWeight DepthwiseConv2d DepthwiseConv2dGradInput DepthwiseConv2dGradWeight Dropout Fill
+    Conv2d Conv2dGradInput Conv2dGradWeight DepthwiseConv2d DepthwiseConv2dGradInput DepthwiseConv2dGradWeight Detach Dropout Fill
     Gather ImageAugment LayerNorm LayerNormGradInput LayerNormGradSums Linear LogSoftmax LogSoftmaxGrad MatMul Pad Pool2d
     Pool2dGrad Random Reduce Reshape Resize ResizeGrad Reverse RowMoments ScatterAdd SequencePool SequencePoolGrad Slice Softmax SoftmaxCrossEntropy
     SoftmaxCrossEntropyGrad SoftmaxGrad Transpose Unary

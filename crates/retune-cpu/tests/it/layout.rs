@@ -1,7 +1,7 @@
 //! Operations that move values without computing.
 
 use retune_graph::Shape;
-use retune_graph::ops::{Concat, Pad, Reshape, Reverse, Slice, Transpose};
+use retune_graph::ops::{Concat, Detach, Pad, Reshape, Reverse, Slice, Transpose};
 
 use crate::case::{Case, check_all, normal};
 
@@ -57,6 +57,7 @@ pub fn cases() -> Vec<Case> {
     for (shape, axis) in reversals {
         cases.push(Case::new(Reverse { axis }, [normal(8, shape)]));
     }
+    cases.push(Case::new(Detach, [normal(9, &[30, 12])]));
     cases.push(Case::new(Reshape { shape: Shape::fixed(&[40, 900]) }, [normal(9, &[30, 1200])]));
     cases.into_iter().map(|case| case.with_tolerance(0.0, 0.0)).collect()
 }

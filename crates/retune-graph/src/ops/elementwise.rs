@@ -206,6 +206,30 @@ impl Operation for Binary {
     }
 }
 
+/// `y = x`, and no gradient flows: x counts as a constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detach;
+
+impl Operation for Detach {
+    fn name(&self) -> &'static str {
+        "detach"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        let [x] = exactly(inputs)?;
+        require_f32(inputs)?;
+        Ok((x.shape.clone(), DType::F32))
+    }
+
+    fn grad(&self, _: &mut Backward<'_>) -> Result<(), GraphError> {
+        Ok(())
+    }
+
+    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+        0
+    }
+}
+
 /// `i32` to `f32`; no gradient flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cast;
@@ -227,6 +251,11 @@ impl Operation for Cast {
 }
 
 impl Graph {
+    /// `x`, through which no gradient flows.
+    pub fn detach(&mut self, x: NodeId) -> Result<NodeId, GraphError> {
+        self.push(Detach.into(), &[x])
+    }
+
     /// `f(x)`.
     pub fn unary(&mut self, f: Unary, x: NodeId) -> Result<NodeId, GraphError> {
         self.push(f.into(), &[x])

@@ -3,7 +3,7 @@
 //! | file | operations |
 //! | --- | --- |
 //! | [`activation`] | [`Activate`]: every activation function, and its derivative |
-//! | [`elementwise`] | [`Unary`], [`Affine`], [`Binary`] with numpy broadcasting, [`Cast`] |
+//! | [`elementwise`] | [`Unary`], [`Affine`], [`Binary`] with numpy broadcasting, [`Cast`], [`Detach`] |
 //! | [`reduce`] | [`Reduce`] over axes, [`BroadcastTo`] |
 //! | [`layout`] | [`Reshape`], [`Transpose`], [`Slice`], [`Pad`], [`Concat`], [`Reverse`] |
 //! | [`matmul`] | [`MatMul`], batched |
@@ -48,7 +48,7 @@ pub use batch_norm::{BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradS
 pub use conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 pub use cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
 pub use depthwise::{DepthwiseConv2d, DepthwiseConv2dGradInput, DepthwiseConv2dGradWeight};
-pub use elementwise::{Affine, Binary, Cast, Unary};
+pub use elementwise::{Affine, Binary, Cast, Detach, Unary};
 pub use gather::{Gather, ScatterAdd};
 pub use image::ImageAugment;
 pub use layer_norm::{LayerNorm, LayerNormGradInput, LayerNormGradSums, RowMoments};
@@ -128,7 +128,7 @@ macro_rules! operations {
 operations! {
     Activate, ActivateGrad, Affine, Attention, AttentionGrad, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, Binary, BroadcastTo,
     Cast, Concat, Conv2d, Conv2dGradInput, Conv2dGradWeight, DepthwiseConv2d, DepthwiseConv2dGradInput,
-    DepthwiseConv2dGradWeight, Dropout, Gather, ImageAugment, LayerNorm, LayerNormGradInput, LayerNormGradSums, Linear,
+    DepthwiseConv2dGradWeight, Detach, Dropout, Gather, ImageAugment, LayerNorm, LayerNormGradInput, LayerNormGradSums, Linear,
     LogSoftmax, LogSoftmaxGrad, MatMul, Pad, Pool2d, Pool2dGrad, Reduce, Reshape, Resize, ResizeGrad, Reverse, RowMoments,
     ScatterAdd, SequencePool, SequencePoolGrad, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Transpose, Unary,
 }

@@ -3,15 +3,18 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | [`rewrite`] | rebuilds a graph node by node, the base of every pass |
+//! | [`mod@adapt`] | adds adapters: small trainable terms beside products with frozen weights |
 //! | [`mod@fold_scale`] | folds a per-channel scale and shift (frozen batch normalization) into the convolution before it |
 //! | [`mod@fuse_activations`] | applies an activation inside the operation that makes its argument |
 //! | [`mod@dependence`] | what each node depends on: inputs, trainable weights, randomness |
 
+pub mod adapt;
 pub mod dependence;
 pub mod fold_scale;
 pub mod fuse_activations;
 pub mod rewrite;
 
+pub use adapt::{Adaptation, Term, adapt};
 pub use dependence::{Dependence, dependence};
 pub use fold_scale::fold_scale;
 pub use fuse_activations::fuse_activations;

@@ -22,7 +22,7 @@ variants! { op_variant, OP_VARIANTS, Op:
     Input(_), Weight(_), Fill(_), Random(_), Activate(_), ActivateGrad(_), Affine(_), Attention(_), AttentionGrad(_), BatchMoments(_), BatchNorm(_),
     BatchNormGradInput(_), BatchNormGradSums(_), Binary(_), BroadcastTo(_), Cast(_), Concat(_), Conv2d(_),
     Conv2dGradInput(_), Conv2dGradWeight(_), DepthwiseConv2d(_), DepthwiseConv2dGradInput(_),
-    DepthwiseConv2dGradWeight(_), Dropout(_), Gather(_), ImageAugment(_), LayerNorm(_), LayerNormGradInput(_),
+    DepthwiseConv2dGradWeight(_), Detach(_), Dropout(_), Gather(_), ImageAugment(_), LayerNorm(_), LayerNormGradInput(_),
     LayerNormGradSums(_), Linear(_), LogSoftmax(_), LogSoftmaxGrad(_), MatMul(_), Pad(_), Pool2d(_), Pool2dGrad(_),
     Reduce(_), Reshape(_), Resize(_), ResizeGrad(_), Reverse(_), RowMoments(_), ScatterAdd(_), SequencePool(_), SequencePoolGrad(_), Slice(_), Softmax(_),
     SoftmaxCrossEntropy(_), SoftmaxCrossEntropyGrad(_), SoftmaxGrad(_), Transpose(_), Unary(_),
@@ -35,8 +35,10 @@ variants! { activation_variant, ACTIVATION_VARIANTS, Activation:
 }
 
 /// Operations without a gradient rule to check, with the reason.
-const NOT_DIFFERENTIABLE: &[(&str, &str)] =
-    &[("ImageAugment", "random image layers stand before everything that is trained; the refusal is tested")];
+const NOT_DIFFERENTIABLE: &[(&str, &str)] = &[
+    ("Detach", "it is there to have none; `passes::weight_decomposed_terms_take_no_gradient_through_norms` tests it"),
+    ("ImageAugment", "random image layers stand before everything that is trained; the refusal is tested"),
+];
 
 /// Names of operations as errors and printed graphs show them, more than one for families of functions.
 const NAMES: &[&str] = &[

@@ -1,8 +1,9 @@
 //! Passes change how a graph is computed, never what it computes: outputs and gradients stay equal.
 
 use retune_graph::ops::{Activation, Binary, ConvGeometry, Random, Unary};
+use retune_graph::passes::{Adaptation, Term, adapt};
 use retune_graph::passes::{Rewritten, dependence, fold_scale, fuse_activations};
-use retune_graph::{DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightInfo, gradients};
+use retune_graph::{DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightId, WeightInfo, gradients};
 use retune_testkit::cases::{Built, frozen, input, weight};
 use retune_testkit::{Array, StepRandom, assert_close, interpret, samples};
 
@@ -230,4 +231,79 @@ fn sums_of_scalars_are_left_alone() {
         g.add(product, b)
     };
     assert!(unchanged(fold_scale, scalars).iter().any(|op| matches!(op, Op::Binary(Binary::Add))));
+}
+
+/// A linear layer on tokens with a term, and the trainable weights.
+fn adapted(term: impl Fn(&mut dyn FnMut(&[usize]) -> WeightId) -> Term) -> (Graph, NodeId, Vec<NodeId>) {
+    let mut g = Graph::new();
+    let x = input(&mut g, "x", &[3]);
+    let frozen = |shape: &[usize]| WeightInfo {
+        name: format!("frozen{shape:?}"),
+        shape: Shape::fixed(shape),
+        role: Role::Frozen,
+        decays: false,
+    };
+    let (target, w) = g.weight(frozen(&[3, 4]));
+    let (_, bias) = g.weight(frozen(&[4]));
+    let y = g.linear(x, w, Some(bias)).unwrap();
+    let y = g.activate(y, Activation::Tanh).unwrap();
+    let term = term(&mut |shape| {
+        let role = Role::Trainable { group: 0 };
+        let name = format!("term{}", g.weights().len());
+        g.weight(WeightInfo { name, shape: Shape::fixed(shape), role, decays: false }).0
+    });
+    let adapted = adapt(&g, &[y], &[Adaptation { target, term }], None).unwrap();
+    let output = adapted.id(y);
+    let graph = adapted.graph;
+    let trainable = graph.ids().filter(|&id| match graph.node(id).op {
+        Op::Weight(weight) => graph.weight_info(weight).role.is_trainable(),
+        _ => false,
+    });
+    let trainable = trainable.collect();
+    (graph, output, trainable)
+}
+
+#[test]
+fn no_gradient_of_the_size_of_an_adapted_weight_is_made() {
+    let terms: [fn(&mut dyn FnMut(&[usize]) -> WeightId) -> Term; 5] = [
+        |w| Term::LowRank { down: w(&[3, 2]), up: w(&[2, 4]), scale: 2.0, dropout: Some((0.1, 7)), magnitude: None },
+        |w| Term::LowRank { down: w(&[3, 2]), up: w(&[2, 4]), scale: 2.0, dropout: None, magnitude: Some(w(&[4])) },
+        |w| Term::ScaleOutput { factors: w(&[4]) },
+        |w| Term::ScaleInput { factors: w(&[3]) },
+        |w| Term::Bottleneck {
+            down: w(&[4, 2]),
+            down_bias: w(&[2]),
+            up: w(&[2, 4]),
+            up_bias: w(&[4]),
+            activation: Activation::RELU,
+        },
+    ];
+    for (index, term) in terms.into_iter().enumerate() {
+        let (mut graph, output, trainable) = adapted(term);
+        let before = graph.nodes().len();
+        let seed = graph.fill(graph.shape(output).clone(), 1.0);
+        let found = gradients(&mut graph, &[(output, seed)], &trainable).unwrap();
+        assert!(!found.is_empty() && found.iter().all(Option::is_some), "term {index}: a weight without gradient");
+        let weight_sized = |id: NodeId| graph.shape(id) == &Shape::fixed(&[3, 4]);
+        assert!(!graph.ids().skip(before).any(weight_sized), "term {index}: {graph}");
+    }
+}
+
+/// The gradient is that of `(x · w + term) · factors` with the factors taken as they are.
+#[test]
+fn weight_decomposed_terms_take_no_gradient_through_norms() {
+    let (mut graph, output, trainable) = adapted(|w| Term::LowRank {
+        down: w(&[3, 2]),
+        up: w(&[2, 4]),
+        scale: 2.0,
+        dropout: None,
+        magnitude: Some(w(&[4])),
+    });
+    let seed = graph.fill(graph.shape(output).clone(), 1.0);
+    gradients(&mut graph, &[(output, seed)], &trainable).unwrap();
+    let detached: Vec<NodeId> = graph.ids().filter(|&id| matches!(graph.node(id).op, Op::Detach(_))).collect();
+    let [detached] = detached[..] else { panic!("one norm: {graph}") };
+    let norms = graph.node(detached).inputs[0];
+    let users = graph.ids().filter(|&id| graph.node(id).inputs.contains(&norms)).count();
+    assert_eq!(users, 1, "only `detach` reads the norms: {graph}");
 }

@@ -38,7 +38,6 @@ mod reduce;
 mod resize;
 
 pub use activation::settings as activation_settings;
-pub use augment::cases as without_gradient;
 pub use build::{Built, Case, frozen, input, integers, rows, tokens, weight};
 pub use network::image_classifier;
 
@@ -61,6 +60,16 @@ pub const FAMILIES: &[(&str, Family)] = &[
     ("reduce", reduce::cases),
     ("resize", resize::cases),
 ];
+
+/// Graphs of operations that have no gradient.
+pub fn without_gradient() -> Vec<Case> {
+    let detached = build::case("a constant made of an input", |g| {
+        let x = input(g, "x", &[3]);
+        let constant = g.detach(x)?;
+        g.mul(constant, x)
+    });
+    augment::cases().into_iter().chain([detached]).collect()
+}
 
 /// Every case of every family of [`FAMILIES`].
 pub fn all() -> Vec<Case> {

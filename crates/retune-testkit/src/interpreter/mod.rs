@@ -105,7 +105,7 @@ fn evaluate(op: &Op, inputs: &[&Array], shape: &[usize]) -> Array {
         Op::BatchNormGradSums(op) => batch_norm::grad_sums(op, inputs[0], inputs[1], inputs[2]),
         Op::Binary(op) => elementwise::binary(*op, inputs[0], inputs[1], shape),
         Op::BroadcastTo(_) => reduce::broadcast_to(inputs[0], shape),
-        Op::Cast(_) => inputs[0].clone(),
+        Op::Cast(_) | Op::Detach(_) => inputs[0].clone(),
         Op::Concat(op) => layout::concat(op, inputs, shape),
         Op::Conv2d(op) => conv2d::conv2d(op, inputs[0], inputs[1], inputs.get(2).copied()),
         Op::Conv2dGradInput(op) => conv2d::grad_input(op, inputs[0], inputs[1]),
