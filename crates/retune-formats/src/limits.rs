@@ -50,7 +50,7 @@ impl Limits {
     }
 
     /// The whole file, if it is within [`Limits::max_file_bytes`].
-    pub(crate) fn read_file(&self, path: &Path) -> Result<Vec<u8>, FormatError> {
+    pub fn read_file(&self, path: &Path) -> Result<Vec<u8>, FormatError> {
         let read = || -> Result<Vec<u8>, Problem> {
             let file = File::open(path)?;
             let mut bytes = Vec::new();

@@ -3,6 +3,7 @@
 //! - [`model`]: [`Model`], an architecture with its weights: load, save, build.
 //! - [`network`]: [`Network`], the graph of a model for training or inference.
 //! - [`weight`]: [`Weight`], a value and what training may do to it.
+//! - [`adapters`]: small trainable weights beside frozen ones: LoRA and others.
 //! - [`surgery`]: new heads, freezing, parameter groups.
 //! - [`initializer`]: fresh values of weights.
 //! - [`report`]: [`LoadReport`], what of a file went where.
@@ -10,6 +11,7 @@
 //! - [`torch`]: architectures with PyTorch's names of weights: encoders of Hugging Face transformers.
 //! - [`error`]: [`ModelError`], what can be wrong with a model.
 
+pub mod adapters;
 pub mod error;
 pub mod initializer;
 pub mod keras;
@@ -20,6 +22,7 @@ pub mod surgery;
 pub mod torch;
 pub mod weight;
 
+pub use adapters::{Adapter, AdapterKind, Bottleneck, Ia3, Lora};
 pub use error::{ModelError, Result};
 pub use initializer::Initializer;
 pub use model::{LayerSummary, Model};

@@ -9,6 +9,7 @@ use retune_graph::{DType, Shape};
 use retune_tensor::{Key, Purpose, Tensor};
 use serde_json::Value;
 
+use crate::adapters::{self, Adapter};
 use crate::error::{ModelError, Result};
 use crate::keras::layers::Layer;
 use crate::keras::lowering::{Declared, LayerShape, Lowering, Value as Node, WeightKind};
@@ -32,6 +33,7 @@ pub struct Model {
     pub weights: Vec<Weight>,
     /// What travels with the weights: preprocessing and class names, as the file's `retune` entry holds them.
     pub metadata: Option<Value>,
+    pub(crate) adapters: Vec<Adapter>,
     pub(crate) shapes: Vec<LayerShape>,
     /// Inputs that are declared as floating-point but hold indices.
     pub(crate) integer_inputs: BTreeSet<String>,
@@ -121,7 +123,14 @@ impl Model {
     }
 
     pub(crate) fn of(architecture: Architecture, weights: Vec<Weight>, metadata: Option<Value>) -> Model {
-        Model { architecture, weights, metadata, shapes: Vec::new(), integer_inputs: BTreeSet::new() }
+        Model {
+            architecture,
+            weights,
+            metadata,
+            adapters: Vec::new(),
+            shapes: Vec::new(),
+            integer_inputs: BTreeSet::new(),
+        }
     }
 
     fn described(
@@ -216,12 +225,16 @@ impl Model {
 
     /// Writes the model. The extension says how: `.keras`, `.h5`/`.hdf5` (a whole model as Keras 2 had it, which Keras 3
     /// reads), or `.weights.h5` (weights only). A file of that name is replaced when all is written. A model of a folder is
-    /// written as a folder, which may replace another model's, but nothing else.
+    /// written as a folder, which may replace another model's, but nothing else. Adapters are merged; [`Model::save_adapter`]
+    /// writes them alone.
     ///
     /// # Errors
     /// If the extension is none of these, the file cannot be written, or Keras 3 cannot express the model.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        if !self.adapters.is_empty() {
+            return self.merged()?.save(path);
+        }
         if let Architecture::Torch(torch) = &self.architecture {
             return torch::files::save(torch, self, path);
         }
@@ -273,6 +286,16 @@ impl Model {
             Architecture::Keras(model) => &model.name,
             Architecture::Torch(model) => model.family.base(),
         }
+    }
+
+    /// A model with fresh weights from a `config.json` of transformers; weights follow from `seed` as for
+    /// [`Model::from_description`].
+    ///
+    /// # Errors
+    /// If the configuration is damaged or the architecture is not supported.
+    pub fn from_config(config: &Value, seed: u64) -> Result<Model> {
+        let model = Model::of(Architecture::Torch(Box::new(torch::files::described(config)?)), Vec::new(), None);
+        model.with_fresh_weights(seed)
     }
 
     /// This architecture with fresh weights that follow from `seed`, for training from scratch.
@@ -342,7 +365,7 @@ impl Model {
         let (graph, updates) = lowering.finish();
         let outputs =
             outputs.iter().zip(names).map(|(output, name)| NetworkOutput::new(&graph, name, output.node)).collect();
-        Ok(Network { graph, inputs, outputs, updates })
+        adapters::attach(self, Network { graph, inputs, outputs, updates }, mode)
     }
 
     fn build_torch(&self, torch: &TorchModel, mode: Mode) -> Result<Network> {
@@ -350,7 +373,7 @@ impl Model {
         let lowered = torch.family.lower(&mut builder, &torch.task)?;
         let (graph, inputs) = builder.finish();
         let outputs = lowered.outputs.into_iter().map(|(name, node)| NetworkOutput::new(&graph, name, node)).collect();
-        Ok(Network { graph, inputs, outputs, updates: lowered.updates })
+        adapters::attach(self, Network { graph, inputs, outputs, updates: lowered.updates }, mode)
     }
 
     /// Every layer, each model before the layers inside it.

@@ -259,7 +259,11 @@ impl Model {
     /// Brings the weights' flags up to date with the architecture.
     fn refresh(&mut self) -> Result<()> {
         if let Architecture::Keras(keras) = &self.architecture {
-            *self = self.rebuilt((**keras).clone(), self.kept(""), 0)?;
+            let mut refreshed = self.rebuilt((**keras).clone(), self.kept(""), 0)?;
+            // The layers' own weights come first, those of adapters behind them.
+            refreshed.weights.extend(self.weights.drain(..).skip(refreshed.weights.len()));
+            refreshed.adapters = std::mem::take(&mut self.adapters);
+            *self = refreshed;
         }
         Ok(())
     }
@@ -310,7 +314,7 @@ fn mark(model: &mut KerasModel, path: &str, trainable: bool, is_matched: &mut dy
 }
 
 /// Whether a pattern matches a path or its last part.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     glob(pattern.as_bytes(), path.as_bytes()) || glob(pattern.as_bytes(), name.as_bytes())
 }

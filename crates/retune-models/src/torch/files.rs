@@ -56,6 +56,13 @@ fn with_value(declared: Declared, value: Tensor) -> Weight {
     }
 }
 
+/// The architecture of a `config.json`, without a tokenizer; sentences are pooled by their mean.
+pub(crate) fn described(config: &Value) -> Result<TorchModel> {
+    let fields = Config::new(config)?;
+    let (family, task) = (Family::read(&fields)?, Task::read(&fields, Pooling::Mean, false)?);
+    Ok(TorchModel { config: config.clone(), family, task, companions: Vec::new() })
+}
+
 /// Reads a model folder. Weights of a head that the folder lacks are drawn from `seed`.
 pub(crate) fn load(path: &Path, seed: u64) -> Result<(Model, LoadReport)> {
     let folder = ModelDirectory::open(path)?;

@@ -1,0 +1,71 @@
+//! Adapters into graphs.
+
+use retune_graph::passes::{Adaptation, Term, adapt};
+use retune_graph::{NodeId, WeightId};
+
+use super::{Adapter, AdapterKind};
+use crate::error::Result;
+use crate::model::Model;
+use crate::network::{Mode, Network};
+
+/// Streams of random numbers of adapters begin here: beyond those of any network.
+const FIRST_STREAM: u32 = 1 << 24;
+
+/// The network with the terms of the model's adapters.
+pub(crate) fn attach(model: &Model, network: Network, mode: Mode) -> Result<Network> {
+    if model.adapters().is_empty() {
+        return Ok(network);
+    }
+    let id = |name: &str| {
+        let index = model.weights.iter().position(|weight| weight.name == name);
+        WeightId(index.expect("adapters name weights of their model"))
+    };
+    let streams = FIRST_STREAM..;
+    let adaptations: Vec<Adaptation> = model
+        .adapters()
+        .iter()
+        .zip(streams)
+        .map(|(adapter, stream)| Adaptation { target: id(&adapter.target), term: term(adapter, mode, stream, id) })
+        .collect();
+    let Network { graph, inputs, outputs, updates } = &network;
+    let lengths = inputs.iter().find(|input| input.name == "lengths").map(|input| input.node);
+    let kept: Vec<NodeId> = outputs
+        .iter()
+        .flat_map(|output| [Some(output.node), output.logits])
+        .flatten()
+        .chain(updates.iter().map(|(_, node)| *node))
+        .chain(inputs.iter().map(|input| input.node))
+        .collect();
+    let adapted = adapt(graph, &kept, &adaptations, lengths)?;
+    let mut network = network;
+    for input in &mut network.inputs {
+        input.node = adapted.id(input.node);
+    }
+    for output in &mut network.outputs {
+        output.node = adapted.id(output.node);
+        output.logits = output.logits.map(|logits| adapted.id(logits));
+    }
+    for (_, node) in &mut network.updates {
+        *node = adapted.id(*node);
+    }
+    network.graph = adapted.graph;
+    Ok(network)
+}
+
+fn term(adapter: &Adapter, mode: Mode, stream: u32, id: impl Fn(&str) -> WeightId) -> Term {
+    let weight = |index: usize| id(&adapter.weights[index]);
+    match adapter.kind {
+        AdapterKind::LowRank { dropout, decomposed, .. } => Term::LowRank {
+            down: weight(0),
+            up: weight(1),
+            scale: adapter.kind.scale(),
+            dropout: (mode == Mode::Training && dropout > 0.0).then_some((dropout, stream)),
+            magnitude: decomposed.then(|| weight(2)),
+        },
+        AdapterKind::ScaleOutput => Term::ScaleOutput { factors: weight(0) },
+        AdapterKind::ScaleInput => Term::ScaleInput { factors: weight(0) },
+        AdapterKind::Bottleneck { activation, .. } => {
+            Term::Bottleneck { down: weight(0), down_bias: weight(1), up: weight(2), up_bias: weight(3), activation }
+        }
+    }
+}
