@@ -106,8 +106,11 @@ impl Graph {
         (id, self.append(node))
     }
 
-    /// A node that reads a weight of the table.
+    /// The node that reads a weight of the table, new if there is none yet.
     pub fn read_weight(&mut self, id: WeightId) -> NodeId {
+        if let Some(node) = self.nodes.iter().position(|node| node.op == Op::Weight(id)) {
+            return NodeId(node);
+        }
         let shape = self.weights[id.0].shape.clone();
         self.append(Node { op: Op::Weight(id), inputs: Vec::new(), shape, dtype: DType::F32, layer: self.layer })
     }

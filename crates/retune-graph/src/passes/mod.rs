@@ -6,15 +6,18 @@
 //! | [`mod@adapt`] | adds adapters: small trainable terms beside products with frozen weights |
 //! | [`mod@fold_scale`] | folds a per-channel scale and shift (frozen batch normalization) into the convolution before it |
 //! | [`mod@fuse_activations`] | applies an activation inside the operation that makes its argument |
+//! | [`mod@cut`] | cuts off what depends on no trainable weight and on no randomness |
 //! | [`mod@dependence`] | what each node depends on: inputs, trainable weights, randomness |
 
 pub mod adapt;
+pub mod cut;
 pub mod dependence;
 pub mod fold_scale;
 pub mod fuse_activations;
 pub mod rewrite;
 
 pub use adapt::{Adaptation, Term, adapt};
+pub use cut::{Cut, cut_frozen_prefix};
 pub use dependence::{Dependence, dependence};
 pub use fold_scale::fold_scale;
 pub use fuse_activations::fuse_activations;

@@ -2,7 +2,7 @@
 
 use retune_graph::ops::{Activation, Binary, ConvGeometry, Random, Unary};
 use retune_graph::passes::{Adaptation, Term, adapt};
-use retune_graph::passes::{Rewritten, dependence, fold_scale, fuse_activations};
+use retune_graph::passes::{Rewritten, cut_frozen_prefix, dependence, fold_scale, fuse_activations};
 use retune_graph::{DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightId, WeightInfo, gradients};
 use retune_testkit::cases::{Built, frozen, input, weight};
 use retune_testkit::{Array, StepRandom, assert_close, interpret, samples};
@@ -265,7 +265,8 @@ fn adapted(term: impl Fn(&mut dyn FnMut(&[usize]) -> WeightId) -> Term) -> (Grap
 
 #[test]
 fn no_gradient_of_the_size_of_an_adapted_weight_is_made() {
-    let terms: [fn(&mut dyn FnMut(&[usize]) -> WeightId) -> Term; 5] = [
+    type MakeTerm = fn(&mut dyn FnMut(&[usize]) -> WeightId) -> Term;
+    let terms: [MakeTerm; 5] = [
         |w| Term::LowRank { down: w(&[3, 2]), up: w(&[2, 4]), scale: 2.0, dropout: Some((0.1, 7)), magnitude: None },
         |w| Term::LowRank { down: w(&[3, 2]), up: w(&[2, 4]), scale: 2.0, dropout: None, magnitude: Some(w(&[4])) },
         |w| Term::ScaleOutput { factors: w(&[4]) },
@@ -306,4 +307,52 @@ fn weight_decomposed_terms_take_no_gradient_through_norms() {
     let norms = graph.node(detached).inputs[0];
     let users = graph.ids().filter(|&id| graph.node(id).inputs.contains(&norms)).count();
     assert_eq!(users, 1, "only `detach` reads the norms: {graph}");
+}
+
+/// A frozen layer, a trainable one that also sees the input of the frozen one, and a frozen one behind it.
+fn partly_frozen(g: &mut Graph) -> NodeId {
+    let x = input(g, "x", &[3]);
+    let (w, bias) = (frozen(g, &[3, 4]), frozen(g, &[4]));
+    let features = g.linear(x, w, Some(bias)).unwrap();
+    let features = g.activate(features, Activation::Tanh).unwrap();
+    let (head, skip, last) = (weight(g, &[4, 2]), weight(g, &[3, 2]), frozen(g, &[2, 2]));
+    let y = g.linear(features, head, None).unwrap();
+    let skipped = g.linear(x, skip, None).unwrap();
+    let y = g.add(y, skipped).unwrap();
+    g.linear(y, last, None).unwrap()
+}
+
+#[test]
+fn a_cut_graph_computes_what_the_whole_does() {
+    let mut whole = Graph::new();
+    let output = partly_frozen(&mut whole);
+    let cut = cut_frozen_prefix(&whole, &[output]).unwrap().expect("a layer is frozen");
+    assert_eq!(cut.shapes(), [Shape::batch_of(&[4])]);
+    let products = |graph: &Graph| graph.nodes().iter().filter(|node| matches!(node.op, Op::Linear(_))).count();
+    assert_eq!((products(&cut.prefix), products(&cut.rest)), (1, 3), "{}\n{}", cut.prefix, cut.rest);
+
+    let bindings = retune_graph::Bindings::batch(5);
+    let shapes = whole.weights().iter().map(|info| info.shape.bind(&bindings));
+    let weights: Vec<Array> = shapes.enumerate().map(|(i, shape)| samples::normal(i as u32, &shape)).collect();
+    let x = samples::normal(99, &[5, 3]);
+    let random = StepRandom::default();
+    let expected = interpret(&whole, &[output], &weights, &[("x", x.clone())], &random);
+    let features = interpret(&cut.prefix, &cut.features, &weights, &[("x", x.clone())], &random);
+    let given = [("x", x), (cut.names[0].as_str(), features[0].clone())];
+    let found = interpret(&cut.rest, &cut.outputs, &weights, &given, &random);
+    assert_eq!(found[0].values, expected[0].values);
+}
+
+#[test]
+fn nothing_is_cut_where_all_learns_or_is_random() {
+    let mut g = Graph::new();
+    let (x, w) = (input(&mut g, "x", &[3]), weight(&mut g, &[3, 4]));
+    let y = g.linear(x, w, None).unwrap();
+    assert!(cut_frozen_prefix(&g, &[y]).unwrap().is_none());
+    let mut g = Graph::new();
+    let (x, w, head) = (input(&mut g, "x", &[3]), frozen(&mut g, &[3, 4]), weight(&mut g, &[4, 2]));
+    let x = g.dropout(x, 0.5, 0).unwrap();
+    let y = g.linear(x, w, None).unwrap();
+    let y = g.linear(y, head, None).unwrap();
+    assert!(cut_frozen_prefix(&g, &[y]).unwrap().is_none());
 }
