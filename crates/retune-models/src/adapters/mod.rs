@@ -6,7 +6,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`methods`] | LoRA, DoRA, (IA)³ and bottleneck adapters: their settings, and the weights they declare |
-//! | [`attach`] | adapters into graphs |
+//! | [`mod@attach`] | adapters into graphs |
 //! | [`merge`] | adapters into the weights of the base |
 //! | [`peft`] | folders of PEFT, in and out |
 
