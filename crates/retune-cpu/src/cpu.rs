@@ -42,6 +42,11 @@ impl Cpu {
         self.level
     }
 
+    /// Whether products that may read their factors as bfloat16 do so: the processor multiplies such numbers faster.
+    pub fn multiplies_bf16(&self) -> bool {
+        self.level == Level::Avx512 && crate::kernels::bf16::is_available()
+    }
+
     /// Runs `task(0)` to `task(tasks - 1)`, each once, on all threads.
     pub fn run(&self, tasks: usize, task: impl Fn(usize) + Sync) {
         self.pool.run(tasks, &task);

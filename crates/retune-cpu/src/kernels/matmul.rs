@@ -1,9 +1,11 @@
 //! Matrix products and linear layers over the tiles of [`super::gemm`].
 
-use retune_graph::ops::{Linear, MatMul};
+use std::ops::Range;
+
+use retune_graph::ops::{Linear, MatMul, Precision};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
-use super::{Call, activation};
+use super::{Call, activation, bf16};
 use crate::cpu::{Cpu, Parts};
 
 /// Rows of C that make a task, in tiles.
@@ -14,14 +16,14 @@ const K_BLOCK: usize = 256;
 
 /// How a matrix product reads its factors: `C[m, n] = Σ A(m, k) B(k, n)`.
 #[derive(Clone, Copy)]
-struct Product {
-    m: usize,
-    n: usize,
-    k: usize,
+pub(super) struct Product {
+    pub(super) m: usize,
+    pub(super) n: usize,
+    pub(super) k: usize,
     /// Distances in A between rows and between steps.
-    a: (usize, usize),
+    pub(super) a: (usize, usize),
     /// Distances in B between steps and between columns.
-    b: (usize, usize),
+    pub(super) b: (usize, usize),
 }
 
 impl Product {
@@ -38,9 +40,68 @@ impl Product {
         }
     }
 
+    /// `w` is the weight's shape.
+    fn of_linear(w: &[usize], output: &[usize]) -> Product {
+        let (k, n) = (w[0], w[1]);
+        Product { m: output.iter().product::<usize>() / n.max(1), n, k, a: (k, 1), b: (n, 1) }
+    }
+
+    fn scratch_len_at(&self, precision: Precision, cpu: &Cpu) -> usize {
+        match precision {
+            Precision::Bf16 if cpu.multiplies_bf16() => bf16::scratch_len(self.m, self.n, self.k),
+            _ => self.scratch_len(),
+        }
+    }
+
     fn scratch_len(&self) -> usize {
         // The widest panels of any level, so that the plan does not depend on it.
         self.k * self.n.next_multiple_of(32)
+    }
+
+    /// Divides C between tasks and calls `task(rows, panels of columns, C)` for each, in parallel. Tiles have `rows` rows, panels
+    /// `columns` columns.
+    pub(super) fn for_each_task(
+        &self,
+        cpu: &Cpu,
+        rows: usize,
+        columns: usize,
+        c: &mut [f32],
+        task: impl Fn(Range<usize>, Range<usize>, Parts<'_>) + Sync,
+    ) {
+        let panels = self.n.div_ceil(columns);
+        // Few rows leave few row tasks; then columns are divided too.
+        let task_rows = rows * TILES_PER_TASK;
+        let row_tasks = self.m.div_ceil(task_rows);
+        let panels_per_task = if row_tasks >= 8 { panels } else { panels.div_ceil(8usize.div_ceil(row_tasks)).max(1) };
+        let column_tasks = panels.div_ceil(panels_per_task);
+        let parts = Parts::new(c);
+        cpu.run(row_tasks * column_tasks, |index| {
+            let (row_task, column_task) = (index / column_tasks, index % column_tasks);
+            let rows = row_task * task_rows..self.m.min((row_task + 1) * task_rows);
+            task(rows, column_task * panels_per_task..panels.min((column_task + 1) * panels_per_task), parts);
+        });
+    }
+
+    /// Runs the product on all threads with factors of this precision.
+    fn run_at(
+        &self,
+        precision: Precision,
+        cpu: &Cpu,
+        a: &[f32],
+        b: &[f32],
+        c: &mut [f32],
+        scratch: &mut [f32],
+        epilogue: Epilogue<'_>,
+    ) {
+        if precision == Precision::Bf16 && cpu.multiplies_bf16() {
+            let level = cpu.level();
+            return bf16::run(cpu, self, a, b, epilogue.bias, c, scratch, |row| {
+                if let Some(activation) = epilogue.activation {
+                    activation::apply(level, activation, row);
+                }
+            });
+        }
+        self.run(cpu, a, b, c, scratch, epilogue);
     }
 
     /// Runs the product on all threads. `packed` holds [`Product::scratch_len`] values.
@@ -61,18 +122,9 @@ impl Product {
         }
         let packed = &*packed;
 
-        // Few rows leave few row tasks; then columns are divided too.
-        let task_rows = rows * TILES_PER_TASK;
-        let row_tasks = m.div_ceil(task_rows);
-        let panels_per_task = if row_tasks >= 8 { panels } else { panels.div_ceil(8usize.div_ceil(row_tasks)).max(1) };
-        let column_tasks = panels.div_ceil(panels_per_task);
         // Where A is contiguous along the sum, one pass keeps C in registers from first to last step.
         let k_block = if self.a.1 == 1 { k.max(1) } else { K_BLOCK };
-        let parts = Parts::new(c);
-        cpu.run(row_tasks * column_tasks, |task| {
-            let (row_task, column_task) = (task / column_tasks, task % column_tasks);
-            let m_range = row_task * task_rows..m.min((row_task + 1) * task_rows);
-            let panel_range = column_task * panels_per_task..panels.min((column_task + 1) * panels_per_task);
+        self.for_each_task(cpu, rows, columns, c, |m_range, panel_range, parts| {
             for k0 in (0..k.max(1)).step_by(k_block) {
                 let steps = k_block.min(k - k0);
                 for m0 in m_range.clone().step_by(rows) {
@@ -125,12 +177,12 @@ struct Epilogue<'a> {
     activation: Option<retune_graph::ops::Activation>,
 }
 
-pub(crate) fn scratch_len(op: &MatMul, inputs: &[&[usize]], output: &[usize]) -> usize {
-    Product::of(op, inputs[0], output).scratch_len()
+pub(crate) fn scratch_len(op: &MatMul, inputs: &[&[usize]], output: &[usize], cpu: &Cpu) -> usize {
+    Product::of(op, inputs[0], output).scratch_len_at(op.precision, cpu)
 }
 
-pub(crate) fn linear_scratch_len(inputs: &[&[usize]], _output: &[usize]) -> usize {
-    inputs[1][0] * inputs[1][1].next_multiple_of(32)
+pub(crate) fn linear_scratch_len(op: &Linear, inputs: &[&[usize]], output: &[usize], cpu: &Cpu) -> usize {
+    Product::of_linear(inputs[1], output).scratch_len_at(op.precision, cpu)
 }
 
 pub(crate) fn matmul(op: &MatMul, mut call: Call<'_>) {
@@ -140,15 +192,15 @@ pub(crate) fn matmul(op: &MatMul, mut call: Call<'_>) {
     let c = call.output();
     // Products of a batch follow each other; each is divided between the threads.
     for (i, c) in c.chunks_exact_mut((m * n).max(1)).enumerate() {
-        product.run(call.cpu, &a[i * m * k..], &b[i * k * n..(i + 1) * k * n], c, packed, Epilogue::default());
+        let (a, b) = (&a[i * m * k..(i + 1) * m * k], &b[i * k * n..(i + 1) * k * n]);
+        product.run_at(op.precision, call.cpu, a, b, c, packed, Epilogue::default());
     }
 }
 
 pub(crate) fn linear(op: &Linear, mut call: Call<'_>) {
-    let (k, n) = (call.input_shape(1)[0], call.input_shape(1)[1]);
+    let product = Product::of_linear(call.input_shape(1), call.shape);
     let c = call.output();
-    let product = Product { m: c.len() / n.max(1), n, k, a: (k, 1), b: (n, 1) };
     let bias = (call.input_count() == 3).then(|| call.input(2));
     let epilogue = Epilogue { bias, activation: op.activation };
-    product.run(call.cpu, call.input(0), call.input(1), c, call.scratch(), epilogue);
+    product.run_at(op.precision, call.cpu, call.input(0), call.input(1), c, call.scratch(), epilogue);
 }

@@ -12,6 +12,7 @@ use crate::session::StepRandom;
 pub(crate) mod activation;
 mod attention;
 mod batch_norm;
+pub(crate) mod bf16;
 mod binary;
 mod columns;
 pub(crate) mod conv2d;
@@ -160,8 +161,8 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch:
     match op {
         Op::Attention(op) => attention::scratch_len(op, inputs, false, cpu, batch),
         Op::AttentionGrad(op) => attention::scratch_len(&op.0, inputs, true, cpu, batch),
-        Op::MatMul(op) => matmul::scratch_len(op, inputs, output),
-        Op::Linear(_) => matmul::linear_scratch_len(inputs, output),
+        Op::MatMul(op) => matmul::scratch_len(op, inputs, output, cpu),
+        Op::Linear(op) => matmul::linear_scratch_len(op, inputs, output, cpu),
         Op::Conv2d(op) => conv2d::forward_scratch_len(op, inputs, output, cpu),
         Op::Conv2dGradInput(op) => conv2d::grad_input_scratch_len(op, inputs, output, cpu),
         Op::Conv2dGradWeight(op) => conv2d::grad_weight_scratch_len(op, inputs, output, cpu),

@@ -1,19 +1,25 @@
 //! Matrix products, linear layers and convolutions against the reference, at every level and with 1, 2, 3 and 8 threads.
 
 use retune_cpu::{Cpu, Level, Session, StepRandom};
-use retune_graph::ops::{Activation, Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry, Linear, MatMul, Op};
+use retune_graph::ops::{
+    Activation, Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry, Linear, MatMul, Op, Precision,
+};
 use retune_graph::{DType, Graph, NodeId, Shape};
 use retune_testkit::{Array, StepRandom as ReferenceRandom, assert_close, interpret, samples::normal};
 
 /// Runs one operation on inputs of these shapes. `tolerance` is relative to the largest value.
 fn check(op: impl Into<Op>, shapes: &[&[usize]], tolerance: f64) {
-    let op = op.into();
+    check_on(op.into(), shapes, tolerance, |array| array);
+}
+
+/// The same on inputs that are changed first.
+fn check_on(op: Op, shapes: &[&[usize]], tolerance: f64, change: fn(Array) -> Array) {
     let mut graph = Graph::new();
     let names = ["a", "b", "c"];
     let ids: Vec<NodeId> =
         shapes.iter().zip(names).map(|(shape, name)| graph.input(name, Shape::fixed(shape), DType::F32)).collect();
     let output = graph.push(op.clone(), &ids).unwrap();
-    let arrays: Vec<Array> = shapes.iter().enumerate().map(|(i, shape)| normal(i as u32, shape)).collect();
+    let arrays: Vec<Array> = shapes.iter().enumerate().map(|(i, shape)| change(normal(i as u32, shape))).collect();
     // The reference sees the very values that the kernel sees.
     let tensors: Vec<_> = arrays.iter().map(Array::to_f32).collect();
     let arrays: Vec<Array> = tensors
@@ -45,7 +51,7 @@ fn check(op: impl Into<Op>, shapes: &[&[usize]], tolerance: f64) {
 fn matrix_products() {
     for (m, k, n) in [(1, 1, 1), (3, 5, 2), (14, 16, 32), (33, 70, 50), (130, 300, 33), (64, 7, 257)] {
         for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
-            let op = MatMul { transpose_a, transpose_b };
+            let op = MatMul { transpose_a, transpose_b, precision: Precision::F32 };
             let a = if transpose_a { [2, k, m] } else { [2, m, k] };
             let b = if transpose_b { [2, n, k] } else { [2, k, n] };
             check(op, &[&a, &b], 3e-6);
@@ -56,9 +62,56 @@ fn matrix_products() {
 #[test]
 fn linear_layers() {
     for activation in [None, Some(Activation::RELU)] {
-        check(Linear { activation }, &[&[5, 3, 20], &[20, 10], &[10]], 2e-6);
-        check(Linear { activation }, &[&[70, 64], &[64, 100]], 2e-6);
+        check(Linear { activation, ..Linear::default() }, &[&[5, 3, 20], &[20, 10], &[10]], 2e-6);
+        check(Linear { activation, ..Linear::default() }, &[&[70, 64], &[64, 100]], 2e-6);
     }
+}
+
+/// Values that bfloat16 holds exactly.
+fn rounded(array: Array) -> Array {
+    array.map(|x| f64::from(half::bf16::from_f64(x)))
+}
+
+/// Where factors are bfloat16 already, their products are exact in `f32` and only sums are rounded, whether or not the
+/// processor multiplies them faster.
+#[test]
+fn products_of_bfloat16() {
+    let precision = Precision::Bf16;
+    for (m, k, n) in [(1, 1, 1), (3, 5, 2), (14, 16, 32), (33, 71, 50), (130, 301, 33), (64, 7, 257), (300, 600, 70)] {
+        for (transpose_a, transpose_b) in [(false, false), (true, false), (false, true), (true, true)] {
+            let op = MatMul { transpose_a, transpose_b, precision };
+            let a = if transpose_a { [2, k, m] } else { [2, m, k] };
+            let b = if transpose_b { [2, n, k] } else { [2, k, n] };
+            check_on(op.into(), &[&a, &b], 3e-6, rounded);
+        }
+    }
+    for activation in [None, Some(Activation::RELU)] {
+        check_on(Linear { activation, precision }.into(), &[&[70, 65], &[65, 100], &[100]], 3e-6, rounded);
+    }
+}
+
+/// Other factors are rounded first, not cut off.
+#[test]
+fn factors_are_rounded_to_the_nearest_bfloat16() {
+    let cpu = Cpu::new(1);
+    if !cpu.multiplies_bf16() {
+        return;
+    }
+    let product = |a: Vec<f32>, b: Vec<f32>| {
+        let mut graph = Graph::new();
+        let shape = Shape::fixed(&[1, a.len()]);
+        let (x, y) = (graph.input("a", shape.clone(), DType::F32), graph.input("b", shape, DType::F32));
+        let op = MatMul { transpose_a: false, transpose_b: true, precision: Precision::Bf16 };
+        let output = graph.push(op.into(), &[x, y]).unwrap();
+        let [a, b] = [a, b].map(|values| retune_tensor::Tensor::new([1, values.len()], values).unwrap());
+        let mut session = Session::new(&cpu, graph, vec![output]);
+        session.run(&[], &[("a", &a), ("b", &b)], &StepRandom::NONE).unwrap().f32(0)[0]
+    };
+    // 1 + 2⁻⁸ is halfway and goes to the even 1; a little more goes up to 1 + 2⁻⁷.
+    assert_eq!(product(vec![1.0 + 1.0 / 256.0], vec![1.0]), 1.0);
+    assert_eq!(product(vec![1.0 + 1.0 / 256.0 + 1.0 / 65536.0], vec![1.0]), 1.0 + 1.0 / 128.0);
+    assert!(product(vec![f32::NAN, 1.0], vec![1.0, 1.0]).is_nan());
+    assert_eq!(product(vec![f32::INFINITY], vec![2.0]), f32::INFINITY);
 }
 
 fn geometry(strides: [usize; 2], padding: [(usize, usize); 2], dilation: [usize; 2]) -> ConvGeometry {

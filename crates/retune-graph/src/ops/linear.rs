@@ -1,10 +1,11 @@
 //! Products with a weight matrix.
 
 use super::activation::fused_gradient;
-use super::{Activation, Operand, Operation, require, require_f32};
+use super::{Activation, MatMul, Operand, Operation, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
+use crate::ops::matmul::Precision;
 use crate::ops::reduce::Reduction;
 use crate::shape::{DType, Dim, Shape};
 
@@ -14,6 +15,8 @@ use crate::shape::{DType, Dim, Shape};
 pub struct Linear {
     /// Applied to the result while it is in cache. Only functions whose derivative follows from their value.
     pub activation: Option<Activation>,
+    /// How precisely x and w are read.
+    pub precision: Precision,
 }
 
 impl Operation for Linear {
@@ -39,12 +42,14 @@ impl Operation for Linear {
             Some(activation) => fused_gradient(b, activation)?,
             None => b.dy,
         };
+        let product = |transpose_a, transpose_b| MatMul { transpose_a, transpose_b, precision: self.precision };
         if b.needs(0) {
+            let op = product(false, true).into();
             let dx = if b.graph.shape(dy).rank() == 2 {
-                b.graph.matmul(dy, w, false, true)?
+                b.graph.push(op, &[dy, w])?
             } else {
                 let rows = b.graph.flatten_rows(dy)?;
-                let dx = b.graph.matmul(rows, w, false, true)?;
+                let dx = b.graph.push(op, &[rows, w])?;
                 let shape = b.graph.shape(x).clone();
                 b.graph.reshape(dx, shape)?
             };
@@ -52,7 +57,7 @@ impl Operation for Linear {
         }
         if b.needs(1) {
             let (x, dy) = (b.graph.flatten_rows(x)?, b.graph.flatten_rows(dy)?);
-            let dw = b.graph.matmul(x, dy, true, false)?;
+            let dw = b.graph.push(product(true, false).into(), &[x, dy])?;
             b.give(1, dw);
         }
         if b.needs(2) {

@@ -13,6 +13,18 @@ pub struct MatMul {
     pub transpose_a: bool,
     /// Whether `b` is stored `[…, j, k]`.
     pub transpose_b: bool,
+    /// How precisely factors are read.
+    pub precision: Precision,
+}
+
+/// How precisely the factors of a product are read. Sums are `f32` always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to the nearest bfloat16, ties to even, where the processor multiplies such numbers faster; else as they are.
+    Bf16,
 }
 
 impl Operation for MatMul {
@@ -37,12 +49,15 @@ impl Operation for MatMul {
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
         let (a, c, dy) = (b.input(0), b.input(1), b.dy);
         let (ta, tb) = (self.transpose_a, self.transpose_b);
+        let product = |transpose_a, transpose_b| MatMul { transpose_a, transpose_b, precision: self.precision };
         if b.needs(0) {
-            let da = if ta { b.graph.matmul(c, dy, tb, true)? } else { b.graph.matmul(dy, c, false, !tb)? };
+            let (op, inputs) = if ta { (product(tb, true), [c, dy]) } else { (product(false, !tb), [dy, c]) };
+            let da = b.graph.push(op.into(), &inputs)?;
             b.give(0, da);
         }
         if b.needs(1) {
-            let db = if tb { b.graph.matmul(dy, a, true, ta)? } else { b.graph.matmul(a, dy, !ta, false)? };
+            let (op, inputs) = if tb { (product(true, ta), [dy, a]) } else { (product(!ta, false), [a, dy]) };
+            let db = b.graph.push(op.into(), &inputs)?;
             b.give(1, db);
         }
         Ok(())
@@ -58,6 +73,6 @@ impl Operation for MatMul {
 impl Graph {
     /// The matrix product over the last two axes, either factor read transposed.
     pub fn matmul(&mut self, a: NodeId, b: NodeId, transpose_a: bool, transpose_b: bool) -> Result<NodeId, GraphError> {
-        self.push(MatMul { transpose_a, transpose_b }.into(), &[a, b])
+        self.push(MatMul { transpose_a, transpose_b, precision: Precision::F32 }.into(), &[a, b])
     }
 }

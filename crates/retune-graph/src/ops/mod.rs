@@ -54,7 +54,7 @@ pub use image::ImageAugment;
 pub use layer_norm::{LayerNorm, LayerNormGradInput, LayerNormGradSums, RowMoments};
 pub use layout::{Concat, Pad, Reshape, Reverse, Slice, Transpose};
 pub use linear::Linear;
-pub use matmul::MatMul;
+pub use matmul::{MatMul, Precision};
 pub use pool::{Pool2d, Pool2dGrad};
 pub use random::{Dropout, Random};
 pub use reduce::{BroadcastTo, Reduce};

@@ -77,7 +77,7 @@ pub fn adapt(
         if let Some(at) = node.inputs.iter().position(|&input| Some(input) == lengths) {
             new_lengths = Some(inputs[at]);
         }
-        let Op::Linear(Linear { activation: None }) = node.op else { return Ok(None) };
+        let Op::Linear(Linear { activation: None, .. }) = node.op else { return Ok(None) };
         let Op::Weight(target) = old.node(node.inputs[1]).op else { return Ok(None) };
         let mut result = None;
         for adaptation in adaptations.iter().filter(|adaptation| adaptation.target == target) {

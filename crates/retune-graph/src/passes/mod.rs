@@ -7,6 +7,7 @@
 //! | [`mod@fold_scale`] | folds a per-channel scale and shift (frozen batch normalization) into the convolution before it |
 //! | [`mod@fuse_activations`] | applies an activation inside the operation that makes its argument |
 //! | [`mod@cut`] | cuts off what depends on no trainable weight and on no randomness |
+//! | [`mod@round_products`] | lets products read their factors as bfloat16 |
 //! | [`mod@dependence`] | what each node depends on: inputs, trainable weights, randomness |
 
 pub mod adapt;
@@ -15,6 +16,7 @@ pub mod dependence;
 pub mod fold_scale;
 pub mod fuse_activations;
 pub mod rewrite;
+pub mod round_products;
 
 pub use adapt::{Adaptation, Term, adapt};
 pub use cut::{Cut, cut_frozen_prefix};
@@ -22,3 +24,4 @@ pub use dependence::{Dependence, dependence};
 pub use fold_scale::fold_scale;
 pub use fuse_activations::fuse_activations;
 pub use rewrite::Rewritten;
+pub use round_products::round_products;

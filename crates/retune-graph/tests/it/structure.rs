@@ -142,7 +142,7 @@ fn other_uses_of_moments_are_refused() {
 fn a_fused_activation_that_needs_its_argument_is_refused() {
     let mut g = Graph::new();
     let (x, w) = (input(&mut g, "x", &[4]), weight(&mut g, &[4, 2]));
-    let fused = Linear { activation: Some(Activation::Silu) };
+    let fused = Linear { activation: Some(Activation::Silu), ..Linear::default() };
     let y = g.push(fused.into(), &[x, w]).unwrap();
     let ones = g.fill(Shape::batch_of(&[2]), 1.0);
     let error = gradients(&mut g, &[(y, ones)], &[w]).unwrap_err();

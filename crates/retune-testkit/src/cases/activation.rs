@@ -62,7 +62,7 @@ pub fn cases() -> Vec<Case> {
         }
         cases.push(case(format!("linear with {activation:?}"), move |g| {
             let (x, w, b) = (rows(g, "x", 3, &[4]), weight(g, &[4, 5]), weight(g, &[5]));
-            g.push(Linear { activation: Some(activation) }.into(), &[x, w, b])
+            g.push(Linear { activation: Some(activation), ..Linear::default() }.into(), &[x, w, b])
         }));
         cases.push(case(format!("conv2d with {activation:?}"), move |g| {
             let (x, w, b) = (input(g, "x", &[3, 4, 2]), weight(g, &[2, 2, 2, 3]), weight(g, &[3]));
