@@ -20,6 +20,32 @@ pub enum Inputs {
     Features(Tensor),
     /// Encoded images on disk, decoded as batches are made.
     Files(ImageFiles),
+    /// Texts in memory, which a [`TextEncoder`](crate::TextEncoder) cuts into tokens.
+    Texts(Texts),
+}
+
+/// Texts of a data set, one or two for each example.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Texts {
+    /// The text of each example, or the first of its two.
+    pub first: Vec<String>,
+    /// The second text of each example, where examples are pairs.
+    pub second: Option<Vec<String>>,
+}
+
+impl Texts {
+    /// Text or texts of one example; `None` for one that does not exist.
+    pub fn get(&self, index: usize) -> Option<(&str, Option<&str>)> {
+        let first = self.first.get(index)?;
+        Some((first, self.second.as_ref().and_then(|second| second.get(index)).map(String::as_str)))
+    }
+
+    /// Bytes that they take in memory.
+    pub fn size_bytes(&self) -> usize {
+        let of =
+            |texts: &Vec<String>| size_of_val(texts.as_slice()) + texts.iter().map(String::capacity).sum::<usize>();
+        of(&self.first) + self.second.as_ref().map_or(0, of)
+    }
 }
 
 /// Image files of a data set.
@@ -60,7 +86,7 @@ impl Dataset {
     /// `description` says whence they come. Inputs are images or features, [`Inputs::Images`] of rank 4.
     ///
     /// # Errors
-    /// A wrong rank, no examples, or another number of labels than of inputs.
+    /// A wrong rank, no examples, another number of labels than of inputs, or of second texts than of first ones.
     pub fn new(description: impl Into<String>, inputs: Inputs, labels: Labels) -> Result<Dataset, DataError> {
         let description = description.into();
         let count = match &inputs {
@@ -87,6 +113,14 @@ impl Dataset {
                 }
             },
             Inputs::Files(files) => files.names.len(),
+            Inputs::Texts(texts) => {
+                let (inputs, second) = (texts.first.len(), texts.second.as_ref().map_or(texts.first.len(), Vec::len));
+                if second != inputs {
+                    let (expected, found) = (format!("{inputs}, one for each first text"), second);
+                    return Err(DataError::setting(format!("second texts of {description}"), expected, found));
+                }
+                inputs
+            }
         };
         if count == 0 {
             return Err(DataError::NoExamples { place: description });
@@ -123,6 +157,14 @@ impl Dataset {
             Inputs::Files(ImageFiles { root: PathBuf::new(), names: files, size: None }),
             Labels::None,
         )
+    }
+
+    /// Texts without labels, to predict on.
+    ///
+    /// # Errors
+    /// No texts.
+    pub fn from_texts(description: impl Into<String>, texts: Texts) -> Result<Dataset, DataError> {
+        Dataset::new(description, Inputs::Texts(texts), Labels::None)
     }
 
     /// Names the classes.
@@ -193,6 +235,7 @@ impl Dataset {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.shape()[0],
             Inputs::Files(files) => files.names.len(),
+            Inputs::Texts(texts) => texts.first.len(),
         }
     }
 
@@ -220,18 +263,23 @@ impl Dataset {
         self.excluded.contains_key(&id)
     }
 
-    /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for image files, whose
-    /// channels are not known before they are decoded (see [`ImageFiles::size`]).
+    /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for texts, and for image
+    /// files, whose channels are not known before they are decoded (see [`ImageFiles::size`]).
     pub fn input_shape(&self) -> Option<&[usize]> {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => Some(&t.shape()[1..]),
-            Inputs::Files(_) => None,
+            Inputs::Files(_) | Inputs::Texts(_) => None,
         }
     }
 
     /// Whether inputs are images.
     pub fn has_images(&self) -> bool {
-        !matches!(self.inputs, Inputs::Features(_))
+        matches!(self.inputs, Inputs::Images(_) | Inputs::Files(_))
+    }
+
+    /// The texts, if inputs are texts.
+    pub fn texts(&self) -> Option<&Texts> {
+        if let Inputs::Texts(texts) = &self.inputs { Some(texts) } else { None }
     }
 
     /// Where an example stands, for messages.
@@ -246,12 +294,14 @@ impl Dataset {
     pub fn size_bytes(&self) -> usize {
         let inputs = match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.size_bytes(),
+            Inputs::Texts(texts) => texts.size_bytes(),
             Inputs::Files(_) => 0,
         };
         inputs + self.labels.size_bytes()
     }
 
-    /// The first values of one input as stored, at most `count` of them; none for image files and ids outside of the data.
+    /// The first values of one input as stored, at most `count` of them; none for image files, texts, and ids outside of the
+    /// data.
     pub fn first_values(&self, id: u64, count: usize) -> Vec<f32> {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) if (id as usize) < self.total() => {

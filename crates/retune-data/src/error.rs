@@ -51,7 +51,7 @@ pub enum DataError {
     /// Nothing tells what kind of data this is.
     #[error(
         "cannot tell what kind of data `{}` holds: {found}\nhint: expected a folder with one sub-folder of images per \
-         class, CIFAR-10 batches, IDX files, `.npy`/`.npz` or `.csv`; or name the kind explicitly",
+         class, CIFAR-10 batches, IDX files, `.npy`/`.npz`, `.csv` or `.jsonl`; or name the kind explicitly",
         path.display()
     )]
     UnknownKind {
@@ -190,6 +190,20 @@ pub enum DataError {
         expected: String,
         /// What it is.
         found: String,
+    },
+    /// A tokenizer's file cannot be used, or not for these texts.
+    #[error(
+        "the tokenizer cannot be used: {reason}\nhint: `tokenizer.json` must be as Hugging Face's `tokenizers` writes it"
+    )]
+    Tokenizer {
+        /// What is wrong with it, as the crate `tokenizers` says it.
+        reason: String,
+    },
+    /// Texts are to be loaded, but nothing says how to cut them into tokens.
+    #[error("{place} holds texts, and there is no tokenizer for them\nhint: use a model with a `tokenizer.json`")]
+    NoTokenizer {
+        /// Description of the data.
+        place: String,
     },
     /// A thread that prepares batches panicked: a defect of this crate.
     #[error("preparing a batch panicked: {message}\nhint: this is a defect; please report it")]

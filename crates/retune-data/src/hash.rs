@@ -28,6 +28,14 @@ pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
     let mut hasher = Sha256::new();
     match data.inputs() {
         Inputs::Images(t) | Inputs::Features(t) => add_tensor(&mut hasher, t),
+        Inputs::Texts(texts) => {
+            for list in std::iter::once(&texts.first).chain(&texts.second) {
+                for text in list {
+                    hasher.update((text.len() as u64).to_le_bytes());
+                    hasher.update(text.as_bytes());
+                }
+            }
+        }
         Inputs::Files(files) => {
             let digest = |(index, name): (usize, &std::path::PathBuf)| {
                 let path = files.path(index);

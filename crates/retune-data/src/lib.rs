@@ -5,7 +5,8 @@
 //!                                            ├ decode       image files only
 //!                                            ├ preprocess   colour, size
 //!                                            ├ augment      training only
-//!                                            └ preprocess   scale
+//!                                            ├ preprocess   scale
+//!                                            └ text         texts to tokens, once for all epochs
 //! ```
 //!
 //! - [`sources`]: what a path holds, [`open`]ed as [`Parts`];
@@ -14,6 +15,7 @@
 //! - [`split`]: which examples train, validate, test;
 //! - [`preprocess`]: [`Preprocessing`], from stored to what the network takes; travels with the saved model;
 //! - [`augment`]: random changes to training images;
+//! - [`text`]: [`TextEncoder`], from texts to tokens;
 //! - [`weights`]: weights of classes;
 //! - [`loader`]: [`Loader`], batches prepared ahead in an order that depends on seed and epoch alone;
 //! - [`thumbnail`]: small pictures of examples, for reports;
@@ -30,16 +32,18 @@ pub mod loader;
 pub mod preprocess;
 pub mod sources;
 pub mod split;
+pub mod text;
 pub mod thumbnail;
 pub mod weights;
 
 pub use augment::Augmentation;
-pub use dataset::{Dataset, ImageFiles, Inputs};
+pub use dataset::{Dataset, ImageFiles, Inputs, Texts};
 pub use error::{BadExample, DataError};
 pub use hash::ContentHash;
 pub use labels::{LabelKind, LabelType, Labels};
-pub use loader::{Batch, Batches, Cursor, Loader, LoaderOptions, Targets};
+pub use loader::{Batch, BatchInputs, BatchSize, Batches, Cursor, Loader, LoaderOptions, Targets};
 pub use preprocess::Preprocessing;
 pub use sources::{Parts, SourceKind, SourceOptions, open};
 pub use split::Split;
+pub use text::{TextEncoder, TextSettings, TokenInputs, TokenStatistics, Truncation};
 pub use weights::ClassWeights;

@@ -35,6 +35,7 @@ use crate::optimizers::Optimizer;
 use crate::predict::{Predictor, suitable};
 use crate::recipe::build::{DataParts, JobParts, default_targets};
 use crate::schedules::Schedule;
+use crate::text;
 use crate::trainer::{Job, Observer, OptimizerSettings, Silent, TrainSettings, Trainer};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
@@ -61,6 +62,8 @@ pub struct FineTune {
     schedule: Option<Schedule>,
     settings: TrainSettings,
     batch_size: usize,
+    batch_tokens: Option<usize>,
+    bucket: bool,
     threads: Option<usize>,
 }
 
@@ -81,6 +84,8 @@ impl FineTune {
             schedule: None,
             settings: TrainSettings::default(),
             batch_size: 32,
+            batch_tokens: None,
+            bucket: false,
             threads: None,
         }
     }
@@ -151,6 +156,18 @@ impl FineTune {
         self
     }
 
+    /// Tokens of texts that go through the network together at most, in place of a number of examples. Default: any number.
+    pub fn batch_tokens(mut self, batch_tokens: usize) -> FineTune {
+        (self.batch_tokens, self.batch_size) = (Some(batch_tokens), usize::MAX);
+        self
+    }
+
+    /// Whether texts of like length go through the network together. Default no.
+    pub fn bucket(mut self, bucket: bool) -> FineTune {
+        self.bucket = bucket;
+        self
+    }
+
     /// Seed of everything random. Default 0.
     pub fn seed(mut self, seed: u64) -> FineTune {
         self.settings.seed = seed;
@@ -176,7 +193,8 @@ impl FineTune {
     pub fn job(self) -> Result<Job, TrainError> {
         let parts = self.data.ok_or_else(|| TrainError::unfit("there is no data", "call `data` before `train`"))?;
         let data = divided(parts, self.validation_share, self.test_share, self.settings.seed)?;
-        let probe = self.model.build(Mode::Inference, None).ok();
+        let model = text::for_data(self.model, &data.train.0, self.settings.seed)?;
+        let probe = model.build(Mode::Inference, None).ok();
         let output = probe.as_ref().and_then(|network| network.outputs.first());
         let loss = self.loss.unwrap_or_else(|| suitable(&data.train.0, output));
         let mut preprocessing = self.preprocessing;
@@ -189,7 +207,7 @@ impl FineTune {
         let schedule = self.schedule.unwrap_or(constant);
         let parts = JobParts {
             cpu: self.threads.map_or_else(Cpu::all_threads, Cpu::new),
-            model: self.model,
+            model,
             input_shape: None,
             data,
             preprocessing,
@@ -199,6 +217,8 @@ impl FineTune {
             optimizer: self.optimizer,
             settings: self.settings,
             batch_sizes: (self.batch_size, self.batch_size),
+            batch_tokens: self.batch_tokens,
+            bucket: self.bucket,
             workers: None,
             drop_last: false,
             tolerance: 0,

@@ -3,16 +3,16 @@
 use crate::error::TrainError;
 use crate::losses::{Loss, TargetForm};
 use retune_data::preprocess::TargetEncoding;
-use retune_data::{Dataset, Inputs, LabelKind, Preprocessing};
+use retune_data::{Dataset, Inputs, LabelKind, Preprocessing, TokenInputs};
 use retune_graph::{Dim, Shape};
-use retune_models::{FinalActivation, Mode, Model, ModelError, NetworkOutput};
+use retune_models::{FinalActivation, Mode, Model, ModelError, NetworkInput, NetworkOutput};
 use serde::Serialize;
 
 /// What was found out about a job before training.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Facts {
-    /// Shape of one input as the network takes it.
+    /// Shape of one input as the network takes it; none for texts.
     pub input_shape: Option<Vec<usize>>,
     /// Shape of one output.
     pub output_shape: Vec<usize>,
@@ -56,14 +56,23 @@ pub fn check_job(
         Err(ModelError::UnknownSize { .. }) => model.build(Mode::Inference, given.as_deref())?,
         network => network?,
     };
-    let [input] = network.inputs.as_slice() else {
-        return Err(TrainError::unfit(
-            format!("the network has {} inputs, the data one", network.inputs.len()),
-            "training takes networks of one input",
-        ));
+    let expected = match network.inputs.as_slice() {
+        inputs if takes_tokens(inputs) || data.texts().is_some() => {
+            check_texts(inputs, data)?;
+            None
+        }
+        [input] => {
+            let expected = fixed(&input.shape);
+            check_input(&expected, prepared.as_deref(), data)?;
+            Some(expected)
+        }
+        inputs => {
+            return Err(TrainError::unfit(
+                format!("the network has {} inputs, the data one", inputs.len()),
+                "training takes networks of one input",
+            ));
+        }
     };
-    let expected = fixed(&input.shape);
-    check_input(&expected, prepared.as_deref(), data)?;
     let [output] = network.outputs.as_slice() else {
         return Err(TrainError::unfit(
             format!("the network has {} outputs", network.outputs.len()),
@@ -84,13 +93,33 @@ pub fn check_job(
         layers
     };
     Ok(Facts {
-        input_shape: Some(expected),
+        input_shape: expected,
         output_shape,
         parameters: model.weights.iter().map(|weight| weight.value.len()).sum(),
         trainable_parameters: model.weights.iter().filter(|w| w.trainable).map(|w| w.value.len()).sum(),
         trainable_layers: layers_where(true),
         frozen_layers: layers_where(false),
     })
+}
+
+/// Whether a network takes tokens of texts.
+fn takes_tokens(inputs: &[NetworkInput]) -> bool {
+    !inputs.is_empty() && inputs.iter().all(|input| TokenInputs::NAMES.contains(&input.name.as_str()))
+}
+
+/// Texts belong to networks that take tokens, and nothing else does.
+fn check_texts(inputs: &[NetworkInput], data: &Dataset) -> Result<(), TrainError> {
+    match (takes_tokens(inputs), data.texts().is_some()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(TrainError::unfit(
+            format!("the model takes texts, but `{}` holds none", data.description()),
+            "name the column of texts with `text` in `[data]`, or use a model for these inputs",
+        )),
+        _ => Err(TrainError::unfit(
+            format!("`{}` holds texts, but the model takes none", data.description()),
+            "use a folder with a text encoder and its `tokenizer.json`",
+        )),
+    }
 }
 
 /// Shape of one prepared input, as far as it is known without decoding.

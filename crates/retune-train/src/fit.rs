@@ -8,11 +8,11 @@ use crate::metrics::{
 };
 use crate::recipe::{self, Built};
 use crate::run::manifest::FileManifest;
-use crate::run::{Manifest, RunDirectory, file_sha256, write_json};
+use crate::run::{Manifest, RunDirectory, path_sha256, write_json};
 use crate::stored::Stored;
 use crate::summary::Summary;
 use crate::trainer::{Ending, Event, Job, Observer, Trainer};
-use retune_data::Loader;
+use retune_data::{BatchSize, Loader, TokenStatistics};
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -96,15 +96,17 @@ pub struct Measured {
 pub struct Plan {
     /// Examples: to train, to validate, to test.
     pub examples: [usize; 3],
-    /// Examples of a batch.
+    /// Examples of a batch at most.
     pub batch_size: usize,
-    /// Bytes that a training step holds at its peak: weights, activations, gradients and the batch.
+    /// Of texts: how long they are, and what a batch in the mean costs.
+    pub tokens: Option<TokenPlan>,
+    /// Bytes that the largest training step holds at its peak: weights, activations, gradients and the batch.
     pub step_bytes: usize,
     /// Bytes of the optimizer's state.
     pub optimizer_bytes: usize,
     /// Bytes that the whole run holds at its peak; see [`Trainer::run_bytes`].
     pub run_bytes: usize,
-    /// Floating-point operations of a training step, forward and backward.
+    /// Floating-point operations of the largest training step, forward and backward.
     pub step_flops: u64,
     /// Optimizer steps in an epoch.
     pub steps_per_epoch: u64,
@@ -112,6 +114,22 @@ pub struct Plan {
     pub steps: u64,
     /// Seconds of a step, if it was timed.
     pub secs_per_step: Option<f64>,
+}
+
+/// Token counts of the training part, and what follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TokenPlan {
+    /// How long examples are.
+    pub statistics: TokenStatistics,
+    /// Examples and tokens of a batch in the mean.
+    pub mean_batch: BatchSize,
+    /// Most examples and most tokens of a batch.
+    pub largest_batch: BatchSize,
+    /// Bytes that a step on a mean batch holds at its peak.
+    pub mean_step_bytes: usize,
+    /// Floating-point operations of a step on a mean batch, forward and backward.
+    pub mean_step_flops: u64,
 }
 
 /// Trains from the beginning in a new folder.
@@ -172,10 +190,12 @@ pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
     let batch_size = job.train.batch_size();
     let mut trainer = Trainer::new(job)?;
     let (step_bytes, step_flops) = trainer.step_costs()?;
+    let tokens = token_plan(&mut trainer)?;
     let steps_per_epoch = trainer.steps_per_epoch();
     Ok(Plan {
         examples,
         batch_size,
+        tokens,
         step_bytes,
         step_flops,
         optimizer_bytes: trainer.optimizer().size_bytes(),
@@ -184,6 +204,14 @@ pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
         steps: (epochs * steps_per_epoch).min(most_steps),
         secs_per_step: if timed_steps > 0 { trainer.time_steps(timed_steps)? } else { None },
     })
+}
+
+fn token_plan(trainer: &mut Trainer) -> Result<Option<TokenPlan>, TrainError> {
+    let train = &trainer.job().train;
+    let (mean_batch, largest_batch) = (train.mean_batch(), train.largest_batch());
+    let Some(statistics) = train.token_statistics() else { return Ok(None) };
+    let (mean_step_bytes, mean_step_flops) = trainer.step_costs_of(mean_batch)?;
+    Ok(Some(TokenPlan { statistics, mean_batch, largest_batch, mean_step_bytes, mean_step_flops }))
 }
 
 struct Extras<'a> {
@@ -268,7 +296,7 @@ fn finish(
         parts: &parts,
         answers: judged.as_ref().map(|(_, loader)| loader).zip(after.as_ref()),
         kept_step,
-        saved: Some(FileManifest { sha256: file_sha256(&model_path)?, path: model_path.clone() }),
+        saved: Some(FileManifest { sha256: path_sha256(&model_path)?, path: model_path.clone() }),
     };
     let report = Some(summary.write()?);
     Ok(Outcome { ending, root, model: Some(model_path), report, comparison, cost })

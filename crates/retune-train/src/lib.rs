@@ -9,6 +9,7 @@
 //! - [`builder`]: the same in Rust, as seven steps;
 //! - [`recipe`]: what a run does, as a TOML file, up to a job ready to train;
 //! - [`check`]: whether model, data and loss fit, before training;
+//! - [`text`]: models of texts, fitted to the data's labels, with their tokenizers;
 //! - [`stored`]: what travels with a saved model;
 //! - [`mod@fit`]: a whole run, from the first evaluation to the report;
 //! - [`predict`]: using a saved model;
@@ -33,6 +34,7 @@ pub mod schedules;
 pub mod steps;
 pub mod stored;
 pub mod summary;
+pub mod text;
 pub mod trainer;
 
 pub use builder::{FineTune, FineTuned};

@@ -7,6 +7,7 @@ use crate::metrics::{Scored, scored::argmax};
 use crate::recipe::build::default_targets;
 use crate::steps::Evaluator;
 use crate::stored::Stored;
+use crate::text;
 use crate::trainer::{Event, Observer};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
@@ -119,8 +120,10 @@ impl Predictor {
     fn run(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<(Tensor, Ending), TrainError> {
         let ids = data.ids();
         let total = ids.len();
-        let loader =
-            Loader::new(data, ids, LoaderOptions::sequential(self.batch_size, self.stored.preprocessing.clone()))?;
+        let mut preprocessing = self.stored.preprocessing.clone();
+        let encoder = text::encoder_for(&self.model, &data, &mut preprocessing)?;
+        let options = LoaderOptions { encoder, ..LoaderOptions::sequential(self.batch_size, preprocessing) };
+        let loader = Loader::new(data, ids, options)?;
         let shape = loader.input_shape().map(|shape| vec![shape.iter().map(|&size| Some(size)).collect()]);
         let network = self.model.build(Mode::Inference, shape.as_deref())?;
         let mut evaluator = Evaluator::without_loss(&self.cpu, network)?;
@@ -153,7 +156,9 @@ impl Predictor {
         let shape = facts.input_shape.map(|shape| vec![shape.into_iter().map(Some).collect()]);
         let ids = ids.unwrap_or_else(|| data.ids());
         let total = ids.len();
-        let loader = Loader::new(data, ids, LoaderOptions::sequential(self.batch_size, preprocessing))?;
+        let encoder = text::encoder_for(&self.model, &data, &mut preprocessing)?;
+        let options = LoaderOptions { encoder, ..LoaderOptions::sequential(self.batch_size, preprocessing) };
+        let loader = Loader::new(data, ids, options)?;
         let network = self.model.build(Mode::Inference, shape.as_deref())?;
         let mut evaluator = Evaluator::new(&self.cpu, network, loss)?;
         let weights: Vec<Tensor> = self.model.weights.iter().map(|weight| weight.value.clone()).collect();

@@ -11,7 +11,7 @@
 use clap::Parser;
 use retune::cpu::{Level, Session, StepRandom, multiversion};
 use retune::data::preprocess::{Color, Resize, TargetEncoding};
-use retune::data::{self, Dataset, Inputs, Labels, Loader, LoaderOptions, Preprocessing, SourceOptions};
+use retune::data::{self, BatchSize, Dataset, Inputs, Labels, Loader, LoaderOptions, Preprocessing, SourceOptions};
 use retune::graph::{Bindings, DType, Node, NodeId, Op};
 use retune::models::{Mode, keras::LayerConfig};
 use retune::tensor::{Key, Purpose, Tensor};
@@ -115,7 +115,7 @@ fn time_steps(arguments: &Arguments, path: &std::path::Path, cpu: &Cpu, start: I
         settings: TrainSettings { epochs: 1, ..TrainSettings::default() },
     };
     let mut trainer = Trainer::new(job)?;
-    let plan = trainer.program().plan(arguments.batch)?;
+    let plan = trainer.program().plan(BatchSize { examples: arguments.batch, tokens: 0 })?;
     let (plan_bytes, flops) = (plan.peak_bytes(), plan.flops());
     let (mut done, mut losses) = (Vec::new(), Vec::new());
     let mut observer = |event: &Event<'_>| {
@@ -183,8 +183,8 @@ fn in_memory(
     let (mut values, mut labels, mut shape) = (Vec::new(), Vec::new(), Vec::new());
     for batch in loader.epoch(0) {
         let batch = batch?;
-        shape = batch.inputs[0].shape().to_vec();
-        values.extend_from_slice(batch.inputs[0].as_f32().ok_or("images are f32")?);
+        shape = batch.inputs.dense()[0].shape().to_vec();
+        values.extend_from_slice(batch.inputs.dense()[0].as_f32().ok_or("images are f32")?);
         let classes = batch.example_ids.iter().filter_map(|&id| data.labels().class_of(id as usize));
         labels.extend(classes.map(|class| class as i32));
     }

@@ -1,5 +1,6 @@
 //! [`Batch`]: what one training step takes.
 
+use crate::text::TokenInputs;
 use retune_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -37,12 +38,44 @@ impl Targets {
     }
 }
 
+/// What a network takes in of a batch.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum BatchInputs {
+    /// One tensor per input of the network, in their order: `f32` `[batch, height, width, channels]` for images, `f32` or `i32`
+    /// `[batch, ...]` for features.
+    Dense(Vec<Tensor>),
+    /// Tokens of texts, for the inputs named in [`TokenInputs::NAMES`].
+    Tokens(TokenInputs),
+}
+
+impl BatchInputs {
+    /// The tensors in the order of the network's inputs; none for tokens, whose inputs have names.
+    pub fn dense(&self) -> &[Tensor] {
+        if let BatchInputs::Dense(tensors) = self { tensors } else { &[] }
+    }
+
+    /// The tokens, if these are some.
+    pub fn tokens(&self) -> Option<&TokenInputs> {
+        if let BatchInputs::Tokens(tokens) = self { Some(tokens) } else { None }
+    }
+}
+
+/// How large a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BatchSize {
+    /// Number of examples.
+    pub examples: usize,
+    /// Number of tokens of all examples; 0 where examples are no texts.
+    pub tokens: usize,
+}
+
 /// What one step takes: prepared inputs, targets, weights, and where they come from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// One tensor per input of the network: `f32` `[batch, height, width, channels]` for images, `f32` or `i32`
-    /// `[batch, ...]` for features.
-    pub inputs: Vec<Tensor>,
+    /// What the network takes in.
+    pub inputs: BatchInputs,
     /// What the network is to give.
     pub targets: Targets,
     /// Weight of each example in the loss; `None` where all weigh 1.

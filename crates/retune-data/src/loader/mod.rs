@@ -3,22 +3,28 @@
 //!
 //! - [`batch`]: [`Batch`], [`Targets`], and [`Cursor`], a place in the stream of batches;
 //! - [`order`]: the order of an epoch;
-//! - `prepare`: one batch from its ids: decode, preprocess, augment, gather targets;
+//! - [`partition`]: how it is cut into batches;
+//! - `prepare`: one batch from its ids: decode, preprocess, augment, gather tokens and targets;
+//! - `tokens`: texts as tokens, encoded once;
 //! - `run_ahead`: the threads, and their results in order.
 
 pub mod batch;
 pub mod order;
+pub mod partition;
 pub(crate) mod prepare;
 mod run_ahead;
+mod tokens;
 
-pub use batch::{Batch, Cursor, Targets};
+pub use batch::{Batch, BatchInputs, BatchSize, Cursor, Targets};
 pub use run_ahead::Batches;
 
 use crate::augment::Augmentation;
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{BadExample, DataError};
 use crate::preprocess::Preprocessing;
-use order::EpochOrders;
+use crate::text::{TextEncoder, TokenSequences, TokenStatistics};
+use order::EpochPlans;
+use partition::{EpochPlan, Partition};
 use prepare::Preparer;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,8 +32,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How batches are made.
 #[derive(Debug, Clone)]
 pub struct LoaderOptions {
-    /// Examples per batch.
+    /// Examples per batch at most.
     pub batch_size: usize,
+    /// Tokens per batch at most, for texts: as many examples as fit, of at most `batch_size`. An example that has more is a batch
+    /// by itself. `None`: any number.
+    pub batch_tokens: Option<usize>,
+    /// Whether texts of like length are put together, see [`EpochPlan::new`]. Acts where epochs are shuffled.
+    pub bucket: bool,
+    /// Cuts texts into tokens, all of them when the loader is made.
+    pub encoder: Option<Arc<TextEncoder>>,
     /// Whether each epoch has its own random order; otherwise the order of the ids given.
     pub shuffle: bool,
     /// Whether a last batch of fewer examples is left out.
@@ -56,6 +69,9 @@ impl Default for LoaderOptions {
     fn default() -> LoaderOptions {
         LoaderOptions {
             batch_size: 32,
+            batch_tokens: None,
+            bucket: false,
+            encoder: None,
             shuffle: true,
             drop_last: false,
             seed: 0,
@@ -87,9 +103,7 @@ pub struct Loader {
 #[derive(Debug)]
 struct Shared {
     preparer: Preparer,
-    orders: EpochOrders,
-    batch_size: usize,
-    drop_last: bool,
+    plans: EpochPlans,
     workers: usize,
     prefetch: usize,
     tolerance: usize,
@@ -101,10 +115,25 @@ impl Loader {
     ///
     /// # Errors
     /// No ids, or ids not in the data; a setting outside what it may be; images of different sizes and no
-    /// [`Resize`](crate::preprocess::Resize); labels that cannot be encoded as asked for.
+    /// [`Resize`](crate::preprocess::Resize); labels that cannot be encoded as asked for; texts without an encoder, or more texts
+    /// without any token than tolerated.
     pub fn new(data: Arc<Dataset>, ids: Vec<u64>, options: LoaderOptions) -> Result<Loader, DataError> {
         if options.batch_size == 0 {
             return Err(DataError::setting("batch-size", "at least 1", 0));
+        }
+        if options.batch_tokens == Some(0) {
+            return Err(DataError::setting("batch-tokens", "at least 1", 0));
+        }
+        if data.texts().is_none() && (options.batch_tokens.is_some() || options.bucket) {
+            let name = if options.bucket { "bucket" } else { "batch-tokens" };
+            return Err(DataError::setting(name, "data that are texts", data.description()));
+        }
+        if options.batch_tokens.is_some() && options.drop_last {
+            return Err(DataError::setting(
+                "drop-last",
+                "`batch-size`",
+                "`batch-tokens`, which has no last, smaller batch",
+            ));
         }
         if ids.is_empty() {
             return Err(DataError::NoExamples { place: format!("the part of {} to load", data.description()) });
@@ -112,19 +141,27 @@ impl Loader {
         data.check_ids(&ids)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = options.workers.unwrap_or(if matches!(data.inputs(), Inputs::Files(_)) { cores } else { 1 });
-        let orders = EpochOrders::new(ids, options.shuffle.then_some(options.seed));
-        Ok(Loader {
-            shared: Arc::new(Shared {
-                batch_size: options.batch_size,
-                drop_last: options.drop_last,
-                workers,
-                prefetch: options.prefetch.max(1),
-                tolerance: options.tolerance,
-                skipped: Mutex::default(),
-                preparer: Preparer::new(data, options)?,
-                orders,
-            }),
-        })
+        let partition = Partition {
+            examples: options.batch_size,
+            tokens: options.batch_tokens,
+            bucket: options.bucket,
+            drop_last: options.drop_last,
+        };
+        let (shuffle_seed, tolerance) = (options.shuffle.then_some(options.seed), options.tolerance);
+        let prefetch = options.prefetch.max(1);
+        let (preparer, without_tokens) = Preparer::new(data, &ids, options)?;
+        let without = |id: &u64| without_tokens.iter().any(|bad| bad.id == *id);
+        let ids: Vec<u64> =
+            if without_tokens.is_empty() { ids } else { ids.into_iter().filter(|id| !without(id)).collect() };
+        if ids.is_empty() {
+            return Err(DataError::NoExamples {
+                place: format!("{}, of texts with tokens,", preparer.data().description()),
+            });
+        }
+        let plans = EpochPlans::new(ids, shuffle_seed, partition);
+        let shared = Shared { preparer, plans, workers, prefetch, tolerance, skipped: Mutex::default() };
+        shared.note_skipped(without_tokens)?;
+        Ok(Loader { shared: Arc::new(shared) })
     }
 
     /// The data set that the examples are taken from.
@@ -134,7 +171,7 @@ impl Loader {
 
     /// Number of examples in an epoch, those of a dropped last batch included.
     pub fn len(&self) -> usize {
-        self.shared.orders.len()
+        self.shared.plans.len()
     }
 
     /// Whether there are no examples; never, as [`Loader::new`] refuses it.
@@ -142,9 +179,42 @@ impl Loader {
         self.len() == 0
     }
 
-    /// Examples of a batch, the last of an epoch excepted.
+    /// Examples of a batch at most.
     pub fn batch_size(&self) -> usize {
-        self.shared.batch_size.min(self.len())
+        self.largest_batch().examples
+    }
+
+    /// The most examples and the most tokens that a batch can have, though hardly one has both.
+    pub fn largest_batch(&self) -> BatchSize {
+        let partition = self.shared.plans.partition();
+        let examples = partition.examples.min(self.len());
+        let Some(lengths) = self.shared.preparer.sorted_lengths() else { return BatchSize { examples, tokens: 0 } };
+        let longest = lengths.last().copied().unwrap_or(0);
+        let tokens = lengths.iter().rev().take(examples).sum::<usize>();
+        let Some(most) = partition.tokens else { return BatchSize { examples, tokens } };
+        let mut sum = 0;
+        let shortest = lengths.iter().take_while(|&&length| {
+            sum += length;
+            sum <= most
+        });
+        BatchSize { examples: shortest.count().clamp(1, examples), tokens: tokens.min(most.max(longest)) }
+    }
+
+    /// Examples and tokens of a batch in the mean, rounded up.
+    pub fn mean_batch(&self) -> BatchSize {
+        let batches = self.batches_per_epoch().max(1);
+        let tokens = self.token_statistics().map_or(0, |statistics| statistics.tokens.div_ceil(batches));
+        BatchSize { examples: self.len().div_ceil(batches), tokens }
+    }
+
+    /// How long the examples are, in tokens; `None` where they are no texts.
+    pub fn token_statistics(&self) -> Option<TokenStatistics> {
+        self.shared.preparer.sequences()?.statistics()
+    }
+
+    /// Bytes that the tokens of all examples take in memory.
+    pub fn token_bytes(&self) -> usize {
+        self.shared.preparer.sequences().map_or(0, TokenSequences::size_bytes)
     }
 
     /// Bytes of the inputs of all batches that there are at a time: prepared ahead, at work and to be used again. 0 where
@@ -152,23 +222,25 @@ impl Loader {
     pub fn prepared_bytes(&self) -> usize {
         let batches = self.shared.prefetch.max(self.shared.workers) + 1;
         let values: usize = self.input_shape().map_or(0, |shape| shape.iter().product());
-        4 * values * self.batch_size() * batches
+        let BatchSize { examples, tokens } = self.largest_batch();
+        // Of each token its index, type and position.
+        4 * (values * examples + 3 * tokens) * batches
     }
 
-    /// Number of batches in an epoch.
+    /// Number of batches in an epoch; of the first one, where tokens limit a batch, as it depends on the order.
     pub fn batches_per_epoch(&self) -> usize {
         self.shared.batches_per_epoch()
     }
 
     /// Shape of one prepared input, where it is known before the first batch (not for image files that keep their
-    /// stored size, and none are known to share).
+    /// stored size, and none are known to share, nor for texts).
     pub fn input_shape(&self) -> Option<&[usize]> {
         self.shared.preparer.input_shape()
     }
 
     /// The ids of an epoch in their order.
-    pub fn order(&self, epoch: u64) -> Arc<Vec<u64>> {
-        self.shared.orders.of(epoch)
+    pub fn order(&self, epoch: u64) -> Vec<u64> {
+        self.shared.plan(epoch).ids.clone()
     }
 
     /// The batches of one epoch.
@@ -196,9 +268,17 @@ impl Loader {
 }
 
 impl Shared {
+    fn plan(&self, epoch: u64) -> Arc<EpochPlan> {
+        self.plans.of(epoch, |id| self.preparer.tokens(id))
+    }
+
     fn batches_per_epoch(&self) -> usize {
-        let n = self.orders.len();
-        if self.drop_last { n / self.batch_size } else { n.div_ceil(self.batch_size) }
+        let Partition { examples, tokens, drop_last, .. } = *self.plans.partition();
+        match tokens {
+            Some(_) => self.plan(0).len(),
+            None if drop_last => self.plans.len() / examples,
+            None => self.plans.len().div_ceil(examples),
+        }
     }
 
     /// Notes examples that a delivered batch had to skip; an error once they are more than tolerated.
@@ -213,7 +293,7 @@ impl Shared {
         }
         Err(DataError::BadExamples {
             origin: self.preparer.data().description().to_owned(),
-            total: self.orders.len(),
+            total: self.plans.len(),
             tolerance: self.tolerance,
             bad: skipped.values().cloned().collect(),
         })

@@ -1,6 +1,7 @@
 //! One batch from its ids.
 
-use super::{Batch, Cursor, LoaderOptions, Targets};
+use super::tokens::Tokens;
+use super::{Batch, BatchInputs, Cursor, LoaderOptions, Targets};
 use crate::augment::{Augmentation, augment};
 use crate::dataset::{Dataset, Inputs};
 use crate::decode::{decode_image, read_image_file};
@@ -8,6 +9,7 @@ use crate::error::{BadExample, DataError, shape_text};
 use crate::labels::Labels;
 use crate::preprocess::normalize::Affine;
 use crate::preprocess::{Color, FeatureType, ImageView, Preprocessing, Samples, Scratch, TargetEncoding};
+use crate::text::TokenSequences;
 use crate::weights::check_weights;
 use retune_tensor::{Tensor, Values};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub(super) struct Preparer {
     shape: Option<Vec<usize>>,
     class_weights: Option<Vec<f32>>,
     example_weights: Option<Vec<f32>>,
+    /// Of texts.
+    tokens: Option<Tokens>,
 }
 
 /// A batch and the examples it had to leave out.
@@ -51,7 +55,9 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) fn of(batch: Batch) -> Buffers {
         let mut buffers = Buffers::default();
-        for tensor in batch.inputs {
+        // Batches of tokens are of ever other sizes, and small.
+        let BatchInputs::Dense(inputs) = batch.inputs else { return buffers };
+        for tensor in inputs {
             match tensor.into_values() {
                 Values::F32(floats) => buffers.floats = floats,
                 Values::I32(integers) => buffers.integers = integers,
@@ -63,7 +69,12 @@ impl Buffers {
 }
 
 impl Preparer {
-    pub(super) fn new(data: Arc<Dataset>, options: LoaderOptions) -> Result<Preparer, DataError> {
+    /// Also gives the examples among `ids` that have no tokens, where there are texts.
+    pub(super) fn new(
+        data: Arc<Dataset>,
+        ids: &[u64],
+        options: LoaderOptions,
+    ) -> Result<(Preparer, Vec<BadExample>), DataError> {
         let mut preprocessing = options.preprocessing;
         preprocessing.check()?;
         options.augment.iter().try_for_each(Augmentation::check)?;
@@ -86,18 +97,23 @@ impl Preparer {
                 Some(preprocessing.image_shape(stored).to_vec())
             }
             Inputs::Features(t) => {
-                let settings = [
-                    ("color", preprocessing.color.is_some()),
-                    ("resize", preprocessing.resize.is_some()),
-                    ("augment", !options.augment.is_empty()),
-                ];
-                if let Some((name, _)) = settings.iter().find(|(_, set)| *set) {
-                    let found = format!("inputs of shape {}", shape_text(&t.shape()[1..]));
-                    return Err(DataError::setting(*name, "images of shape [height, width, channels]", found));
-                }
+                check_no_images(&preprocessing, &options.augment, || {
+                    format!("inputs of shape {}", shape_text(&t.shape()[1..]))
+                })?;
                 Some(t.shape()[1..].to_vec())
             }
+            Inputs::Texts(_) => {
+                check_no_images(&preprocessing, &options.augment, || "texts".to_owned())?;
+                None
+            }
         };
+        let (mut tokens, mut without_tokens) = (None, Vec::new());
+        if let Some(texts) = data.texts() {
+            let no_tokenizer = || DataError::NoTokenizer { place: data.description().to_owned() };
+            let encoder = options.encoder.as_ref().ok_or_else(no_tokenizer)?;
+            let (encoded, without) = Tokens::new(&data, texts, ids, encoder)?;
+            (tokens, without_tokens) = (Some(encoded), without);
+        }
         let channels = match &shape {
             Some(shape) => shape.last().copied().unwrap_or(1),
             None => preprocessing.color.map_or(3, Color::channels),
@@ -117,7 +133,7 @@ impl Preparer {
             }
         }
         check_targets(data.labels(), preprocessing.targets)?;
-        Ok(Preparer {
+        let preparer = Preparer {
             affine: preprocessing.affine(channels)?,
             data,
             preprocessing,
@@ -126,7 +142,9 @@ impl Preparer {
             shape,
             class_weights: options.class_weights,
             example_weights: options.example_weights,
-        })
+            tokens,
+        };
+        Ok((preparer, without_tokens))
     }
 
     pub(super) fn data(&self) -> &Dataset {
@@ -135,6 +153,21 @@ impl Preparer {
 
     pub(super) fn input_shape(&self) -> Option<&[usize]> {
         self.shape.as_deref()
+    }
+
+    /// The tokens of all examples, where there are texts.
+    pub(super) fn sequences(&self) -> Option<&TokenSequences> {
+        self.tokens.as_ref().map(Tokens::sequences)
+    }
+
+    /// Numbers of tokens of all examples, ascending, where there are texts.
+    pub(super) fn sorted_lengths(&self) -> Option<&[usize]> {
+        self.tokens.as_ref().map(Tokens::sorted_lengths)
+    }
+
+    /// Number of tokens of an example; 0 where there are no texts.
+    pub(super) fn tokens(&self, id: u64) -> usize {
+        self.tokens.as_ref().map_or(0, |tokens| tokens.length(id))
     }
 
     pub(super) fn prepare(
@@ -146,21 +179,22 @@ impl Preparer {
         buffers: Buffers,
     ) -> Result<Prepared, DataError> {
         let (mut example_ids, mut skipped) = (Vec::with_capacity(ids.len()), Vec::new());
-        let input = match self.data.inputs() {
-            Inputs::Features(t) => {
-                example_ids.extend(ids);
-                self.features(t, ids, buffers)?
+        if !matches!(self.data.inputs(), Inputs::Files(_)) {
+            example_ids.extend(ids);
+        }
+        let dense = |input| BatchInputs::Dense(vec![input]);
+        let inputs = match (self.data.inputs(), &self.tokens) {
+            (_, Some(tokens)) => BatchInputs::Tokens(tokens.batch(ids)),
+            (Inputs::Features(t), None) => dense(self.features(t, ids, buffers)?),
+            (Inputs::Images(t), None) => dense(self.stored_images(t, ids, cursor.epoch, worker, buffers.floats)?),
+            (Inputs::Files(_), None) => {
+                let (epoch, floats) = (cursor.epoch, buffers.floats);
+                dense(self.image_files(ids, epoch, worker, floats, &mut example_ids, &mut skipped)?)
             }
-            Inputs::Images(t) => {
-                example_ids.extend(ids);
-                self.stored_images(t, ids, cursor.epoch, worker, buffers.floats)?
-            }
-            Inputs::Files(_) => {
-                self.image_files(ids, cursor.epoch, worker, buffers.floats, &mut example_ids, &mut skipped)?
-            }
+            (Inputs::Texts(_), None) => unreachable!("texts are encoded when the preparer is made"),
         };
         let batch = Batch {
-            inputs: vec![input],
+            inputs,
             targets: self.targets(&example_ids),
             sample_weights: self.sample_weights(&example_ids),
             example_ids,
@@ -333,6 +367,23 @@ impl Preparer {
             of_class * self.example_weights.as_ref().map_or(1.0, |weights| weights[id as usize])
         };
         Some(ids.iter().map(weight).collect())
+    }
+}
+
+/// An error where settings for images stand beside other inputs.
+fn check_no_images(
+    preprocessing: &Preprocessing,
+    augment: &[Augmentation],
+    found: impl Fn() -> String,
+) -> Result<(), DataError> {
+    let settings = [
+        ("color", preprocessing.color.is_some()),
+        ("resize", preprocessing.resize.is_some()),
+        ("augment", !augment.is_empty()),
+    ];
+    match settings.iter().find(|(_, set)| *set) {
+        Some((name, _)) => Err(DataError::setting(*name, "images of shape [height, width, channels]", found())),
+        None => Ok(()),
     }
 }
 

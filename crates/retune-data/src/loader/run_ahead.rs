@@ -30,46 +30,55 @@ pub struct Batches {
 struct Plan {
     shared: Arc<Shared>,
     from: Cursor,
-    count: u64,
+    /// The epoch that the stream ends before.
+    end: u64,
+    /// Batches of the stream up to the end of each of its epochs, as far as was asked for.
+    counts: Mutex<Vec<u64>>,
 }
 
 impl Plan {
-    fn new(shared: Arc<Shared>, from: Cursor, end: u64) -> Plan {
-        let mut plan = Plan { shared, from, count: 0 };
-        if end > from.epoch {
-            let rest = plan.in_first_epoch();
-            plan.count = rest + (end - from.epoch - 1) * plan.shared.batches_per_epoch() as u64;
-        }
-        plan
+    /// The batch in its epoch that the stream begins with.
+    fn first(&self) -> usize {
+        if self.from.position == 0 { 0 } else { self.shared.plan(self.from.epoch).batch_at(self.from.position) }
     }
 
-    /// Batches left in the epoch that the stream begins in.
-    fn in_first_epoch(&self) -> u64 {
-        let (examples, size) = (self.shared.orders.len() as u64, self.shared.batch_size as u64);
-        let rest = examples.saturating_sub(self.from.position);
-        if self.shared.drop_last { rest / size } else { rest.div_ceil(size) }
-    }
-
-    fn cursor(&self, number: u64) -> Cursor {
-        let (first, size) = (self.in_first_epoch(), self.shared.batch_size as u64);
-        if number < first {
-            return Cursor { epoch: self.from.epoch, position: self.from.position + number * size };
+    /// Epoch and number in it of a batch of the stream; `None` behind the end.
+    fn locate(&self, number: u64) -> Option<(u64, usize)> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let before = counts.last().copied().unwrap_or(0);
+            if number < before {
+                let index = counts.partition_point(|&count| count <= number);
+                let (start, first) = index.checked_sub(1).map_or((0, self.first()), |last| (counts[last], 0));
+                return Some((self.from.epoch + index as u64, first + (number - start) as usize));
+            }
+            let epoch = self.from.epoch + counts.len() as u64;
+            if epoch >= self.end {
+                return None;
+            }
+            let first = if counts.is_empty() { self.first() } else { 0 };
+            let batches = self.shared.plan(epoch).len() - first;
+            if batches == 0 && !counts.is_empty() {
+                return None;
+            }
+            counts.push(before + batches as u64);
         }
-        let per_epoch = (self.shared.batches_per_epoch() as u64).max(1);
-        let (epochs, index) = ((number - first) / per_epoch, (number - first) % per_epoch);
-        Cursor { epoch: self.from.epoch + 1 + epochs, position: index * size }
     }
 
     fn prepare(&self, number: u64, worker: &mut Worker, buffers: Buffers) -> Result<Prepared, DataError> {
-        let cursor = self.cursor(number);
-        let order = self.shared.orders.of(cursor.epoch);
-        let start = cursor.position as usize;
-        let end = (start + self.shared.batch_size).min(order.len());
-        let at = Cursor { position: end as u64, ..cursor };
-        let rest = order.len() - end;
-        let over = rest == 0 || (self.shared.drop_last && rest < self.shared.batch_size);
-        let next = if over { Cursor { epoch: cursor.epoch + 1, position: 0 } } else { at };
-        self.shared.preparer.prepare(&order[start..end], cursor, next, worker, buffers)
+        let (epoch, index) = self.locate(number).expect("only batches of the stream are prepared");
+        let plan = self.shared.plan(epoch);
+        let mut places = plan.range(index);
+        if epoch == self.from.epoch {
+            places.start = places.start.max(self.from.position as usize);
+        }
+        let cursor = Cursor { epoch, position: places.start as u64 };
+        let next = if index + 1 == plan.len() {
+            Cursor { epoch: epoch + 1, position: 0 }
+        } else {
+            Cursor { epoch, position: places.end as u64 }
+        };
+        self.shared.preparer.prepare(&plan.ids[places], cursor, next, worker, buffers)
     }
 }
 
@@ -101,11 +110,12 @@ impl Queue {
 impl Batches {
     pub(super) fn start(shared: Arc<Shared>, from: Cursor, end: u64) -> Batches {
         let (workers, prefetch) = (shared.workers, shared.prefetch as u64);
-        let plan = Arc::new(Plan::new(shared, from, end));
+        let plan = Arc::new(Plan { shared, from, end, counts: Mutex::default() });
         let queue = Arc::new(Queue::default());
         // More threads than batches ahead would only wait.
         let ahead = prefetch.max(workers as u64);
-        let threads: Vec<JoinHandle<()>> = (0..(workers as u64).min(plan.count))
+        let threads: Vec<JoinHandle<()>> = (0..workers as u64)
+            .take_while(|&number| plan.locate(number).is_some())
             .filter_map(|_| {
                 let (plan, queue) = (plan.clone(), queue.clone());
                 let named = std::thread::Builder::new().name("retune-data".into());
@@ -145,7 +155,7 @@ impl Iterator for Batches {
     type Item = Result<Batch, DataError>;
 
     fn next(&mut self) -> Option<Result<Batch, DataError>> {
-        while !self.ended && self.next < self.plan.count {
+        while !self.ended && self.plan.locate(self.next).is_some() {
             let number = self.next;
             self.next += 1;
             let delivered = self.take(number).and_then(|prepared| {
@@ -180,10 +190,10 @@ fn work(plan: &Plan, queue: &Queue, ahead: u64) {
     let mut worker = Worker::default();
     loop {
         let mut state = queue.lock();
-        while !state.stopped && state.claimed < plan.count && state.claimed >= state.delivered + ahead {
+        while !state.stopped && state.claimed >= state.delivered + ahead {
             state = queue.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.stopped || state.claimed >= plan.count {
+        if state.stopped || plan.locate(state.claimed).is_none() {
             return;
         }
         let number = state.claimed;

@@ -8,6 +8,8 @@
 //! 3. augmentation, in training only (see [`augment`](crate::augment));
 //! 4. [`normalize`]: `x = (pixel · scale + offset − mean[channel]) / std[channel]` ([`Rescale`], [`Normalize`]).
 //!
+//! Texts take none of these steps but `text` ([`TextSettings`]).
+//!
 //! Images come out as `f32` `[height, width, channels]`.
 
 pub mod color;
@@ -20,6 +22,7 @@ pub use resize::{Filter, Fit, Resize};
 
 use crate::decode::DecodedImage;
 use crate::error::{DataError, shape_text};
+use crate::text::TextSettings;
 use color::recolor;
 use normalize::Affine;
 use serde::{Deserialize, Serialize};
@@ -90,6 +93,9 @@ pub struct Preprocessing {
     /// `(x − mean) / std` per channel, after rescaling. Default: not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalize: Option<Normalize>,
+    /// How texts become tokens. Default: the model's tokenizer as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextSettings>,
     /// Type of inputs that are not images. Default: `float`.
     pub features: FeatureType,
     /// How labels are given to the loss. Default: as stored.
@@ -121,6 +127,9 @@ impl Preprocessing {
         }
         if let Some(normalize) = &self.normalize {
             normalize.check()?;
+        }
+        if let Some(text) = &self.text {
+            text.check()?;
         }
         if self.features == FeatureType::Integer && (self.rescale.is_some() || self.normalize.is_some()) {
             return Err(DataError::setting("features", "`float` where `rescale` or `normalize` is set", "integer"));

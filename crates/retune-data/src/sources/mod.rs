@@ -5,7 +5,8 @@
 //!   come in;
 //! - `idx`: IDX files as MNIST and Fashion-MNIST have them, also `.gz`;
 //! - `arrays`: numpy's `.npy` and `.npz`;
-//! - `table`: numeric CSV, also `.gz`.
+//! - `table`: numeric CSV, also `.gz`, `label_texts` its labels;
+//! - [`text`]: texts in tables, JSON lines, lines and folders.
 
 mod arrays;
 mod cifar10;
@@ -13,8 +14,10 @@ mod cifar10_binary;
 mod cifar10_pickle;
 mod idx;
 mod image_folder;
+mod label_texts;
 mod table;
 mod tar;
+pub mod text;
 
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{DataError, shape_text};
@@ -22,6 +25,7 @@ use crate::labels::LabelType;
 use retune_tensor::{DType, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use text::{TextEncoding, TextFormat};
 
 /// Names of the parts that a folder may be divided into, in lower case.
 const TRAIN: &[&str] = &["train", "training"];
@@ -46,6 +50,8 @@ pub enum SourceKind {
     Numpy,
     /// A table of numbers, `.csv` or `.tsv`, or a folder of `train.csv`, `validation.csv`, `test.csv`. Also `.gz`.
     Csv,
+    /// Texts with labels, see [`text`].
+    Text,
 }
 
 /// Order of the axes of images in arrays.
@@ -98,15 +104,35 @@ pub struct SourceOptions {
     pub labels_path: Option<PathBuf>,
     /// Whether a table's first row has the columns' names. Default: where it has text above numbers.
     pub header: Option<bool>,
-    /// A table's column of labels. Default: the one named `label`, `class`, `target` or `y`, else the last.
-    pub label_column: Option<Column>,
+    /// A table's column of labels, or the field of JSON lines. Default: the one named `label`, `class`, `target` or `y`, of texts
+    /// also `score`; else the last.
+    pub label: Option<Column>,
     /// A table's columns that are neither features nor labels.
     pub drop_columns: Vec<Column>,
-    /// Whether the source has no labels (a table whose columns are all features). Default false.
+    /// Whether the source has no labels (a table whose columns are all features, texts to predict on). Default false.
     pub unlabelled: bool,
+    /// The column or field of texts. Default: see [`text`]. Naming it makes texts of a table.
+    pub text: Option<Column>,
+    /// The column or field of the second texts, where examples are pairs. Default: `text_b` beside `text_a`, `sentence2` beside
+    /// `sentence1`, else none.
+    pub text_pair: Option<Column>,
+    /// The form of a file of texts. Default: told from its name.
+    pub format: Option<TextFormat>,
+    /// How a file's text is stored. Default: found, see [`TextEncoding`].
+    pub encoding: Option<TextEncoding>,
 }
 
 impl SourceOptions {
+    /// Options for a source of its own that holds another part of the same data: its labels mean what they mean in `train`.
+    pub fn like(&self, train: &Dataset) -> SourceOptions {
+        if train.texts().is_some() { text::like(train, self) } else { self.with_classes_of(train) }
+    }
+
+    /// Whether an option is given that only texts have.
+    fn names_texts(&self) -> bool {
+        self.text.is_some() || self.text_pair.is_some() || self.format.is_some() || self.encoding.is_some()
+    }
+
     /// The same for another part of the source, whose labels must be classes of the training part.
     fn with_classes_of(&self, train: &Dataset) -> SourceOptions {
         SourceOptions { classes: self.classes.or(train.class_count()), ..self.clone() }
@@ -138,6 +164,7 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
     std::fs::metadata(path).map_err(DataError::io(path))?;
     let kind = match options.kind {
         Some(kind) => kind,
+        None if options.names_texts() => SourceKind::Text,
         None => detect(path)?,
     };
     let parts = match kind {
@@ -147,6 +174,7 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
         SourceKind::Numpy => arrays::open(path, options),
         SourceKind::Idx => idx::open(path, options),
         SourceKind::Csv => table::open(path, options),
+        SourceKind::Text => text::open(path, options),
     }?;
     match &options.class_names {
         None => Ok(parts),
@@ -170,6 +198,7 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
             _ if any(arrays::is_array_name) => Ok(SourceKind::Numpy),
             _ if any(idx::is_images_name) => Ok(SourceKind::Idx),
             _ if any(table::is_table_name) => Ok(SourceKind::Csv),
+            _ if any(text::is_text_name) || text::is_text_folder(path) => Ok(SourceKind::Text),
             _ if entries.iter().any(|e| e.is_dir()) => Ok(SourceKind::ImageFolder),
             _ if entries.is_empty() => Err(unknown("an empty folder")),
             _ if entries.iter().any(|e| crate::decode::is_image_name(e)) => {
@@ -188,6 +217,7 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
     }
     match () {
         _ if table::is_table_name(&name) => Ok(SourceKind::Csv),
+        _ if text::is_text_name(&name) => Ok(SourceKind::Text),
         _ if idx::is_images_name(&name) => Ok(SourceKind::Idx),
         _ if arrays::is_array_name(&name) => Ok(SourceKind::Numpy),
         _ if (cifar10_pickle::FORM.is_batch_name)(&name) => Ok(SourceKind::Cifar10Pickle),
@@ -280,7 +310,7 @@ mod tests {
         let shape = |t: Tensor, options: &SourceOptions| match array_inputs("t", t, options).unwrap() {
             Inputs::Images(t) => (true, t.shape().to_vec()),
             Inputs::Features(t) => (false, t.shape().to_vec()),
-            Inputs::Files(_) => unreachable!(),
+            Inputs::Files(_) | Inputs::Texts(_) => unreachable!(),
         };
         assert_eq!(shape(Tensor::new([2, 4, 4], vec![0u8; 32]).unwrap(), &default), (true, vec![2, 4, 4, 1]));
         assert_eq!(shape(Tensor::zeros([2, 4, 4]), &default), (false, vec![2, 4, 4]));

@@ -3,6 +3,7 @@
 //! One column holds the labels, as numbers or text; all others, but for those dropped, are features and must be finite
 //! numbers in every row. A folder of `train.csv`, `test.csv` (also `validation.csv`) is divided so.
 
+use super::label_texts::read_labels;
 use super::{Column, Parts, SourceOptions, TEST, TRAIN, VALIDATION, array_inputs, list_folder, name_of};
 use crate::dataset::Dataset;
 use crate::error::{BadExample, DataError};
@@ -10,7 +11,6 @@ use crate::labels::{LabelKind, LabelType, Labels};
 use csv::StringRecord;
 use flate2::read::GzDecoder;
 use retune_tensor::Tensor;
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -21,11 +21,10 @@ const MAX_BYTES: u64 = 1 << 34;
 const MAX_LINE: u64 = 1 << 20;
 /// Rows that tell whether the first one is a header.
 const SAMPLE_ROWS: usize = 50;
-/// Most different whole numbers that are taken for classes.
-const MOST_CLASSES: usize = 100;
 const LABEL_NAMES: &[&str] = &["label", "class", "target", "y"];
 
-fn reader(path: &Path) -> Result<BufReader<Box<dyn Read>>, DataError> {
+/// A file's bytes, unpacked where its name ends in `.gz`.
+pub(super) fn reader(path: &Path) -> Result<BufReader<Box<dyn Read>>, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
     let zipped = name_of(path).to_ascii_lowercase().ends_with(".gz");
     let plain: Box<dyn Read> = if zipped { Box::new(GzDecoder::new(file).take(MAX_BYTES)) } else { Box::new(file) };
@@ -189,7 +188,7 @@ impl Table {
         }
         if !options.unlabelled {
             let named = |c: &str| LABEL_NAMES.contains(&c.to_ascii_lowercase().as_str());
-            let label = match &options.label_column {
+            let label = match &options.label {
                 Some(column) => self.find(column)?,
                 None => self.header.iter().position(named).unwrap_or(self.columns - 1),
             };
@@ -236,7 +235,7 @@ impl Table {
 }
 
 /// Whether some column has text in the first row and numbers in all those after it.
-fn looks_like_header(records: &[StringRecord]) -> bool {
+pub(super) fn looks_like_header(records: &[StringRecord]) -> bool {
     let number = |text: &str| text.parse::<f64>().is_ok();
     let Some((first, rest)) = records.split_first().filter(|(_, rest)| !rest.is_empty()) else { return false };
     let rest = &rest[..rest.len().min(SAMPLE_ROWS)];
@@ -244,67 +243,4 @@ fn looks_like_header(records: &[StringRecord]) -> bool {
         let numbers = rest.iter().filter_map(|row| row.get(column)).filter(|text| number(text)).count();
         first.get(column).is_some_and(|text| !number(text) && !text.is_empty()) && numbers * 2 > rest.len()
     })
-}
-
-type NamedLabels = (Labels, Option<Vec<String>>);
-
-/// Labels from their texts; `None` for rows that cannot be used, whose label is never looked at.
-fn read_labels(place: &str, texts: &[Option<&str>], options: &SourceOptions) -> Result<NamedLabels, DataError> {
-    let known = || texts.iter().flatten();
-    let whole = known().all(|t| t.parse::<i64>().is_ok());
-    let numeric = known().all(|t| t.parse::<f64>().is_ok());
-    let distinct: BTreeSet<&str> = known().copied().collect();
-    let few = distinct.len() <= MOST_CLASSES && distinct.len() * 2 <= texts.len();
-    let class = match options.labels {
-        Some(LabelType::Class) => true,
-        Some(_) => false,
-        None => !numeric || (whole && few),
-    };
-    if !class {
-        let mut values = Vec::with_capacity(texts.len());
-        for (row, text) in texts.iter().enumerate() {
-            let text = text.unwrap_or("0");
-            let value = text.parse::<f32>().map_err(|_| {
-                DataError::setting(format!("label of {place}, row {row}"), "a number", format!("`{text}`"))
-            })?;
-            values.push(value);
-        }
-        let values = Tensor::new([values.len(), 1], values).expect("one value per row");
-        return Ok((Labels::from_tensor(place, values, Some(LabelType::Real), None)?, None));
-    }
-    // Whole numbers that count from 0 are the class numbers themselves; anything else is numbered in order.
-    let mut numbers: Vec<i64> = distinct.iter().filter_map(|t| t.parse().ok()).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    let are_names = |names: &Vec<String>| distinct.iter().all(|t| names.iter().any(|name| name == t));
-    let counted = whole
-        && !options.class_names.as_ref().is_some_and(are_names)
-        && (options.classes.is_some() || numbers.iter().copied().eq(0..numbers.len() as i64));
-    if counted {
-        let indices: Vec<i64> = texts.iter().map(|t| t.and_then(|t| t.parse().ok()).unwrap_or(0)).collect();
-        let count = indices.len();
-        let indices = Tensor::new([count], indices).expect("one value per row");
-        return Ok((Labels::from_tensor(place, indices, Some(LabelType::Class), options.classes)?, None));
-    }
-    let names: Vec<String> = match &options.class_names {
-        Some(names) => names.clone(),
-        None if whole => numbers.iter().map(i64::to_string).collect(),
-        None => distinct.iter().map(|&t| t.to_owned()).collect(),
-    };
-    let mut indices = Vec::with_capacity(texts.len());
-    for text in texts {
-        let index = match text {
-            None => 0,
-            Some(text) => {
-                let same = |name: &String| name == text || (whole && name.parse::<i64>().ok() == text.parse().ok());
-                names.iter().position(same).ok_or_else(|| DataError::UnknownClass {
-                    place: place.to_owned(),
-                    class: (*text).to_owned(),
-                    known: names.clone(),
-                })?
-            }
-        };
-        indices.push(index as i32);
-    }
-    Ok((Labels::classes(place, indices, names.len())?, Some(names)))
 }

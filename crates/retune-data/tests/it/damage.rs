@@ -278,9 +278,9 @@ fn damaged_tables() {
     let (_dir, path) = written("t.csv", b"a,b\n\xff\xfe,1\n");
     assert!(matches!(error(&path), DataError::Malformed { place, .. } if place == "line 2"));
     let (_dir, path) = written("t.csv", "a,b\n1,2\n");
-    let options: SourceOptions = serde_json::from_str(r#"{"label-column":"c"}"#).unwrap();
+    let options: SourceOptions = serde_json::from_str(r#"{"label":"c"}"#).unwrap();
     assert!(matches!(open(&path, &options), Err(DataError::UnknownName { known, .. }) if known == ["a", "b"]));
-    let options: SourceOptions = serde_json::from_str(r#"{"label-column":7}"#).unwrap();
+    let options: SourceOptions = serde_json::from_str(r#"{"label":7}"#).unwrap();
     assert!(matches!(open(&path, &options), Err(DataError::UnknownName { name, .. }) if name == "7"));
     let (_dir, path) = written("t.csv", "1,0\n2,1\n3,5\n4,1\n5,0\n6,1\n");
     let options: SourceOptions = serde_json::from_str(r#"{"classes":3}"#).unwrap();

@@ -55,8 +55,9 @@ fn stream(batches: impl Iterator<Item = Result<Batch, DataError>>) -> Vec<(u64, 
         .flat_map(|batch| {
             let batch = batch.unwrap();
             let classes = batch.targets.class_indices().unwrap().to_vec();
-            let size = batch.inputs[0].len() / batch.len();
-            let pixels: Vec<Vec<f32>> = batch.inputs[0].as_f32().unwrap().chunks(size).map(<[f32]>::to_vec).collect();
+            let size = batch.inputs.dense()[0].len() / batch.len();
+            let pixels: Vec<Vec<f32>> =
+                batch.inputs.dense()[0].as_f32().unwrap().chunks(size).map(<[f32]>::to_vec).collect();
             let rows = batch.example_ids.iter().zip(pixels).zip(classes);
             rows.map(|((&id, pixels), class)| (batch.cursor.epoch, id, pixels, class)).collect::<Vec<_>>()
         })
@@ -154,7 +155,7 @@ fn image_files_are_resized_and_recolored() {
         LoaderOptions::sequential(2, Preprocessing { resize: Some(Resize::to(4, 4)), ..Preprocessing::default() });
     let batches: Vec<Batch> = loader(&unlabelled, options).epoch(0).map(Result::unwrap).collect();
     assert_eq!(
-        batches.iter().map(|b| (b.inputs[0].shape()[0], &b.targets)).collect::<Vec<_>>(),
+        batches.iter().map(|b| (b.inputs.dense()[0].shape()[0], &b.targets)).collect::<Vec<_>>(),
         [(2, &Targets::None), (1, &Targets::None)]
     );
 }
@@ -196,9 +197,15 @@ fn features_of_every_type() {
     };
     let scaled = Preprocessing { rescale: Some(Rescale { scale: 0.5, offset: 1.0 }), ..Preprocessing::default() };
     let x = Tensor::new([2, 2], vec![0i64, 2, 4, -6]).unwrap();
-    assert_eq!(batch(x.clone(), scaled).unwrap().inputs, [Tensor::new([2, 2], vec![1f32, 2., 3., -2.]).unwrap()]);
+    assert_eq!(
+        batch(x.clone(), scaled).unwrap().inputs.dense(),
+        [Tensor::new([2, 2], vec![1f32, 2., 3., -2.]).unwrap()]
+    );
     let integers = Preprocessing { features: FeatureType::Integer, ..Preprocessing::default() };
-    assert_eq!(batch(x, integers.clone()).unwrap().inputs, [Tensor::new([2, 2], vec![0i32, 2, 4, -6]).unwrap()]);
+    assert_eq!(
+        batch(x, integers.clone()).unwrap().inputs.dense(),
+        [Tensor::new([2, 2], vec![0i32, 2, 4, -6]).unwrap()]
+    );
     let large = Tensor::new([2, 1], vec![1i64 << 40, 0]).unwrap();
     assert!(matches!(batch(large, integers.clone()), Err(DataError::Setting { .. })));
     let halves = Tensor::new([2, 1], vec![0.5f32, 0.0]).unwrap();

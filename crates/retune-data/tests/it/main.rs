@@ -6,3 +6,6 @@ mod damage;
 mod fixtures;
 mod loader;
 mod sources;
+mod text_batches;
+mod text_sources;
+mod tokenizers;

@@ -203,7 +203,7 @@ fn table(text: &str, options: SourceOptions) -> Dataset {
 #[test]
 fn tables_with_header_and_text_labels() {
     let text = "length;species;width\n1.5; setosa;2\n2.5;virginica;3\n-3e1;setosa;4\n";
-    let species = || SourceOptions { label_column: Some(Column::Name("species".into())), ..Default::default() };
+    let species = || SourceOptions { label: Some(Column::Name("species".into())), ..Default::default() };
     let data = table(text, species());
     assert_eq!(stored(&data), (&[3, 2][..], vec![1.5, 2.0, 2.5, 3.0, -30.0, 4.0]));
     assert_eq!(
@@ -212,7 +212,7 @@ fn tables_with_header_and_text_labels() {
     );
     let names = Some(vec!["virginica".into(), "setosa".into()]);
     assert_eq!(classes(&table(text, SourceOptions { class_names: names, ..species() })), [1, 0, 1]);
-    let second = SourceOptions { label_column: Some(Column::Index(1)), ..Default::default() };
+    let second = SourceOptions { label: Some(Column::Index(1)), ..Default::default() };
     assert_eq!(classes(&table(text, second)), [0, 1, 0]);
 }
 
@@ -269,13 +269,9 @@ fn zipped_tables() {
 #[test]
 fn options_are_read_strictly() {
     let options: SourceOptions =
-        serde_json::from_str(r#"{"kind":"image-folder","tolerance":3,"label-column":"price","labels":"real"}"#)
-            .unwrap();
-    assert_eq!(options.label_column, Some(Column::Name("price".into())));
-    assert_eq!(
-        serde_json::from_str::<SourceOptions>(r#"{"label-column":2}"#).unwrap().label_column,
-        Some(Column::Index(2))
-    );
+        serde_json::from_str(r#"{"kind":"image-folder","tolerance":3,"label":"price","labels":"real"}"#).unwrap();
+    assert_eq!(options.label, Some(Column::Name("price".into())));
+    assert_eq!(serde_json::from_str::<SourceOptions>(r#"{"label":2}"#).unwrap().label, Some(Column::Index(2)));
     assert!(serde_json::from_str::<SourceOptions>(r#"{"tolerence":3}"#).is_err());
 }
 

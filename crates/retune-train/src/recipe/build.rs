@@ -5,13 +5,14 @@ use super::settings::Settings;
 use crate::check::{Facts, check_job, default_loss};
 use crate::error::TrainError;
 use crate::run::manifest::FileManifest;
-use crate::run::{DataManifest, Manifest, file_sha256};
+use crate::run::{DataManifest, Manifest, path_sha256};
 use crate::stored::Stored;
+use crate::text;
 use crate::trainer::{Job, OptimizerSettings, TrainSettings, steps_per_epoch};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::split::few_per_class;
-use retune_data::{Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, Split, open};
+use retune_data::{Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, SourceKind, Split, open};
 use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, LoadReport, Mode, Model};
 use std::path::{Path, PathBuf};
@@ -59,7 +60,8 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let recipe = settings.recipe();
     let seed = settings.train().seed;
     let (model, report, files) = load_model(settings, folder)?;
-    let data = load_data(settings, folder, seed)?;
+    let data = load_data(settings, folder, seed, &model)?;
+    let model = changed(text::for_data(model, &data.train.0, seed)?, settings)?;
     let stored = Stored::of(&model)?;
     let mut preprocessing = settings.preprocessing().cloned().or(stored.map(|s| s.preprocessing)).unwrap_or_default();
     preprocessing.class_names = data.train.0.class_names().map(<[String]>::to_vec);
@@ -78,13 +80,15 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         model,
         input_shape: value(&recipe.model.input_shape),
         data,
-        preprocessing: preprocessing.clone(),
+        preprocessing,
         augment: settings.augment().to_vec(),
         loss,
         class_weights: value(&recipe.loss.class_weights),
         optimizer: settings.optimizer().clone(),
         settings: settings.train().clone(),
         batch_sizes: settings.batch_sizes(),
+        batch_tokens: value(&recipe.train.batch_tokens),
+        bucket: value(&recipe.train.bucket).unwrap_or(false),
         workers: value(&recipe.train.workers),
         drop_last: value(&recipe.train.drop_last).unwrap_or(false),
         tolerance: value(&recipe.data.tolerance).unwrap_or(0),
@@ -94,16 +98,20 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let extension = value(&recipe.model.path)
         .and_then(|path| Some(path.extension()?.to_str()?.to_owned()))
         .filter(|extension| ["keras", "h5", "hdf5"].contains(&extension.as_str()));
-    let extension = extension.unwrap_or_else(|| "keras".to_owned());
+    let model_name = match extension {
+        // A folder is written as a folder.
+        None if job.model.task().is_some() => "model".to_owned(),
+        extension => format!("model.{}", extension.as_deref().unwrap_or("keras")),
+    };
     Ok(Built {
+        preprocessing: Stored::of(&job.model)?.map(|stored| stored.preprocessing).unwrap_or_default(),
         job,
         report,
-        preprocessing,
         facts,
         manifest,
         recipe: recipe.to_toml().map_err(|error| TrainError::unfit(error.to_string(), "check the recipe's values"))?,
         output: value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path)),
-        model_name: value(&recipe.output.model).unwrap_or_else(|| format!("model.{extension}")),
+        model_name: value(&recipe.output.model).unwrap_or(model_name),
     })
 }
 
@@ -132,6 +140,10 @@ pub struct JobParts {
     pub settings: TrainSettings,
     /// Batch sizes in training and in evaluation.
     pub batch_sizes: (usize, usize),
+    /// Tokens of texts of a batch at most.
+    pub batch_tokens: Option<usize>,
+    /// Whether texts of like length stand in a batch.
+    pub bucket: bool,
     /// Threads that prepare data.
     pub workers: Option<usize>,
     /// Whether the last, smaller batch of an epoch is left out.
@@ -141,16 +153,23 @@ pub struct JobParts {
 }
 
 impl JobParts {
-    /// Makes the loaders, checks everything against each other, and stores the preprocessing in the model.
+    /// Makes the loaders, which encode texts, checks everything against each other, and stores the preprocessing in the model.
     ///
     /// # Errors
     /// Whatever does not fit together.
     pub fn job(mut self, schedule: impl FnOnce(u64) -> crate::schedules::Schedule) -> Result<(Job, Facts), TrainError> {
         let (train_data, train_ids) = self.data.train.clone();
         let class_weights = self.class_weights.map(|weights| weights.resolve(&train_data, &train_ids)).transpose()?;
+        let facts = check_job(&self.model, &train_data, &self.preprocessing, self.loss, self.input_shape.as_deref())?;
+        let encoder = text::encoder_for(&self.model, &train_data, &mut self.preprocessing)?;
+        let labels = self.model.task().map(|task| task.labels().to_vec()).filter(|labels| !labels.is_empty());
+        self.preprocessing.class_names = self.preprocessing.class_names.or(labels);
         let seed = self.settings.seed;
         let train = LoaderOptions {
             batch_size: self.batch_sizes.0.min(train_ids.len().max(1)),
+            batch_tokens: self.batch_tokens,
+            bucket: self.bucket,
+            encoder: encoder.clone(),
             shuffle: true,
             drop_last: self.drop_last,
             seed,
@@ -164,13 +183,14 @@ impl JobParts {
         let sequential = LoaderOptions {
             tolerance: self.tolerance,
             workers: self.workers,
+            batch_tokens: self.batch_tokens,
+            encoder,
             ..LoaderOptions::sequential(self.batch_sizes.1, self.preprocessing.clone())
         };
         let evaluation = |part: &Option<(Arc<Dataset>, Vec<u64>)>| {
             let part = part.clone().filter(|(_, ids)| !ids.is_empty());
             part.map(|(data, ids)| Loader::new(data, ids, sequential.clone())).transpose()
         };
-        let facts = check_job(&self.model, &train_data, &self.preprocessing, self.loss, self.input_shape.as_deref())?;
         let (validation, test) = (evaluation(&self.data.validation)?, evaluation(&self.data.test)?);
         let train = Loader::new(train_data, train_ids, train)?;
         Stored { preprocessing: self.preprocessing.clone(), loss: Some(self.loss.name().to_owned()) }
@@ -226,15 +246,14 @@ struct ModelFiles {
 fn load_model(settings: &Settings, folder: &Path) -> Result<(Model, Option<LoadReport>, ModelFiles), TrainError> {
     let keys = &settings.recipe().model;
     let seed = settings.train().seed;
-    let head = value(&keys.head).map(|tables| layers(&tables)).transpose()?;
-    let file = |path: PathBuf| Ok::<_, TrainError>(FileManifest { sha256: file_sha256(&path)?, path });
+    let file = |path: PathBuf| Ok::<_, TrainError>(FileManifest { sha256: path_sha256(&path)?, path });
     let mut files = ModelFiles::default();
     let (mut model, report) = match value(&keys.path) {
         Some(path) => {
             let path = folder.join(path);
             let (mut model, report) = Model::load(&path)?;
             if value(&keys.weights) == Some(Weights::None) {
-                model = Model::from_description(&model.description(), None, seed)?.0;
+                model = model.with_fresh_weights(seed)?;
             }
             files.model = Some(file(path)?);
             (model, Some(report))
@@ -252,6 +271,14 @@ fn load_model(settings: &Settings, folder: &Path) -> Result<(Model, Option<LoadR
         model.load_weights(&path)?;
         files.weights = Some(file(path)?);
     }
+    Ok((model, report, files))
+}
+
+/// The model with frozen layers, a new head and parameter groups as the recipe says.
+fn changed(mut model: Model, settings: &Settings) -> Result<Model, TrainError> {
+    let keys = &settings.recipe().model;
+    let seed = settings.train().seed;
+    let head = value(&keys.head).map(|tables| layers(&tables)).transpose()?;
     if value(&settings.recipe().method.kind) == Some(Method::Head) {
         if keys.wrap.is_some() {
             model.set_trainable("*", false)?;
@@ -284,17 +311,23 @@ fn load_model(settings: &Settings, folder: &Path) -> Result<(Model, Option<LoadR
             model.set_group(pattern, index + 1)?;
         }
     }
-    Ok((model, report, files))
+    Ok(model)
 }
 
-fn load_data(settings: &Settings, folder: &Path, seed: u64) -> Result<DataParts, TrainError> {
+fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Result<DataParts, TrainError> {
     let keys = settings.recipe();
-    let options = settings.source_options();
+    let mut options = settings.source_options();
+    if model.tokenizer().is_some() {
+        options.kind.get_or_insert(SourceKind::Text);
+    }
     let path = folder.join(value(&keys.data.path).unwrap_or_default());
-    let parts = open(&path, &options)?;
+    let mut parts = open(&path, &options)?;
+    if let Some(names) = text::label_order(model, &parts.train) {
+        options.class_names = Some(names);
+        parts = open(&path, &options)?;
+    }
     let train = Arc::new(parts.train);
-    let mut options = options;
-    options.classes = options.classes.or(train.class_count());
+    let options = options.like(&train);
     let other = |path: Option<PathBuf>, own: Option<Dataset>| -> Result<_, TrainError> {
         let data = match path {
             Some(path) => Some(open(&folder.join(path), &options)?.train),

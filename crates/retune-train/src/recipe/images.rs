@@ -5,7 +5,7 @@ use super::keys::{FillKind, FitKind, Recipe, value};
 use super::settings::Check;
 use retune_data::augment::{Brightness, Contrast, Fill, HorizontalFlip, PadCrop, Rotation, VerticalFlip};
 use retune_data::preprocess::{Fit, Normalize, Rescale, Resize};
-use retune_data::{Augmentation, Preprocessing};
+use retune_data::{Augmentation, Preprocessing, TextSettings};
 
 impl Check<'_> {
     pub(super) fn preprocessing(&mut self, recipe: &Recipe) -> Option<Preprocessing> {
@@ -21,7 +21,14 @@ impl Check<'_> {
         };
         let rescale = (keys.scale.is_some() || keys.offset.is_some())
             .then(|| Rescale { scale: value(&keys.scale).unwrap_or(1.0), offset: value(&keys.offset).unwrap_or(0.0) });
+        let says_text = keys.max_tokens.is_some() || keys.truncation.is_some() || keys.prefix.is_some();
+        let text = says_text.then(|| TextSettings {
+            max_tokens: value(&keys.max_tokens),
+            truncation: value(&keys.truncation).unwrap_or_default(),
+            prefix: value(&keys.prefix).unwrap_or_default(),
+        });
         let preprocessing = Preprocessing {
+            text,
             color: value(&keys.color),
             resize: self.resize(recipe),
             rescale,

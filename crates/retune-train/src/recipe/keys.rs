@@ -2,8 +2,10 @@
 
 use super::document::{Document, Located, Place};
 use retune_data::ClassWeights;
+use retune_data::Truncation;
 use retune_data::labels::LabelType;
 use retune_data::preprocess::{Color, FeatureType, Filter, TargetEncoding};
+use retune_data::sources::text::{TextEncoding, TextFormat};
 use retune_data::sources::{Column, Layout, SourceKind};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -149,7 +151,7 @@ pub enum FillKind {
 sections! {
     /// What is trained.
     model: ModelKeys {
-        /// The pretrained model: `.keras`, `.h5` or `.hdf5`. Relative paths start at the recipe's folder.
+        /// The pretrained model: `.keras`, `.h5`, `.hdf5`, or a folder as transformers writes it. Relative paths start at the recipe's folder.
         /// Example: `path = "cnn_model.h5"`.
         "path" path: PathBuf,
         /// Weights to load into the model, from a `.weights.h5` or another model. Default: those of `path`.
@@ -181,7 +183,8 @@ sections! {
     }
     /// What it is trained on.
     data: DataKeys {
-        /// A folder with one sub-folder of images per class, CIFAR-10 batches, IDX files, `.npy`, `.npz`, `.csv`.
+        /// A folder with one sub-folder of images per class, CIFAR-10 batches, IDX files, `.npy`, `.npz`, `.csv`;
+        /// of texts `.csv`, `.tsv`, `.jsonl`, lines of label and text, folders of these.
         /// Example: `path = "photos"`.
         "path" path: PathBuf,
         /// Data to choose the best weights by. Default: what `path` has, or `[split]`.
@@ -211,8 +214,17 @@ sections! {
         "labels-path" labels_path: PathBuf,
         /// Whether a table's first row has the columns' names. Default: told from it.
         "header" header: bool,
-        /// A table's column of labels, by name or number. Default: `label`, `class`, `target`, `y`, or the last.
-        "label-column" label_column: Column,
+        /// The column or field of texts, by name or number. Default: `text`, `sentence` and the like, or the longest.
+        "text" text: Column,
+        /// The column or field of the second texts, where examples are pairs. Default: `text_b` beside `text_a`, `sentence2` beside
+        /// `sentence1`, else none.
+        "text-pair" text_pair: Column,
+        /// The column or field of labels, by name or number. Default: `label`, `class`, `target`, `y`, of texts `score`, or the last.
+        "label" label: Column,
+        /// The form of a file of texts: `csv`, `jsonl`, `label-text` or `lines`. Default: told from its name.
+        "format" format: TextFormat,
+        /// How texts are stored: `utf-8`, `utf-16`, `latin-1` or `gb18030`. Default: found.
+        "encoding" encoding: TextEncoding,
         /// A table's columns that are neither features nor labels, by name or number. Default: none.
         /// Example: `drop-columns = ["id", "date"]`.
         "drop-columns" drop_columns: Vec<Column>,
@@ -253,6 +265,13 @@ sections! {
         "mean" mean: Vec<f32>,
         /// Standard deviation of each channel, divided by after subtracting the mean. Default: none.
         "std" std: Vec<f32>,
+        /// Most tokens of a text, or of a pair, those that mark beginning and end included. Default: as many as the model takes.
+        "max-tokens" max_tokens: usize,
+        /// Which text of a pair loses tokens where there are more: `longest-first`, `only-first` or `only-second`. Default
+        /// `longest-first`.
+        "truncation" truncation: Truncation,
+        /// Put in front of every text. Default: nothing. Example for E5's models: `prefix = "query: "`.
+        "prefix" prefix: String,
         /// Type of inputs that are not images: `float` or `integer`. Default `float`.
         "features" features: FeatureType,
         /// How labels are given to the loss: `as-stored`, `integer`, `one-hot` or `value`. Default `as-stored`.
@@ -374,8 +393,12 @@ sections! {
         "epochs" epochs: u64,
         /// Optimizer steps at most. Default: unlimited.
         "max-steps" max_steps: u64,
-        /// Examples that go through the network together. Default 32.
+        /// Examples that go through the network together at most. Default 32; with `batch-tokens` any number.
         "batch-size" batch_size: usize,
+        /// Tokens of texts that go through the network together at most. Default: any number.
+        "batch-tokens" batch_tokens: usize,
+        /// Whether texts of like length go through the network together. Default false.
+        "bucket" bucket: bool,
         /// Batches whose gradients make one optimizer step. Default 1.
         "accumulate" accumulate: usize,
         /// Seed of everything random. Default 0.

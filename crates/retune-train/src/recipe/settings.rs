@@ -63,9 +63,10 @@ impl Settings {
         &self.augment
     }
 
-    /// Examples that go through the network together: in training, in evaluation.
+    /// Examples that go through the network together at most: in training, in evaluation.
     pub fn batch_sizes(&self) -> (usize, usize) {
-        let train = value(&self.recipe.train.batch_size).unwrap_or(32);
+        let any = if self.recipe.train.batch_tokens.is_some() { usize::MAX } else { 32 };
+        let train = value(&self.recipe.train.batch_size).unwrap_or(any);
         (train, value(&self.recipe.eval.batch_size).unwrap_or(train))
     }
 
@@ -84,7 +85,11 @@ impl Settings {
             labels_key: value(&data.labels_key),
             labels_path: value(&data.labels_path),
             header: value(&data.header),
-            label_column: value(&data.label_column),
+            label: value(&data.label),
+            text: value(&data.text),
+            text_pair: value(&data.text_pair),
+            format: value(&data.format),
+            encoding: value(&data.encoding),
             drop_columns: value(&data.drop_columns).unwrap_or_default(),
             ..SourceOptions::default()
         }
@@ -239,6 +244,8 @@ impl Check<'_> {
         self.require("train.epochs", &train.epochs, "at least 1", |&n| n > 0);
         self.require("train.max-steps", &train.max_steps, "at least 1", |&n| n > 0);
         self.require("train.batch-size", &train.batch_size, "at least 1", |&n| n > 0);
+        self.require("train.batch-tokens", &train.batch_tokens, "at least 1", |&n| n > 0);
+        self.require("preprocess.max-tokens", &recipe.preprocess.max_tokens, "at least 1", |&n| n > 0);
         self.require("train.accumulate", &train.accumulate, "at least 1", |&n| n > 0);
         self.require("train.threads", &train.threads, "1 to 1024", |&n| (1..=1024).contains(&n));
         self.require("eval.batch-size", &eval.batch_size, "at least 1", |&n| n > 0);
@@ -436,7 +443,9 @@ impl Check<'_> {
             patience,
             min_delta: value(&train.early_stopping_min_delta).unwrap_or(0.0),
         });
-        resolve(&mut train.batch_size, 32);
+        if train.batch_tokens.is_none() {
+            resolve(&mut train.batch_size, 32);
+        }
         TrainSettings {
             epochs: resolve(&mut train.epochs, defaults.epochs),
             max_steps: value(&train.max_steps),

@@ -37,7 +37,7 @@ pub struct Manifest {
 pub struct FileManifest {
     /// Where it was.
     pub path: PathBuf,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of its bytes; of a folder see [`path_sha256`].
     pub sha256: String,
 }
 
@@ -101,11 +101,30 @@ impl Manifest {
     }
 }
 
-/// SHA-256 of a file's bytes.
+/// SHA-256 of a file's bytes, or of a folder: of the names of its files, in order, and the SHA-256 of each; folders in it are left
+/// out.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn file_sha256(path: &Path) -> Result<String, TrainError> {
+pub fn path_sha256(path: &Path) -> Result<String, TrainError> {
+    if !path.is_dir() {
+        return file_sha256(path);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(TrainError::read(path))? {
+        files.push(entry.map_err(TrainError::read(path))?.path());
+    }
+    files.sort();
+    let mut hasher = Sha256::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        hasher.update(format!("{name}\0{}\n", file_sha256(file)?));
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// SHA-256 of a file's bytes.
+pub(super) fn file_sha256(path: &Path) -> Result<String, TrainError> {
     let mut file = std::fs::File::open(path).map_err(TrainError::read(path))?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

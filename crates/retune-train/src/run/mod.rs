@@ -24,7 +24,7 @@ pub mod manifest;
 pub mod tensorboard;
 
 pub use checkpoint::{BEST, Checkpoint};
-pub use manifest::{DataManifest, Manifest, file_sha256};
+pub use manifest::{DataManifest, Manifest, path_sha256};
 
 use crate::error::TrainError;
 use crate::metrics::Metric;

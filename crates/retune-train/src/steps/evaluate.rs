@@ -1,12 +1,11 @@
 //! Predictions of a network on a part of the data, and their losses.
 
-use super::program::{TARGETS, named_inputs, simplified, single_output, targets_of};
+use super::program::{TARGETS, bindings, named_inputs, simplified, single_output, targets_of};
 use crate::error::TrainError;
 use crate::losses::{Ending, Loss, TargetForm};
 use crate::metrics::Scored;
 use retune_cpu::{Cpu, Plan, Session, StepRandom};
-use retune_data::{Batch, Loader, Targets};
-use retune_graph::Bindings;
+use retune_data::{Batch, BatchSize, Loader, Targets};
 use retune_models::Network;
 use retune_tensor::Tensor;
 
@@ -49,12 +48,12 @@ impl Evaluator {
         Ok(Evaluator { session: Session::new(cpu, graph, wanted), loss, inputs, ending: output.ending })
     }
 
-    /// Memory and work of one batch of so many examples.
+    /// Memory and work of one batch of this size.
     ///
     /// # Errors
     /// If the memory cannot be had.
-    pub fn plan(&mut self, batch_size: usize) -> Result<&Plan, TrainError> {
-        Ok(self.session.plan(Bindings::batch(batch_size))?)
+    pub fn plan(&mut self, size: BatchSize) -> Result<&Plan, TrainError> {
+        Ok(self.session.plan(bindings(size))?)
     }
 
     /// Predictions, targets and losses of every example of an epoch of `loader`; `each` is told how many examples are done.

@@ -3,7 +3,7 @@
 use crate::error::TrainError;
 use crate::losses::{Ending, Loss, Output};
 use retune_cpu::{Cpu, Outputs, Plan, Session, StepRandom};
-use retune_data::{Batch, Targets};
+use retune_data::{Batch, BatchInputs, BatchSize, Targets, TokenInputs};
 use retune_graph::ops::Unary;
 use retune_graph::ops::reduce::Reduction;
 use retune_graph::passes::{fold_scale, fuse_activations};
@@ -88,12 +88,12 @@ impl TrainingProgram {
         self.session.graph()
     }
 
-    /// Memory and work of one batch of so many examples.
+    /// Memory and work of one batch of this size.
     ///
     /// # Errors
     /// If the memory cannot be had.
-    pub fn plan(&mut self, batch_size: usize) -> Result<&Plan, TrainError> {
-        Ok(self.session.plan(Bindings::batch(batch_size))?)
+    pub fn plan(&mut self, size: BatchSize) -> Result<&Plan, TrainError> {
+        Ok(self.session.plan(bindings(size))?)
     }
 
     /// Forward and backward on one batch.
@@ -249,14 +249,26 @@ pub(super) fn named_inputs<'a>(
     names: &'a [String],
     batch: &'a Batch,
 ) -> Result<Vec<(&'a str, &'a Tensor)>, TrainError> {
-    if names.len() != batch.inputs.len() {
-        return Err(TrainError::Mismatch {
-            what: "inputs of an example",
-            expected: format!("{} as the network has: {}", names.len(), names.join(", ")),
-            found: batch.inputs.len().to_string(),
-        });
+    let mismatch = |found: String| TrainError::Mismatch {
+        what: "inputs of an example",
+        expected: format!("{} as the network has: {}", names.len(), names.join(", ")),
+        found,
+    };
+    match &batch.inputs {
+        BatchInputs::Tokens(tokens) => {
+            let input = |name: &'a String| Some((name.as_str(), tokens.get(name)?));
+            names.iter().map(input).collect::<Option<_>>().ok_or_else(|| mismatch(TokenInputs::NAMES.join(", ")))
+        }
+        inputs if names.len() == inputs.dense().len() => {
+            Ok(names.iter().map(String::as_str).zip(inputs.dense()).collect())
+        }
+        inputs => Err(mismatch(inputs.dense().len().to_string())),
     }
-    Ok(names.iter().map(String::as_str).zip(&batch.inputs).collect())
+}
+
+/// What the symbols of a graph stand for in a batch of this size.
+pub(super) fn bindings(size: BatchSize) -> Bindings {
+    Bindings { batch: size.examples, tokens: size.tokens }
 }
 
 /// The batch's targets as a tensor.

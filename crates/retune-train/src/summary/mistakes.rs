@@ -9,6 +9,8 @@ use retune_data::{Dataset, Inputs};
 const MOST: usize = 24;
 /// Longest side of a picture, in pixels; it is shown at about this size on a dense screen.
 const PICTURE_SIDE: u32 = 96;
+/// Characters of a text that are shown.
+const SHOWN_CHARACTERS: usize = 200;
 /// Values of a row that are shown.
 const SHOWN_VALUES: usize = 6;
 
@@ -69,18 +71,31 @@ fn labels(row: &[f32]) -> Vec<usize> {
     row.iter().enumerate().filter(|(_, value)| **value > 0.5).map(|(label, _)| label).collect()
 }
 
-/// A file's name, or the example's number and, where it is a row of a table, its first values.
+/// A file's name, a text, or the example's number and, where it is a row of a table, its first values.
 fn place(data: &Dataset, id: u64) -> String {
     let index = id as usize;
     match data.inputs() {
         Inputs::Files(files) => {
             files.names.get(index).map_or_else(|| data.place(id), |name| name.display().to_string())
         }
+        Inputs::Texts(texts) => match texts.get(index) {
+            Some((first, None)) => shortened(first),
+            Some((first, Some(second))) => format!("{} — {}", shortened(first), shortened(second)),
+            None => data.place(id),
+        },
         Inputs::Features(table) if table.shape().len() == 2 => {
             // One more value than is shown, so that it is seen whether there are more.
             format!("example {id}: {}", values(&data.first_values(id, SHOWN_VALUES + 1)))
         }
         _ => format!("example {id}"),
+    }
+}
+
+/// The beginning of a text.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::run::RunDirectory;
 use crate::schedules::Schedule;
 use crate::steps::{Evaluator, GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics};
 use retune_cpu::Cpu;
-use retune_data::{Batches, Dataset, Loader};
+use retune_data::{BatchSize, Batches, Dataset, Loader};
 use retune_graph::WeightId;
 use retune_models::{Mode, Model};
 use retune_tensor::Tensor;
@@ -154,12 +154,20 @@ impl Trainer {
         (trainable, self.weights.iter().map(Tensor::len).sum())
     }
 
-    /// Planned bytes and floating-point operations of a full batch, forward and backward.
+    /// Planned bytes and floating-point operations of the largest batch, forward and backward.
     ///
     /// # Errors
     /// If the memory cannot be had.
     pub fn step_costs(&mut self) -> Result<(usize, u64), TrainError> {
-        let plan = self.program.plan(self.job.train.batch_size())?;
+        self.step_costs_of(self.job.train.largest_batch())
+    }
+
+    /// Planned bytes and floating-point operations of a batch of this size, forward and backward.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn step_costs_of(&mut self, size: BatchSize) -> Result<(usize, u64), TrainError> {
+        let plan = self.program.plan(size)?;
         Ok((plan.peak_bytes(), plan.flops()))
     }
 
@@ -177,10 +185,10 @@ impl Trainer {
         let optimizer = self.optimizer.size_bytes();
         let sums = if self.job.settings.accumulate > 1 { 4 * trainable } else { 0 };
         let evaluated = [&self.job.validation, &self.job.test].into_iter().flatten();
-        let evaluation = match evaluated.map(Loader::batch_size).max() {
-            Some(batch_size) => self.evaluator.plan(batch_size)?.arena_bytes(),
-            None => 0,
-        };
+        let mut evaluation = 0;
+        for size in evaluated.map(Loader::largest_batch) {
+            evaluation = evaluation.max(self.evaluator.plan(size)?.arena_bytes());
+        }
         let saving = 2 * 4 * total + optimizer;
         Ok(step + evaluation + optimizer + sums + self.data_bytes() + saving + PROGRAM_BYTES)
     }
@@ -196,8 +204,9 @@ impl Trainer {
             }
         }
         let kept: usize = kept.into_iter().map(Dataset::size_bytes).sum();
+        let tokens: usize = evaluated.iter().map(|loader| loader.token_bytes()).sum::<usize>() + train.token_bytes();
         let ahead = evaluated.into_iter().map(Loader::prepared_bytes).max().unwrap_or(0);
-        kept + train.prepared_bytes() + ahead
+        kept + tokens + train.prepared_bytes() + ahead
     }
 
     /// Seconds of an optimizer step, the median of a few real ones after the first, which makes the plan. Their results are

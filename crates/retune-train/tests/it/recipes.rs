@@ -342,7 +342,7 @@ fn a_file_of_weights_is_part_of_the_provenance() {
     let more = ["model.weights-file=other.weights.h5".to_owned(), "train.max-steps=1".to_owned()];
     let settings = recipe::parse("test.toml", GOOD, &more).unwrap();
     let built = recipe::build(&settings, folder.path(), "test", &[]).unwrap();
-    let expected = retune_train::run::file_sha256(&path).unwrap();
+    let expected = retune_train::run::path_sha256(&path).unwrap();
     assert_eq!(built.manifest.weights.as_ref().unwrap().sha256, expected);
     let run = fit(built, &mut Silent, &NEVER).unwrap().root;
     assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains(&expected));
@@ -367,7 +367,7 @@ fn from_a_recipe_to_a_report_and_predictions() {
         assert!(run.join(file).metadata().unwrap().len() > 0, "{file}");
     }
     let report = std::fs::read_to_string(run.join("report.html")).unwrap();
-    let hash = |name: &str| retune_train::run::file_sha256(&folder.path().join(name)).unwrap();
+    let hash = |name: &str| retune_train::run::path_sha256(&folder.path().join(name)).unwrap();
     let [base, data_hash, saved] =
         [hash("base.keras"), outcome_manifest(&run).data[0].sha256.clone(), hash("run/model.keras")];
     for part in [

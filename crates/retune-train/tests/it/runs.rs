@@ -1,6 +1,7 @@
 //! Whole runs: what they must not depend on, and what must survive.
 
 use crate::fixture::{job, loader, model};
+use retune_data::BatchSize;
 use retune_tensor::Tensor;
 use retune_train::TrainError;
 use retune_train::metrics::Metric;
@@ -310,6 +311,6 @@ fn one_process_at_a_time_and_no_run_over_another() {
 #[test]
 fn the_plan_is_known_before_training() {
     let mut trainer = Trainer::new(job(1)).unwrap();
-    let plan = trainer.program().plan(8).unwrap();
+    let plan = trainer.program().plan(BatchSize { examples: 8, tokens: 0 }).unwrap();
     assert!(plan.flops() > 8 * 64 * 9 * 4 * 2 * 2 && plan.peak_bytes() > 8 * 64 * 4 * 4);
 }

@@ -3,6 +3,7 @@
 use super::job::JobArguments;
 use super::text::{self, Table};
 use super::{Context, Result, inspect, paths};
+use retune::data::{BatchSize, TokenStatistics};
 use retune::train::fit::plan;
 use retune::train::recipe::Built;
 use serde_json::json;
@@ -34,7 +35,17 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
     let [train, validation, test] = plan.examples.map(text::count);
     row("examples", format!("{train} to train, {validation} to validate, {test} to test"));
-    row("input", format!("{:?}", facts.input_shape.as_deref().unwrap_or_default()));
+    match &plan.tokens {
+        None => row("input", format!("{:?}", facts.input_shape.as_deref().unwrap_or_default())),
+        Some(tokens) => {
+            let TokenStatistics { examples, mean, p95, most, truncated, .. } = tokens.statistics;
+            let share = 100.0 * truncated as f64 / examples.max(1) as f64;
+            row("tokens of a text", format!("{mean:.1} in the mean, 95 % up to {p95}, at most {most}"));
+            row("texts cut off", format!("{}, {share:.1} %", text::count(truncated)));
+            row("batch in the mean", batch_text(tokens.mean_batch));
+            row("largest batch", batch_text(tokens.largest_batch));
+        }
+    }
     row("output", format!("{:?}", facts.output_shape));
     row(
         "weights",
@@ -42,10 +53,15 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     );
     row("trained layers", layers_text(&facts.trainable_layers));
     row("frozen layers", layers_text(&facts.frozen_layers));
-    row("memory of a step", text::bytes(plan.step_bytes as u64));
+    if let Some(tokens) = &plan.tokens {
+        row("memory of a step", format!("{} in the mean", text::bytes(tokens.mean_step_bytes as u64)));
+    }
+    let of_a_step = if plan.tokens.is_some() { "largest step" } else { "memory of a step" };
+    row(of_a_step, text::bytes(plan.step_bytes as u64));
     row("optimizer", text::bytes(plan.optimizer_bytes as u64));
     row("memory of the run", text::bytes(plan.run_bytes as u64));
-    row("work of a step", text::flops(plan.step_flops));
+    let step_flops = plan.tokens.map_or(plan.step_flops, |tokens| tokens.mean_step_flops);
+    row("work of a step", text::flops(step_flops));
     row(
         "steps",
         format!(
@@ -56,7 +72,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         ),
     );
     if let Some(secs) = plan.secs_per_step {
-        let rate = plan.step_flops as f64 / secs / 1e9;
+        let rate = step_flops as f64 / secs / 1e9;
         row("time of a step", format!("{}, {rate:.0} GFLOP/s", text::seconds(secs)));
         row("time to train", format!("about {}, evaluation not counted", text::seconds(secs * plan.steps as f64)));
     }
@@ -68,6 +84,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             "facts": facts,
             "examples": { "train": plan.examples[0], "validation": plan.examples[1], "test": plan.examples[2] },
             "batch_size": plan.batch_size,
+            "tokens": plan.tokens,
             "epochs": epochs,
             "steps": plan.steps,
             "step_bytes": plan.step_bytes,
@@ -79,6 +96,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         })
     });
     Ok(())
+}
+
+/// `32 texts, 745 tokens`
+fn batch_text(size: BatchSize) -> String {
+    format!("{}, {}", text::counted(size.examples, "text", "texts"), text::counted(size.tokens, "token", "tokens"))
 }
 
 /// Whether a path is that of data, not of a recipe.

@@ -5,7 +5,7 @@ use super::outcome::estimate_text;
 use super::progress::Progress;
 use super::text::{self, Table};
 use super::{Context, Result, paths};
-use retune::data::{self, SourceOptions};
+use retune::data::{self, SourceKind, SourceOptions};
 use retune::train::metrics::{Metric, bootstrap};
 use retune::train::predict::Predictor;
 use serde_json::{Value, json};
@@ -38,8 +38,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     paths::must_exist(&arguments.data)?;
     let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
     let predictor = Predictor::load(&context.cpu(), &arguments.model)?;
-    let options =
-        SourceOptions { class_names: None, input_shape: arguments.input_shape.clone(), ..SourceOptions::default() };
+    let takes_texts = predictor.model().tokenizer().is_some();
+    let options = SourceOptions {
+        kind: takes_texts.then_some(SourceKind::Text),
+        // Labels of texts are numbered as the model numbers them.
+        class_names: predictor.preprocessing().class_names.clone().filter(|_| takes_texts),
+        input_shape: arguments.input_shape.clone(),
+        ..SourceOptions::default()
+    };
     let parts = data::open(&arguments.data, &options)?;
     let (part, data) = match (parts.test, parts.validation) {
         (Some(test), _) => ("test", test),

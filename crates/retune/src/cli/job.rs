@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::{Context, Result, paths};
 use retune::Model;
-use retune::data::{self, Dataset, Inputs, SourceOptions};
+use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
 use retune::train::recipe::{self, Built, Settings};
 use retune::train::stored::Stored;
@@ -18,7 +18,8 @@ pub struct JobArguments {
     /// The pretrained model, in place of a recipe
     #[arg(long, value_name = "FILE", requires = "data")]
     pub model: Option<PathBuf>,
-    /// What to train on: a folder with one sub-folder of images per class, CIFAR-10 batches, IDX, .npy, .npz, .csv
+    /// What to train on: a folder with one sub-folder of images per class, CIFAR-10 batches, IDX, .npy, .npz, .csv; of texts .csv,
+    /// .tsv, .jsonl, lines of label and text
     #[arg(long, value_name = "DATA", requires = "model")]
     pub data: Option<PathBuf>,
     /// Which weights are trained: `full` or `head`
@@ -85,7 +86,8 @@ impl JobArguments {
         paths::must_exist(model_path)?;
         paths::must_exist(data_path)?;
         let (model, _) = Model::load(model_path)?;
-        let train = data::open(data_path, &SourceOptions::default())?.train;
+        let kind = model.tokenizer().map(|_| SourceKind::Text);
+        let train = data::open(data_path, &SourceOptions { kind, ..SourceOptions::default() })?.train;
         let mut overrides =
             vec![format!("model.path={}", text_value(model_path)), format!("data.path={}", text_value(data_path))];
         if Stored::of(&model)?.is_none() {
@@ -100,7 +102,8 @@ impl JobArguments {
                 );
             }
         }
-        if let Some(head) = fitting_head(&model, &train) {
+        // Models of texts get the head that suits the labels by themselves.
+        if let Some(head) = fitting_head(&model, &train).filter(|_| train.texts().is_none()) {
             overrides.push(head);
         }
         overrides.extend(self.all_overrides(context)?);

@@ -30,7 +30,7 @@ fn a_wrong_path_names_the_nearest() {
 
 #[test]
 fn a_wrong_column_lists_those_there_are() {
-    let text = fit_error(&["data.path=digits.csv", "data.input-shape=[8,8,1]", "data.label-column=lable"]);
+    let text = fit_error(&["data.path=digits.csv", "data.input-shape=[8,8,1]", "data.label=lable"]);
     assert!(text.contains("no column `lable`") && text.contains("p0, p1"), "{text}");
 }
 

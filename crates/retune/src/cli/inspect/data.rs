@@ -114,6 +114,13 @@ fn inputs_text(inputs: &Inputs) -> String {
     match inputs {
         Inputs::Images(t) => format!("images {:?} of {}", &t.shape()[1..], t.dtype()),
         Inputs::Features(t) => format!("features {:?} of {}", &t.shape()[1..], t.dtype()),
+        Inputs::Texts(texts) => {
+            let characters: usize =
+                texts.first.iter().chain(texts.second.iter().flatten()).map(|t| t.chars().count()).sum();
+            let mean = characters as f64 / texts.first.len().max(1) as f64;
+            let kind = if texts.second.is_some() { "pairs of texts" } else { "texts" };
+            format!("{kind}, {mean:.0} characters in the mean")
+        }
         Inputs::Files(files) => match files.size {
             Some([height, width]) => format!("image files, {height}×{width}"),
             None => "image files of different sizes".to_owned(),

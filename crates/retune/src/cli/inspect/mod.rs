@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 /// Show what a model or a data set holds.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A model (.keras, .h5, .hdf5, .weights.h5) or data (a folder of images per class, CIFAR-10 batches, IDX, .npy, .npz, .csv)
+    /// A model (.keras, .h5, .hdf5, .weights.h5, a folder with config.json) or data (a folder of images per class, CIFAR-10 batches, IDX, .npy,
+    /// .npz, .csv, .jsonl)
     #[arg(value_name = "FILE|DATA")]
     path: PathBuf,
     /// Read data without decoding every image
@@ -43,6 +44,9 @@ pub fn check_data(context: &Context, path: &Path) -> Result {
 
 /// Whether a path is that of a model: by its name, as data files have other ones.
 fn is_model(path: &Path) -> bool {
+    if path.is_dir() {
+        return path.join("config.json").is_file();
+    }
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    path.is_file() && matches!(extension.as_deref(), Some("keras" | "h5" | "hdf5" | "hdf"))
+    matches!(extension.as_deref(), Some("keras" | "h5" | "hdf5" | "hdf"))
 }

@@ -1,9 +1,11 @@
-//! `retune predict`: labels and probabilities of images, or the network's raw outputs for arrays.
+//! `retune predict`: labels and probabilities of images and of texts ([`texts`]), or the network's raw outputs for arrays.
 
-use super::failure::Failure;
-use super::progress::Progress;
-use super::text::{Table, counted};
-use super::{Context, Result, paths};
+mod texts;
+
+use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::text::{Table, counted};
+use crate::cli::{Context, Result, paths};
 use retune::data::Dataset;
 use retune::data::decode::is_image_name;
 use retune::data::preprocess::{Color, Resize};
@@ -28,10 +30,22 @@ pub struct Arguments {
     /// The model
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Image files, folders of them, or one .npy file of network inputs
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    /// Image files or folders of them; texts as .txt (one a line), .csv, .tsv or .jsonl; or one .npy file of network inputs
+    #[arg(long, value_name = "FILE", required_unless_present = "text", num_args = 1..)]
     input: Vec<PathBuf>,
-    /// Where to write: .npy for arrays, .csv for images [default: standard output]
+    /// A text; may be given several times
+    #[arg(long, value_name = "TEXT", conflicts_with = "input")]
+    text: Vec<String>,
+    /// The second text of a pair, one for each `--text`
+    #[arg(long, value_name = "TEXT", requires = "text")]
+    text_pair: Vec<String>,
+    /// The column or field of the texts, by name or number [default: `text`, `sentence` and the like, or the longest]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    column: Option<String>,
+    /// The column or field of the second texts
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pair_column: Option<String>,
+    /// Where to write: .npy for arrays, .csv for images and texts [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace OUTPUT if it exists
@@ -50,6 +64,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     match arguments.input.as_slice() {
         [array] if is_array(array) => predict_array(context, arguments, &model, array),
+        _ if model.tokenizer().is_some() => texts::predict(context, arguments, model),
+        [] => Err(Failure::new("the model takes no texts").hint("texts go to a model folder with a `tokenizer.json`")),
         files if files.iter().any(is_array) => {
             Err(Failure::usage("one `.npy` file is read at a time")
                 .hint("stack the arrays, or call `predict` for each"))
@@ -83,7 +99,7 @@ fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input:
         return Err(Failure::new(format!(
             "`{}`: the model takes {}, the array is {found}",
             input.display(),
-            super::text::shape(&expected)
+            crate::cli::text::shape(&expected)
         )));
     }
     let array = match given.dtype {
@@ -147,12 +163,17 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
     let mut bar = Progress::new(context.console, "predicting").bar_only();
     let answers = predictor.classify(Arc::new(Dataset::from_image_files(files.clone())?), &mut bar)?;
     bar.finish();
-    let predictions = Predictions { files, answers, names };
+    let items = files.iter().map(|file| file.display().to_string()).collect();
+    write(context, arguments, &Predictions { item: "file", items, answers, names })
+}
+
+/// Writes predictions to the file named, or to standard output.
+fn write(context: &Context, arguments: &Arguments, predictions: &Predictions) -> Result {
     match &arguments.output {
         Some(path) => {
             write_bytes_atomic(path, predictions.csv().as_bytes())
                 .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
-            let text = format!("wrote `{}`, {}", path.display(), counted(predictions.files.len(), "row", "rows"));
+            let text = format!("wrote `{}`, {}", path.display(), counted(predictions.items.len(), "row", "rows"));
             context.console.result(&text, || json!({ "output": path, "predictions": predictions.json() }));
         }
         None => context.console.result(predictions.table().trim_end(), || json!({ "predictions": predictions.json() })),
@@ -197,16 +218,18 @@ fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What is predicted of each image.
+/// What is predicted of each item.
 struct Predictions {
-    files: Vec<PathBuf>,
+    /// What an item is called in files: `file` or `text`.
+    item: &'static str,
+    items: Vec<String>,
     answers: Vec<Answer>,
     names: Option<Vec<String>>,
 }
 
 impl Predictions {
-    fn rows(&self) -> impl Iterator<Item = (&Path, &Answer)> {
-        self.files.iter().map(PathBuf::as_path).zip(&self.answers)
+    fn rows(&self) -> impl Iterator<Item = (&str, &Answer)> {
+        self.items.iter().map(String::as_str).zip(&self.answers)
     }
 
     fn name(&self, class: usize) -> String {
@@ -215,32 +238,55 @@ impl Predictions {
 
     fn table(&self) -> String {
         let mut table = Table::new(&[]);
-        for (file, answer) in self.rows() {
+        for (item, answer) in self.rows() {
+            let item = shortened(item);
+            if answer.probabilities.is_empty() {
+                table.row([item, answer.name.clone()]);
+                continue;
+            }
             let mut ranked: Vec<(usize, f32)> = answer.probabilities.iter().copied().enumerate().collect();
             ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
             let shown = ranked.iter().take(SHOWN).map(|&(class, p)| format!("{} {:.1} %", self.name(class), 100.0 * p));
-            table.row(std::iter::once(file.display().to_string()).chain(shown));
+            table.row(std::iter::once(item).chain(shown));
         }
         table.render(0)
     }
 
     fn csv(&self) -> String {
-        let mut text = String::from("file,label,probability\n");
-        for (file, answer) in self.rows() {
-            let (file, label) = (quoted(&file.display().to_string()), quoted(&answer.name));
-            text.push_str(&format!("{file},{label},{}\n", answer.probabilities[answer.class]));
+        let has_probabilities = self.answers.iter().any(|answer| !answer.probabilities.is_empty());
+        let columns = if has_probabilities { "label,probability" } else { "value" };
+        let mut text = format!("{},{columns}\n", self.item);
+        for (item, answer) in self.rows() {
+            text.push_str(&format!("{},{}", quoted(item), quoted(&answer.name)));
+            text.extend(answer.probabilities.get(answer.class).map(|probability| format!(",{probability}")));
+            text.push('\n');
         }
         text
     }
 
     fn json(&self) -> Vec<Value> {
         self.rows()
-            .map(|(file, answer)| {
+            .map(|(item, answer)| {
+                if answer.probabilities.is_empty() {
+                    return json!({ self.item: item, "value": answer.name });
+                }
                 let named = answer.probabilities.iter().enumerate().map(|(class, p)| (self.name(class), (*p).into()));
                 let probabilities: serde_json::Map<String, Value> = named.collect();
-                json!({ "file": file, "label": answer.name, "probabilities": probabilities })
+                json!({ self.item: item, "label": answer.name, "probabilities": probabilities })
             })
             .collect()
+    }
+}
+
+/// Most characters of an item in a table.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// The beginning of an item, on one line.
+fn shortened(item: &str) -> String {
+    let item = item.replace(['\n', '\t', '\r'], " ");
+    match item.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &item[..end]),
+        None => item,
     }
 }
 

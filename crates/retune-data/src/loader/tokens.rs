@@ -1,0 +1,64 @@
+//! The tokens of a loader's examples: encoded once, so that lengths are known before the first batch, and batches only copy.
+
+use crate::dataset::{Dataset, Texts};
+use crate::error::{BadExample, DataError};
+use crate::text::{TextEncoder, TokenInputs, TokenSequences};
+
+/// Tokens of the examples of a loader, by id.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    sequences: TokenSequences,
+    /// Index in `sequences` by id; of other ids anything.
+    slots: Vec<u32>,
+    /// Numbers of tokens, ascending.
+    sorted_lengths: Vec<usize>,
+}
+
+impl Tokens {
+    /// Encodes the texts of `ids`, and lists those of which no token remains.
+    pub(super) fn new(
+        data: &Dataset,
+        texts: &Texts,
+        ids: &[u64],
+        encoder: &TextEncoder,
+    ) -> Result<(Tokens, Vec<BadExample>), DataError> {
+        let text = |index: usize| texts.get(ids[index] as usize).expect("ids are checked against the data");
+        let sequences = encoder.encode_all(ids.len(), text).map_err(|(index, error)| match error {
+            DataError::Tokenizer { reason } => {
+                DataError::Tokenizer { reason: format!("{}: {reason}", data.place(ids[index])) }
+            }
+            other => other,
+        })?;
+        let mut slots = vec![0; data.total()];
+        let mut bad = Vec::new();
+        for (index, &id) in ids.iter().enumerate() {
+            slots[id as usize] = index as u32;
+            if sequences.length(index) == 0 {
+                bad.push(BadExample { id, place: data.place(id), reason: "the text has no tokens".into() });
+            }
+        }
+        let mut sorted_lengths: Vec<usize> = (0..ids.len()).map(|index| sequences.length(index)).collect();
+        sorted_lengths.sort_unstable();
+        Ok((Tokens { sequences, slots, sorted_lengths }, bad))
+    }
+
+    pub(super) fn sequences(&self) -> &TokenSequences {
+        &self.sequences
+    }
+
+    /// Numbers of tokens of the examples, ascending.
+    pub(super) fn sorted_lengths(&self) -> &[usize] {
+        &self.sorted_lengths
+    }
+
+    /// Number of tokens of an example.
+    pub(super) fn length(&self, id: u64) -> usize {
+        self.sequences.length(self.slots[id as usize] as usize)
+    }
+
+    /// The tokens of a batch.
+    pub(super) fn batch(&self, ids: &[u64]) -> TokenInputs {
+        let indices: Vec<usize> = ids.iter().map(|&id| self.slots[id as usize] as usize).collect();
+        TokenInputs::gather(&self.sequences, &indices)
+    }
+}

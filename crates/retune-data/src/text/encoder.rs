@@ -1,0 +1,187 @@
+//! [`TextEncoder`]: a tokenizer at work. The crate `tokenizers` reads the file and cuts texts into tokens; what is done about
+//! length is done here.
+
+use super::sequences::TokenSequences;
+use super::settings::{TextSettings, Truncation};
+use crate::error::DataError;
+use rayon::prelude::*;
+use std::fmt;
+use tokenizers::{Encoding, PostProcessor, Tokenizer, TruncationDirection};
+
+/// Examples that a thread encodes at a time.
+const CHUNK: usize = 256;
+
+/// Cuts texts into tokens: a `tokenizer.json` with [`TextSettings`].
+///
+/// Padding that the file asks for is never done, truncation that it asks for is replaced by that of the settings.
+pub struct TextEncoder {
+    tokenizer: Tokenizer,
+    settings: TextSettings,
+    most: usize,
+}
+
+/// The tokens of one example.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Encoded {
+    /// Indices in the vocabulary.
+    pub token_ids: Vec<i32>,
+    /// For each token the part of the example it belongs to: mostly 0 for the first text, 1 for the second.
+    pub token_types: Vec<u8>,
+    /// Whether there were more tokens than may be.
+    pub is_truncated: bool,
+}
+
+impl fmt::Debug for TextEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextEncoder")
+            .field("vocabulary_size", &self.vocabulary_size())
+            .field("settings", &self.settings)
+            .field("most", &self.most)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TextEncoder {
+    /// An encoder by the bytes of a `tokenizer.json`. `limit` is the most tokens that the network takes, where it has a limit.
+    ///
+    /// # Errors
+    /// Bytes that are no tokenizer, and a maximum that is 0, above the limit, or leaves no room for the text.
+    pub fn new(tokenizer_json: &[u8], settings: TextSettings, limit: Option<usize>) -> Result<TextEncoder, DataError> {
+        settings.check()?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(tokenizer_json).map_err(|e| DataError::Tokenizer { reason: e.to_string() })?;
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|e| DataError::Tokenizer { reason: e.to_string() })?;
+        let most = settings.max_tokens.or(limit).unwrap_or(usize::MAX);
+        if let Some(limit) = limit.filter(|&limit| most > limit) {
+            return Err(DataError::setting("max-tokens", format!("at most {limit}, as the network takes"), most));
+        }
+        let encoder = TextEncoder { tokenizer, settings, most };
+        let marks = encoder.marks(false);
+        if most <= marks {
+            let expected = format!("more than the {marks} tokens that mark beginning and end");
+            return Err(DataError::setting("max-tokens", expected, most));
+        }
+        Ok(encoder)
+    }
+
+    /// How texts become tokens.
+    pub fn settings(&self) -> &TextSettings {
+        &self.settings
+    }
+
+    /// Most tokens of an example; `None` where nothing limits them.
+    pub fn max_tokens(&self) -> Option<usize> {
+        Some(self.most).filter(|&most| most != usize::MAX)
+    }
+
+    /// Number of tokens that there are: every index is below it.
+    pub fn vocabulary_size(&self) -> usize {
+        let added = self.tokenizer.get_added_tokens_decoder();
+        let beyond = added.keys().max().map_or(0, |&id| id as usize + 1);
+        self.tokenizer.get_vocab_size(true).max(beyond)
+    }
+
+    /// Tokens added to a text, or to a pair, to mark beginning and end.
+    fn marks(&self, is_pair: bool) -> usize {
+        self.tokenizer.get_post_processor().map_or(0, |post| post.added_tokens(is_pair))
+    }
+
+    /// The tokens of one example, a text or a pair of texts.
+    ///
+    /// # Errors
+    /// A text that the tokenizer has no token for, not even one for the unknown.
+    pub fn encode(&self, first: &str, second: Option<&str>) -> Result<Encoded, DataError> {
+        let reason = |error: tokenizers::Error| DataError::Tokenizer { reason: error.to_string() };
+        let mut first = self.sequence(first).map_err(reason)?;
+        let mut second = second.map(|text| self.sequence(text)).transpose().map_err(reason)?;
+        let room = self.most - self.marks(second.is_some()).min(self.most);
+        let is_truncated = match &mut second {
+            None => keep(&mut first, room),
+            Some(second) => {
+                let (a, b) = self.lengths(first.len(), second.len(), room);
+                // Both, whatever became of the first.
+                keep(&mut first, a) | keep(second, b)
+            }
+        };
+        if let Some(second) = &mut second {
+            let ones = vec![1; second.len()];
+            second.set_type_ids(ones);
+        }
+        let whole = self.tokenizer.post_process(first, second, true).map_err(reason)?;
+        let (mut token_ids, mut token_types) = (Vec::with_capacity(whole.len()), Vec::with_capacity(whole.len()));
+        for (&id, &kind) in whole.get_ids().iter().zip(whole.get_type_ids()) {
+            let numbers = i32::try_from(id).ok().zip(u8::try_from(kind).ok());
+            let (id, kind) = numbers.ok_or_else(|| DataError::Tokenizer {
+                reason: format!("expected indices below 2^31 and types below 256, found {id} and {kind}"),
+            })?;
+            token_ids.push(id);
+            token_types.push(kind);
+        }
+        Ok(Encoded { token_ids, token_types, is_truncated })
+    }
+
+    /// One text without its marks.
+    fn sequence(&self, text: &str) -> tokenizers::Result<Encoding> {
+        match self.settings.prefix.as_str() {
+            "" => self.tokenizer.encode_fast(text, false),
+            prefix => self.tokenizer.encode_fast(format!("{prefix}{text}"), false),
+        }
+    }
+
+    /// Tokens kept of each text of a pair, so that both together have at most `room`.
+    fn lengths(&self, first: usize, second: usize, room: usize) -> (usize, usize) {
+        if first + second <= room {
+            return (first, second);
+        }
+        match self.settings.truncation {
+            Truncation::LongestFirst => {
+                // The shorter one is whole while the longer one can give the difference; else each has half, the longer
+                // one the odd token.
+                let shorter = first.min(second);
+                let (short, long) =
+                    if 2 * shorter <= room { (shorter, room - shorter) } else { (room / 2, room - room / 2) };
+                if first <= second { (short, long) } else { (long, short) }
+            }
+            Truncation::OnlyFirst => (room.saturating_sub(second), second.min(room)),
+            Truncation::OnlySecond => (first.min(room), room.saturating_sub(first)),
+        }
+    }
+
+    /// The tokens of many examples, in their order. Encoded by all threads; the result does not depend on their number.
+    ///
+    /// # Errors
+    /// The first example, in order, that cannot be encoded, with its index.
+    pub fn encode_all<'a>(
+        &self,
+        count: usize,
+        text: impl Fn(usize) -> (&'a str, Option<&'a str>) + Sync,
+    ) -> Result<TokenSequences, (usize, DataError)> {
+        let chunks: Vec<Result<TokenSequences, (usize, DataError)>> = (0..count.div_ceil(CHUNK))
+            .into_par_iter()
+            .map(|chunk| {
+                let mut sequences = TokenSequences::default();
+                for index in chunk * CHUNK..count.min((chunk + 1) * CHUNK) {
+                    let (first, second) = text(index);
+                    sequences.push(&self.encode(first, second).map_err(|error| (index, error))?);
+                }
+                Ok(sequences)
+            })
+            .collect();
+        let mut all = TokenSequences::default();
+        for chunk in chunks {
+            all.append(&chunk?);
+        }
+        Ok(all)
+    }
+}
+
+/// Cuts a text after `most` tokens; whether it was longer.
+fn keep(encoding: &mut Encoding, most: usize) -> bool {
+    let is_longer = encoding.len() > most;
+    if is_longer {
+        encoding.truncate(most, 0, TruncationDirection::Right);
+        encoding.take_overflowing();
+    }
+    is_longer
+}

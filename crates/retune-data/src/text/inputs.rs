@@ -1,0 +1,67 @@
+//! [`TokenInputs`]: the tokens of one batch as a network takes them.
+
+use super::sequences::TokenSequences;
+use retune_tensor::{Tensor, Values};
+
+/// The tokens of one batch: its examples one after the other, without padding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenInputs {
+    /// `i32` `[tokens]`: indices in the vocabulary.
+    pub token_ids: Tensor,
+    /// `i32` `[tokens]`: mostly 0 for tokens of the first text of an example, 1 for those of the second.
+    pub token_types: Tensor,
+    /// `i32` `[tokens]`: place of each token in its example, from 0.
+    pub positions: Tensor,
+    /// `i32` `[batch]`: number of tokens of each example.
+    pub lengths: Tensor,
+}
+
+impl TokenInputs {
+    /// Names of the inputs, as networks have them.
+    pub const NAMES: [&str; 4] = ["token_ids", "token_types", "positions", "lengths"];
+
+    /// The tokens of the examples at `indices`, in this order.
+    pub(crate) fn gather(sequences: &TokenSequences, indices: &[usize]) -> TokenInputs {
+        let lengths: Vec<usize> = indices.iter().map(|&index| sequences.length(index)).collect();
+        let tokens = lengths.iter().sum();
+        let mut ids = Vec::with_capacity(tokens);
+        let mut types = Vec::with_capacity(tokens);
+        let mut positions = Vec::with_capacity(tokens);
+        for (&index, &length) in indices.iter().zip(&lengths) {
+            ids.extend_from_slice(sequences.token_ids(index));
+            types.extend(sequences.token_types(index).iter().map(|&kind| i32::from(kind)));
+            positions.extend(0..length as i32);
+        }
+        TokenInputs {
+            token_ids: vector(ids),
+            token_types: vector(types),
+            positions: vector(positions),
+            lengths: vector(lengths.into_iter().map(|length| length as i32).collect()),
+        }
+    }
+
+    /// The input of this name; `None` for a name that is not of [`NAMES`](Self::NAMES).
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        match name {
+            "token_ids" => Some(&self.token_ids),
+            "token_types" => Some(&self.token_types),
+            "positions" => Some(&self.positions),
+            "lengths" => Some(&self.lengths),
+            _ => None,
+        }
+    }
+
+    /// Number of examples.
+    pub fn examples(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// Number of tokens of all examples.
+    pub fn tokens(&self) -> usize {
+        self.token_ids.len()
+    }
+}
+
+fn vector(values: Vec<i32>) -> Tensor {
+    Tensor::new([values.len()], Values::I32(values)).expect("a vector has as many values as its length")
+}
