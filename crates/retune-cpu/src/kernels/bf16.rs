@@ -219,11 +219,13 @@ unsafe fn compute(tile: &Tile<'_>, count: usize, c: *mut f32, c_row: usize) {
     }
     macro_rules! choose {
         ($($rows:literal)*) => {
-            match (count, tile.columns <= COLUMNS / 2) {
-                // SAFETY: `Product::run` asked `is_available`; bounds hold by the assertions and the caller's promise.
-                $(($rows, true) => unsafe { x86::tile::<$rows, 1>(tile, c, c_row) },
-                ($rows, false) => unsafe { x86::tile::<$rows, 2>(tile, c, c_row) },)*
-                _ => {}
+            // SAFETY: `Product::run_at` asked `is_available`; bounds hold by the assertions and the caller's promise.
+            unsafe {
+                match (count, tile.columns <= COLUMNS / 2) {
+                    $(($rows, true) => x86::tile::<$rows, 1>(tile, c, c_row),
+                    ($rows, false) => x86::tile::<$rows, 2>(tile, c, c_row),)*
+                    _ => {}
+                }
             }
         };
     }
