@@ -197,7 +197,7 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
             _ if any(cifar10_pickle::FORM.is_batch_name) => Ok(SourceKind::Cifar10Pickle),
             _ if any(arrays::is_array_name) => Ok(SourceKind::Numpy),
             _ if any(idx::is_images_name) => Ok(SourceKind::Idx),
-            _ if any(table::is_table_name) => Ok(SourceKind::Csv),
+            _ if any(table::is_table_name) => Ok(table_kind(&entries)),
             _ if any(text::is_text_name) || text::is_text_folder(path) => Ok(SourceKind::Text),
             _ if entries.iter().any(|e| e.is_dir()) => Ok(SourceKind::ImageFolder),
             _ if entries.is_empty() => Err(unknown("an empty folder")),
@@ -216,14 +216,21 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
         };
     }
     match () {
-        _ if table::is_table_name(&name) => Ok(SourceKind::Csv),
+        _ if table::is_table_name(&name) => Ok(table_kind(&[path.to_path_buf()])),
         _ if text::is_text_name(&name) => Ok(SourceKind::Text),
         _ if idx::is_images_name(&name) => Ok(SourceKind::Idx),
         _ if arrays::is_array_name(&name) => Ok(SourceKind::Numpy),
         _ if (cifar10_pickle::FORM.is_batch_name)(&name) => Ok(SourceKind::Cifar10Pickle),
         _ if (cifar10_binary::FORM.is_batch_name)(&name) => Ok(SourceKind::Cifar10Binary),
+        _ if text::looks_like_lines(path) => Ok(SourceKind::Text),
         _ => Err(unknown("a file of no known name")),
     }
+}
+
+/// Whether tables hold texts or numbers, by the first of them.
+fn table_kind(files: &[PathBuf]) -> SourceKind {
+    let first = files.iter().find(|file| table::is_table_name(&name_of(file)));
+    if first.is_some_and(|file| text::looks_like_table(file)) { SourceKind::Text } else { SourceKind::Csv }
 }
 
 /// The entries of a folder, hidden ones left out, sorted by name.

@@ -60,6 +60,29 @@ fn columns_are_found_by_name_or_by_length() {
 }
 
 #[test]
+fn tables_of_texts_are_told_from_tables_of_numbers() {
+    let kind = |name: &str, contents: &str| {
+        let (_folder, path) = file(name, contents);
+        detect(&path).ok()
+    };
+    let text = Some(SourceKind::Text);
+    assert_eq!(kind("sst.tsv", "a stirring , funny film\t1\nquite , quite bad\t0\n"), text);
+    assert_eq!(kind("sms.tsv", "ham\tgo until jurong\nspam\tfree entry\n"), text);
+    assert_eq!(kind("sts.csv", "A man dances.,A man sings.,4.5\nA child rides.,A boy rides.,3\n"), text);
+    assert_eq!(kind("waimai.csv", "label,review\n1,很快，好吃，味道足\n0,等了很久才送到\n"), text);
+    assert_eq!(kind("TREC.all", "0 How far is it ?\n1 Who was it ?\n"), text);
+    let table = Some(SourceKind::Csv);
+    assert_eq!(kind("iris.csv", "5.1,3.5,Iris setosa alba\n4.9,3.0,Iris setosa alba\n"), table);
+    assert_eq!(
+        kind("titanic.csv", "age,fare,name\n22,7.25,\"Braund, Mr. Owen\"\n38,71.3,\"Cumings, Mrs. John\"\n"),
+        table
+    );
+    assert_eq!(kind("one.csv", "height,kind\n1.5,tall\n0.5,short\n"), table);
+    assert_eq!(kind("unknown.bin", "\u{1}\u{2} \u{3}\n"), None);
+    assert_eq!(kind("words", "one\ntwo\n"), None);
+}
+
+#[test]
 fn pairs_have_real_values() {
     let contents = "A man is dancing.,A man wearing a hat is dancing.,4.75\nA child rides.,\"A child, riding.\",3.8\n";
     let wanted =

@@ -11,3 +11,4 @@ mod optimizers;
 mod recipes;
 mod runs;
 mod schedules;
+mod texts;

@@ -63,6 +63,22 @@ pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<R
     Ok(rows)
 }
 
+/// Whether some column's values are texts, of several words or at least 16 bytes, and at most one column's are numbers.
+pub(super) fn holds_texts(name: &str, text: &str) -> bool {
+    let delimiter = delimiter(name, text);
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(delimiter);
+    let reader = reader.quoting(delimiter != b'\t' || quotes_in_pairs(text));
+    let records: Vec<StringRecord> = reader.from_reader(text.as_bytes()).records().flatten().take(SAMPLE).collect();
+    let mostly = |column: usize, is: &dyn Fn(&str) -> bool| {
+        2 * records.iter().filter_map(|record| record.get(column)).filter(|field| is(field)).count() > records.len()
+    };
+    let width = records.first().map_or(0, StringRecord::len);
+    let numbers = (0..width).filter(|&column| mostly(column, &|field| field.parse::<f64>().is_ok())).count();
+    let is_text = |field: &str| field.len() >= 16 || field.contains(char::is_whitespace);
+    width > 1 && numbers <= 1 && (0..width).any(|column| mostly(column, &is_text))
+}
+
 /// Tab for `.tsv`, else the one of tab, comma and semicolon that gives the first lines the same number of columns, at least two,
 /// most often.
 fn delimiter(name: &str, text: &str) -> u8 {

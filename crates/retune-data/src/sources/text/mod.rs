@@ -111,6 +111,31 @@ pub(super) fn like(train: &Dataset, options: &SourceOptions) -> SourceOptions {
     }
 }
 
+/// The beginning of a file as text; `None` where it holds control characters, as other files do.
+fn beginning(path: &Path) -> Option<String> {
+    /// Bytes that are looked at.
+    const SAMPLE_BYTES: u64 = 1 << 16;
+    let mut bytes = Vec::new();
+    reader(path).ok()?.take(SAMPLE_BYTES).read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 == SAMPLE_BYTES {
+        // The last line may be cut off.
+        bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n')? + 1);
+    }
+    let text = charset::decode(bytes, None).text;
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    (!text.is_empty() && !text.contains(is_control)).then_some(text)
+}
+
+/// Whether a table holds texts: a column of them, and at most one of numbers, which can be the label.
+pub(super) fn looks_like_table(path: &Path) -> bool {
+    beginning(path).is_some_and(|text| delimited::holds_texts(&name_of(path), &text))
+}
+
+/// Whether a file holds lines of several words.
+pub(super) fn looks_like_lines(path: &Path) -> bool {
+    beginning(path).is_some_and(|text| lines::numbered(&text).all(|(line, _)| line.contains(char::is_whitespace)))
+}
+
 /// Reads one file.
 fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
     let mut bytes = Vec::new();
