@@ -88,6 +88,19 @@ pub enum ModelError {
         /// Those that are supported.
         known: String,
     },
+    /// A file of weights alone whose tensors are those of no network that is known.
+    #[error(
+        "the network of these weights is not known: the first tensors are {first}{}\nhint: networks known by their tensors are {known}; a folder with `config.json` says what it holds",
+        nearest.map(|network| format!("; the most similar network is {network}")).unwrap_or_default()
+    )]
+    UnknownWeights {
+        /// Names of the first tensors.
+        first: String,
+        /// The networks that are known.
+        known: String,
+        /// The one with the most similar names.
+        nearest: Option<&'static str>,
+    },
     /// Something that only models of Keras can do, or only those of other frameworks.
     #[error("{what} is not possible for this kind of model\nhint: {hint}")]
     WrongKind {
@@ -123,7 +136,9 @@ pub enum ModelError {
         hint: String,
     },
     /// A file name from which the format to write does not follow.
-    #[error("the extension of `{path}` names no format to write\nhint: use `.keras`, `.h5` or `.weights.h5`")]
+    #[error(
+        "the extension of `{path}` names no format to write\nhint: use `.keras`, `.h5` or `.weights.h5` for models of Keras, `.pth` or `.safetensors` for weights with PyTorch's names"
+    )]
     Extension {
         /// The file asked for.
         path: PathBuf,

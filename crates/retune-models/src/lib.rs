@@ -8,7 +8,7 @@
 //! - [`initializer`]: fresh values of weights.
 //! - [`report`]: [`LoadReport`], what of a file went where.
 //! - [`keras`]: the Keras architecture.
-//! - [`torch`]: architectures with PyTorch's names of weights: encoders of Hugging Face transformers.
+//! - [`torch`]: architectures with PyTorch's names of weights: encoders of Hugging Face transformers, networks for images.
 //! - [`error`]: [`ModelError`], what can be wrong with a model.
 
 pub mod adapters;
@@ -29,5 +29,6 @@ pub use model::{LayerSummary, Model};
 pub use network::{FinalActivation, Mode, Network, NetworkInput, NetworkOutput};
 pub use report::{LoadReport, Note};
 pub use torch::layout::TorchLayout;
+pub use torch::structure::Structure;
 pub use torch::task::Task;
 pub use weight::{Constraint, Regularizer, Weight};

@@ -82,7 +82,8 @@ pub struct LayerSummary {
 
 impl Model {
     /// Reads a whole model: `.keras`, `.h5` or `.hdf5` of Keras 1, 2 or 3, or a folder with `config.json` and weights as Hugging
-    /// Face's transformers writes it. What a folder lacks of a head is drawn anew.
+    /// Face's transformers or timm writes it, or a file of weights alone (`.pth`, `.pt`, `.th`, `.bin`, `.safetensors`) of a
+    /// network that is recognized by its tensors. What is lacking of a head is drawn anew.
     ///
     /// # Errors
     /// If the file is damaged, has no description of a network, a layer or architecture is not supported, or not every weight
@@ -91,6 +92,9 @@ impl Model {
         let path = path.as_ref();
         if path.is_dir() {
             return torch::files::load(path, 0);
+        }
+        if torch::weights_file::is_one(path) {
+            return torch::weights_file::load(path, 0);
         }
         let file = KerasFile::read(path)?;
         Model::from_file(file)?.ok_or_else(|| ModelError::NoDescription { path: path.to_owned() })
@@ -225,8 +229,9 @@ impl Model {
 
     /// Writes the model. The extension says how: `.keras`, `.h5`/`.hdf5` (a whole model as Keras 2 had it, which Keras 3
     /// reads), or `.weights.h5` (weights only). A file of that name is replaced when all is written. A model of a folder is
-    /// written as a folder, which may replace another model's, but nothing else. Adapters are merged; [`Model::save_adapter`]
-    /// writes them alone.
+    /// written as a folder, which may replace another model's, but nothing else; weights that were read from a file of their
+    /// own are written as `.pth` (`.pt`, `.th`, `.bin`) or `.safetensors`, with preprocessing and labels in a file
+    /// `….retune.json` beside them. Adapters are merged; [`Model::save_adapter`] writes them alone.
     ///
     /// # Errors
     /// If the extension is none of these, the file cannot be written, or Keras 3 cannot express the model.
@@ -284,7 +289,7 @@ impl Model {
     pub fn name(&self) -> &str {
         match &self.architecture {
             Architecture::Keras(model) => &model.name,
-            Architecture::Torch(model) => model.family.base(),
+            Architecture::Torch(model) => model.family.name(),
         }
     }
 
@@ -294,7 +299,9 @@ impl Model {
     /// # Errors
     /// If the configuration is damaged or the architecture is not supported.
     pub fn from_config(config: &Value, seed: u64) -> Result<Model> {
-        let model = Model::of(Architecture::Torch(Box::new(torch::files::described(config)?)), Vec::new(), None);
+        let torch = torch::files::described(config)?;
+        let metadata = torch.family.metadata();
+        let model = Model::of(Architecture::Torch(Box::new(torch)), Vec::new(), metadata);
         model.with_fresh_weights(seed)
     }
 
@@ -349,7 +356,7 @@ impl Model {
     pub fn build(&self, mode: Mode, input_shapes: Option<&[Vec<Option<usize>>]>) -> Result<Network> {
         let keras = match &self.architecture {
             Architecture::Keras(keras) => keras,
-            Architecture::Torch(torch) => return self.build_torch(torch, mode),
+            Architecture::Torch(torch) => return self.build_torch(torch, mode, input_shapes),
         };
         let mut lowering = Lowering::with_weights(mode, &self.weights, &self.integer_inputs);
         let mut inputs = Vec::new();
@@ -368,12 +375,28 @@ impl Model {
         adapters::attach(self, Network { graph, inputs, outputs, updates }, mode)
     }
 
-    fn build_torch(&self, torch: &TorchModel, mode: Mode) -> Result<Network> {
+    fn build_torch(
+        &self,
+        torch: &TorchModel,
+        mode: Mode,
+        input_shapes: Option<&[Vec<Option<usize>>]>,
+    ) -> Result<Network> {
         let mut builder = Builder::with_weights(mode, &self.weights);
-        let lowered = torch.family.lower(&mut builder, &torch.task)?;
+        let given = match input_shapes.and_then(|shapes| shapes.first()).map(Vec::as_slice) {
+            Some(&[Some(height), Some(width), _]) => Some([height, width]),
+            _ => self.stored_image_size(),
+        };
+        let lowered = torch.family.lower(&mut builder, &torch.task, given)?;
         let (graph, inputs) = builder.finish();
         let outputs = lowered.outputs.into_iter().map(|(name, node)| NetworkOutput::new(&graph, name, node)).collect();
         adapters::attach(self, Network { graph, inputs, outputs, updates: lowered.updates }, mode)
+    }
+
+    /// Height and width to which the stored preprocessing brings images.
+    fn stored_image_size(&self) -> Option<[usize; 2]> {
+        let resize = self.metadata.as_ref()?.get("preprocessing")?.get("resize")?;
+        let side = |key: &str| resize.get(key)?.as_u64().and_then(|side| usize::try_from(side).ok());
+        Some([side("height")?, side("width")?])
     }
 
     /// Every layer, each model before the layers inside it.

@@ -14,6 +14,15 @@ use crate::initializer::Initializer;
 use crate::network::{Mode, NetworkInput};
 use crate::weight::Weight;
 
+/// The names of the statistics of batch normalization in its layer.
+pub(crate) const RUNNING_MEAN: &str = "running_mean";
+pub(crate) const RUNNING_VARIANCE: &str = "running_var";
+
+/// Whether a weight is a statistic of batch normalization, which follows the data without a gradient.
+pub(crate) fn is_statistic(name: &str) -> bool {
+    matches!(name.rsplit_once('.'), Some((_, RUNNING_MEAN | RUNNING_VARIANCE)))
+}
+
 /// A weight that a network declared in the collecting pass.
 #[derive(Debug, Clone)]
 pub(crate) struct Declared {
@@ -46,6 +55,8 @@ pub(crate) struct Builder<'a> {
     nodes: HashMap<String, (WeightId, NodeId)>,
     inputs: Vec<NetworkInput>,
     streams: u32,
+    /// Statistics and the nodes that hold their values after this step.
+    pub(crate) updates: Vec<(WeightId, NodeId)>,
     /// Standard deviation of fresh matrices.
     pub(crate) stddev: f32,
 }
@@ -60,6 +71,7 @@ impl<'a> Builder<'a> {
             nodes: HashMap::new(),
             inputs: Vec::new(),
             streams: 0,
+            updates: Vec::new(),
             stddev: 0.02,
         }
     }
@@ -101,30 +113,54 @@ impl<'a> Builder<'a> {
 
     /// The weight `layer.part`.
     pub(crate) fn weight(&mut self, layer: &str, part: &str, spec: Spec<'_>) -> NodeId {
-        let name = format!("{layer}.{part}");
-        if let Some(&(_, node)) = self.nodes.get(&name) {
-            return node;
+        self.weight_ids(layer, part, spec).1
+    }
+
+    /// The weight `layer.part`, or `part` of no layer, and its number.
+    pub(crate) fn weight_ids(&mut self, layer: &str, part: &str, spec: Spec<'_>) -> (WeightId, NodeId) {
+        let name = if layer.is_empty() { part.to_owned() } else { format!("{layer}.{part}") };
+        if let Some(&ids) = self.nodes.get(&name) {
+            return ids;
         }
         debug_assert!(self.known.is_none(), "`{name}` was not declared in the collecting pass");
         let Spec { shape, layout, decays, initializer, class } = spec;
-        let (layer, shape) = (layer.to_owned(), shape.to_vec());
+        let (layer, shape) = (if layer.is_empty() { part } else { layer }.to_owned(), shape.to_vec());
         let info = WeightInfo { name: name.clone(), shape: Shape::fixed(&shape), role: Role::Frozen, decays };
         self.declared.push(Declared { name: name.clone(), shape, layout, decays, initializer, layer, class });
         let ids = self.graph.weight(info);
         self.nodes.insert(name, ids);
-        ids.1
+        ids
+    }
+
+    /// Whether this run trains the weight, or moves it if it is a statistic.
+    pub(crate) fn changes(&self, id: WeightId) -> bool {
+        let weight = self.known.and_then(|known| known.get(id.0));
+        self.mode == Mode::Training && weight.is_some_and(|weight| weight.trainable || weight.statistic)
     }
 
     /// `nn.Linear`: `x · weight + bias`.
     pub(crate) fn linear(&mut self, layer: &str, x: NodeId, inputs: usize, outputs: usize) -> Result<NodeId> {
+        self.product(layer, "weight", Some("bias"), x, [inputs, outputs])
+    }
+
+    /// The same with other names of the layer's weights, or without a bias.
+    pub(crate) fn product(
+        &mut self,
+        layer: &str,
+        weight: &str,
+        bias: Option<&str>,
+        x: NodeId,
+        shape: [usize; 2],
+    ) -> Result<NodeId> {
         self.graph.enter_layer(layer);
         let class = "Linear";
         let initializer = Initializer::Normal { mean: 0.0, stddev: self.stddev };
-        let matrix = Spec { shape: &[inputs, outputs], layout: TorchLayout::Linear, decays: true, initializer, class };
+        let matrix = Spec { shape: &shape, layout: TorchLayout::Linear, decays: true, initializer, class };
         let initializer = Initializer::ZEROS;
-        let bias = Spec { shape: &[outputs], layout: TorchLayout::Same, decays: false, initializer, class };
-        let (w, bias) = (self.weight(layer, "weight", matrix), self.weight(layer, "bias", bias));
-        Ok(self.graph.linear(x, w, Some(bias))?)
+        let vector = Spec { shape: &shape[1..], layout: TorchLayout::Same, decays: false, initializer, class };
+        let w = self.weight(layer, weight, matrix);
+        let bias = bias.map(|bias| self.weight(layer, bias, vector));
+        Ok(self.graph.linear(x, w, bias)?)
     }
 
     /// `nn.LayerNorm` over the last axis.

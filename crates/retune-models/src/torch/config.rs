@@ -59,6 +59,29 @@ impl<'a> Config<'a> {
         Ok(count.unwrap_or(default))
     }
 
+    /// Sizes, or `default`.
+    pub(crate) fn sizes(&self, key: &str, default: &[usize]) -> Result<Vec<usize>> {
+        let size = |value: &Value| value.as_u64().filter(|size| (1..1 << 20).contains(size)).map(|size| size as usize);
+        let read = |value: &Value| value.as_array().and_then(|list| list.iter().map(size).collect::<Option<Vec<_>>>());
+        let sizes = self.typed(key, "a list of sizes", |value| read(value).filter(|sizes| !sizes.is_empty()))?;
+        Ok(sizes.unwrap_or_else(|| default.to_vec()))
+    }
+
+    /// Height and width: one size for both, or a list of two.
+    pub(crate) fn sides(&self, key: &str, default: usize) -> Result<[usize; 2]> {
+        if self.get(key).is_some_and(Value::is_array) {
+            let sides = self.sizes(key, &[])?;
+            let both: Option<[usize; 2]> = sides.try_into().ok();
+            return both.ok_or_else(|| wrong(key, "a size, or height and width", self.get(key)));
+        }
+        Ok([self.size_if_any(key)?.unwrap_or(default); 2])
+    }
+
+    /// A switch, or `default`.
+    pub(crate) fn flag_or(&self, key: &str, default: bool) -> Result<bool> {
+        Ok(self.typed(key, "true or false", Value::as_bool)?.unwrap_or(default))
+    }
+
     /// A number, or `default`.
     pub(crate) fn number_or(&self, key: &str, default: f64) -> Result<f32> {
         let number = self.typed(key, "a number", Value::as_f64)?.unwrap_or(default);

@@ -1,5 +1,6 @@
 //! Values of a model folder → weights, and the other way round.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -9,10 +10,13 @@ use retune_graph::ops::sequence::Pooling;
 use retune_tensor::{Key, Purpose, Tensor};
 use serde_json::{Value, json};
 
-use super::builder::{Builder, Declared};
+use super::builder::{Builder, Declared, is_statistic};
 use super::config::Config;
 use super::task::Task;
-use super::{Family, TorchModel};
+use super::vision::Vision;
+use super::vision::recognize::{self, Hint};
+use super::vision::tensors::Tensors;
+use super::{Family, Origin, TorchModel, weights_file};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, Note, WrongShape, nearest};
@@ -22,10 +26,16 @@ use crate::weight::Weight;
 const RETUNE: &str = "retune.json";
 
 impl TorchModel {
+    /// An architecture of no file.
+    pub(super) fn new(origin: Origin, family: Family, task: Task) -> TorchModel {
+        let (companions, carried, order) = (Vec::new(), Vec::new(), Vec::new());
+        TorchModel { origin, config: Value::Null, family, task, companions, carried, order }
+    }
+
     /// The weights of the architecture with its task, in the order of their first use.
     pub(crate) fn declared(&self) -> Result<Vec<Declared>> {
         let mut builder = Builder::collecting();
-        self.family.lower(&mut builder, &self.task)?;
+        self.family.lower(&mut builder, &self.task, None)?;
         Ok(builder.collected())
     }
 }
@@ -38,12 +48,13 @@ pub(crate) fn fresh(declared: Declared, index: usize, seed: u64) -> Weight {
 }
 
 fn with_value(declared: Declared, value: Tensor) -> Weight {
+    let statistic = is_statistic(&declared.name);
     Weight {
         name: declared.name,
         value,
-        trainable: true,
+        trainable: !statistic,
         decays: declared.decays,
-        statistic: false,
+        statistic,
         regularizer: None,
         constraint: None,
         group: 0,
@@ -59,27 +70,86 @@ fn with_value(declared: Declared, value: Tensor) -> Weight {
 /// The architecture of a `config.json`, without a tokenizer; sentences are pooled by their mean.
 pub(crate) fn described(config: &Value) -> Result<TorchModel> {
     let fields = Config::new(config)?;
-    let (family, task) = (Family::read(&fields)?, Task::read(&fields, Pooling::Mean, false)?);
-    Ok(TorchModel { config: config.clone(), family, task, companions: Vec::new() })
+    let (family, task) = (Family::read(&fields, None)?, Task::read(&fields, Pooling::Mean, false)?);
+    Ok(TorchModel { config: config.clone(), ..TorchModel::new(Origin::Transformers, family, task) })
 }
 
 /// Reads a model folder. Weights of a head that the folder lacks are drawn from `seed`.
 pub(crate) fn load(path: &Path, seed: u64) -> Result<(Model, LoadReport)> {
     let folder = ModelDirectory::open(path)?;
     let config = Config::new(folder.config())?;
-    let family = Family::read(&config)?;
+    if config.get("model_type").is_none() && config.get("architecture").is_some() {
+        return load_timm(&folder, &config, seed);
+    }
+    let processor = folder.bytes("preprocessor_config.json")?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let family = Family::read(&config, processor.as_ref())?;
     let (pooling, normalize) = sentence_modules(&folder)?;
     let task = Task::read(&config, pooling, normalize)?;
+    whole(&folder, Origin::Transformers, family, task, seed)
+}
+
+/// The model of a folder whose architecture and task are known.
+fn whole(
+    folder: &ModelDirectory,
+    origin: Origin,
+    family: Family,
+    task: Task,
+    seed: u64,
+) -> Result<(Model, LoadReport)> {
     let mut companions = Vec::new();
     for name in folder.companions() {
         if let Some(bytes) = folder.bytes(name)? {
             companions.push(((*name).to_owned(), bytes));
         }
     }
-    let torch = TorchModel { config: folder.config().clone(), family, task, companions };
-    let (weights, report) = read_weights(&torch, folder.weights()?, seed)?;
-    let metadata = std::fs::read(path.join(RETUNE)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    Ok((Model::of(Architecture::Torch(Box::new(torch)), weights, metadata), report))
+    let config = folder.config().clone();
+    let mut torch = TorchModel { config, companions, ..TorchModel::new(origin, family, task) };
+    let mut file = folder.weights()?;
+    if let Some(prefix) = file.wrapper_prefix() {
+        file.strip_prefix(prefix)?;
+    }
+    let (weights, report) = read_weights(&mut torch, &file, seed)?;
+    let metadata = metadata(&folder.path().join(RETUNE));
+    Ok(finished(torch, weights, metadata, report))
+}
+
+/// The model, with its network's own preprocessing where nothing else is stored.
+pub(super) fn finished(
+    torch: TorchModel,
+    weights: Vec<Weight>,
+    mut metadata: Option<Value>,
+    mut report: LoadReport,
+) -> (Model, LoadReport) {
+    if let (Family::Vision(vision), None) = (&torch.family, &metadata) {
+        metadata = Some(vision.preparation.metadata());
+        vision.preparation.notes(&mut report.notes);
+    }
+    (Model::of(Architecture::Torch(Box::new(torch)), weights, metadata), report)
+}
+
+/// What retune stored with a model.
+pub(super) fn metadata(path: &Path) -> Option<Value> {
+    std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+}
+
+/// Reads a folder of timm: its `config.json` names the architecture, whose sizes follow from the tensors.
+fn load_timm(folder: &ModelDirectory, config: &Config<'_>, seed: u64) -> Result<(Model, LoadReport)> {
+    let architecture = config.text("architecture")?;
+    let mut file = folder.weights()?;
+    if let Some(prefix) = file.wrapper_prefix() {
+        file.strip_prefix(prefix)?;
+    }
+    let tensors = Tensors::of(&file);
+    let found = recognize::recognize(&tensors, Hint(&architecture))?;
+    let preparation = match config.get("pretrained_cfg").and_then(Value::as_object) {
+        Some(settings) => found.preparation.with_timm(settings),
+        None => found.preparation,
+    };
+    let vision = Vision { net: found.net, preparation };
+    let names = config.get("label_names").and_then(Value::as_array);
+    let names = names.and_then(|names| names.iter().map(|name| name.as_str().map(str::to_owned)).collect());
+    let task = recognize::task(&vision, &tensors, names);
+    whole(folder, Origin::Timm, Family::Vision(vision), task, seed)
 }
 
 /// The pooling of a sentence-transformers model, and whether it makes vectors of length 1; else the mean and no.
@@ -113,28 +183,14 @@ fn unsupported_pooling(key: &str) -> ModelError {
     }
 }
 
-/// A name as this architecture has it: with the base before it, and with the present names of scales and shifts.
-fn present_name(family: &Family, name: &str) -> String {
-    let name = match name.rsplit_once('.') {
-        Some((layer, "gamma")) => format!("{layer}.weight"),
-        Some((layer, "beta")) => format!("{layer}.bias"),
-        _ => name.to_owned(),
-    };
-    let base = family.base();
-    // A folder of the bare base has names without it.
-    let is_based = name.starts_with(&format!("{base}.")) || family.is_other_head(&name);
-    if is_based { name } else { format!("{base}.{name}") }
-}
-
-fn read_weights(torch: &TorchModel, mut file: Weights, seed: u64) -> Result<(Vec<Weight>, LoadReport)> {
-    if let Some(prefix) = file.wrapper_prefix() {
-        file.strip_prefix(prefix)?;
-    }
+/// The weights of an architecture from a file. Tensors without meaning, and the file's order, are kept in `torch`.
+pub(super) fn read_weights(torch: &mut TorchModel, file: &Weights, seed: u64) -> Result<(Vec<Weight>, LoadReport)> {
     let family = &torch.family;
     let mut names: IndexMap<String, String> = IndexMap::new();
     for name in file.names() {
-        names.insert(present_name(family, name), name.to_owned());
+        names.insert(family.present_name(name), name.to_owned());
     }
+    let order: Vec<String> = names.keys().cloned().collect();
     let mut report = LoadReport::default();
     let mut weights = Vec::new();
     let (mut new, mut narrowed) = (Vec::new(), IndexMap::<String, usize>::new());
@@ -169,6 +225,11 @@ fn read_weights(torch: &TorchModel, mut file: Weights, seed: u64) -> Result<(Vec
             None => report.missing.push(Missing { name: declared.name.clone(), shape: expected, nearest: None }),
         }
     }
+    let mut carried = Vec::new();
+    for (name, stored) in names.iter().filter(|(name, _)| family.is_carried(name)) {
+        carried.push((name.clone(), file.tensor(stored)?));
+    }
+    names.retain(|name, _| !family.is_carried(name));
     let (other, unused): (Vec<String>, Vec<String>) = names.into_keys().partition(|name| family.is_other_head(name));
     for missing in &mut report.missing {
         missing.nearest = nearest(&missing.name, unused.iter().map(String::as_str));
@@ -187,19 +248,48 @@ fn read_weights(torch: &TorchModel, mut file: Weights, seed: u64) -> Result<(Vec
     for (from, count) in narrowed {
         note(format!("{count} tensors of {from} are computed with as float32"));
     }
+    (torch.carried, torch.order) = (carried, order);
     Ok((weights, report))
 }
 
-/// Writes a folder that transformers loads.
-pub(crate) fn save(torch: &TorchModel, model: &Model, path: &Path) -> Result<()> {
-    let class = torch.family.class(&torch.task);
-    let mut config = torch.config.clone();
-    if let Some(config) = config.as_object_mut() {
-        torch.task.describe(&class, config);
-        config.remove("torch_dtype");
-        config.insert("dtype".to_owned(), json!("float32"));
+impl TorchModel {
+    /// The tensors of a file, in the order of the file that the model was read from.
+    pub(super) fn tensors(&self, model: &Model) -> Vec<(String, Tensor)> {
+        let weights = model.weights.iter().map(|w| (w.name.clone(), w.torch_layout.to_file(&w.value)));
+        let mut tensors: Vec<(String, Tensor)> = weights.chain(self.carried.iter().cloned()).collect();
+        let places: HashMap<&str, usize> =
+            self.order.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+        tensors.sort_by_key(|(name, _)| places.get(name.as_str()).copied().unwrap_or(usize::MAX));
+        tensors
     }
-    let mut folder = NewModelDirectory::new(&config, &card(torch, &class));
+
+    /// The task in `config.json`.
+    fn described(&self, class: &str) -> Value {
+        let mut config = self.config.clone();
+        let Some(object) = config.as_object_mut() else { return config };
+        if self.origin == Origin::Timm {
+            let outputs = json!(self.task.outputs().unwrap_or(0));
+            if let Some(settings) = object.get_mut("pretrained_cfg").and_then(Value::as_object_mut) {
+                settings.insert("num_classes".to_owned(), outputs.clone());
+            }
+            object.insert("num_classes".to_owned(), outputs);
+            object.insert("label_names".to_owned(), json!(self.task.labels()));
+        } else {
+            self.task.describe(class, object);
+            object.remove("torch_dtype");
+            object.insert("dtype".to_owned(), json!("float32"));
+        }
+        config
+    }
+}
+
+/// Writes the folder or file that the model was read from, such that transformers, timm or torchvision loads it.
+pub(crate) fn save(torch: &TorchModel, model: &Model, path: &Path) -> Result<()> {
+    if let Origin::File { wrapper, prefix } = &torch.origin {
+        return weights_file::save(torch, model, path, wrapper.as_deref(), prefix);
+    }
+    let class = torch.family.class(&torch.task);
+    let mut folder = NewModelDirectory::new(&torch.described(&class), &card(torch, &class));
     for (name, bytes) in &torch.companions {
         folder.file(name, bytes.clone())?;
     }
@@ -209,12 +299,12 @@ pub(crate) fn save(torch: &TorchModel, model: &Model, path: &Path) -> Result<()>
     // A bare base stands in files without its own name.
     let base = format!("{}.", torch.family.base());
     let is_bare = torch.task.outputs().is_none();
-    let name = |name: &str| match name.strip_prefix(&base) {
+    let name = |name: String| match name.strip_prefix(&base) {
         Some(short) if is_bare => short.to_owned(),
-        _ => name.to_owned(),
+        _ => name,
     };
     let tensors: Vec<(String, Tensor)> =
-        model.weights.iter().map(|w| (name(&w.name), w.torch_layout.to_file(&w.value))).collect();
+        torch.tensors(model).into_iter().map(|(full, tensor)| (name(full), tensor)).collect();
     folder.write(path, tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)), existing(path)?)?;
     Ok(())
 }
@@ -231,7 +321,8 @@ fn existing(path: &Path) -> Result<Existing> {
 /// The model card, as far as the model itself knows what to say.
 fn card(torch: &TorchModel, class: &str) -> String {
     let base = torch.config.get("_name_or_path").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let mut card = String::from("---\nlibrary_name: transformers\n");
+    let library = if torch.origin == Origin::Timm { "timm" } else { "transformers" };
+    let mut card = format!("---\nlibrary_name: {library}\n");
     if let Some(base) = base {
         card.push_str(&format!("base_model: {base}\n"));
     }

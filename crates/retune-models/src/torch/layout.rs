@@ -10,6 +10,10 @@ pub enum TorchLayout {
     Same,
     /// A matrix `[out, in]`, where retune has `[in, out]`.
     Linear,
+    /// A convolution's kernel `[out, in / groups, height, width]`, where retune has `[height, width, in / groups, out]`.
+    Convolution,
+    /// A depthwise convolution's kernel `[channels, 1, height, width]`, where retune has `[height, width, channels, 1]`.
+    Depthwise,
 }
 
 impl TorchLayout {
@@ -18,6 +22,8 @@ impl TorchLayout {
         match self {
             TorchLayout::Same => None,
             TorchLayout::Linear => Some(&[1, 0]),
+            TorchLayout::Convolution => Some(&[2, 3, 1, 0]),
+            TorchLayout::Depthwise => Some(&[2, 3, 0, 1]),
         }
     }
 
@@ -81,6 +87,12 @@ mod tests {
         assert_eq!(weight, Tensor::new([3, 2], vec![1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0]).unwrap());
         assert_eq!(TorchLayout::Linear.shape_in_file(weight.shape()), [2, 3]);
         assert_eq!(TorchLayout::Linear.to_file(&weight), stored);
+        let stored = Tensor::new([5, 2, 3, 4], (0..120).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
+        for (layout, shape) in [(TorchLayout::Convolution, [3, 4, 2, 5]), (TorchLayout::Depthwise, [3, 4, 5, 2])] {
+            let weight = layout.from_file(stored.clone());
+            assert_eq!((weight.shape(), layout.shape_in_file(&shape).as_slice()), (&shape[..], stored.shape()));
+            assert_eq!(layout.to_file(&weight), stored);
+        }
     }
 
     #[test]

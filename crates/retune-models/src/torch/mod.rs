@@ -1,8 +1,9 @@
-//! Architectures whose weights carry PyTorch's names: those of Hugging Face transformers.
+//! Architectures whose weights carry PyTorch's names: those of Hugging Face transformers, timm and torchvision.
 //!
 //! The way of a model folder: [`config`] reads `config.json`, [`Family`] chooses the architecture by its `model_type`, the
 //! family's file appends its nodes and declares its weights through [`builder`], [`files`] gives the weights the values of the
-//! file and writes a folder that transformers loads.
+//! file and writes a folder that transformers loads. A file of weights alone says nothing of its network, which is recognized
+//! by the names and shapes of its tensors instead ([`weights_file`]).
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -11,18 +12,25 @@
 //! | [`layout`] | how PyTorch arranges the axes of a weight |
 //! | [`task`] | what a network is for: its head, its labels |
 //! | [`text`] | encoders of text |
+//! | [`vision`] | networks for images |
 //! | [`files`] | values of a folder → weights, and the other way round |
+//! | [`weights_file`] | the same for a file of weights alone |
+//! | [`structure`] | what fine-tuning wants to know of a network: head, groups of layers, targets of adapters |
 //! | [`surgery`] | freezing, groups and new heads |
 
 pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod layout;
+pub mod structure;
 pub(crate) mod surgery;
 pub mod task;
 pub(crate) mod text;
+pub(crate) mod vision;
+pub(crate) mod weights_file;
 
 use retune_graph::{NodeId, WeightId};
+use retune_tensor::Tensor;
 use serde_json::Value;
 
 use crate::error::{ModelError, Result};
@@ -30,16 +38,38 @@ use builder::Builder;
 use config::Config;
 use task::Task;
 use text::encoder::Encoder;
+use vision::Vision;
 
-/// A model in the layout of the Hugging Face Hub, without its weights.
+/// A model with PyTorch's names, without its weights.
 #[derive(Debug, Clone)]
 pub(crate) struct TorchModel {
-    /// `config.json` as a whole.
+    pub(crate) origin: Origin,
+    /// `config.json` as a whole; null for a file of weights alone.
     pub(crate) config: Value,
     pub(crate) family: Family,
     pub(crate) task: Task,
     /// Files beside the weights that belong to the model, such as its tokenizer: name and contents.
     pub(crate) companions: Vec<(String, Vec<u8>)>,
+    /// Tensors that no result depends on, such as counters of batches: written back as they were.
+    pub(crate) carried: Vec<(String, Tensor)>,
+    /// Names of the file's tensors in their order.
+    pub(crate) order: Vec<String>,
+}
+
+/// What a model was read from, and is written as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A folder of transformers.
+    Transformers,
+    /// A folder of timm, whose `config.json` names the `architecture`.
+    Timm,
+    /// A file of weights alone.
+    File {
+        /// The key of the dictionary of tensors, where it is inside of another: `state_dict`.
+        wrapper: Option<String>,
+        /// What stands before every name: `module.`.
+        prefix: &'static str,
+    },
 }
 
 /// The architectures.
@@ -47,6 +77,8 @@ pub(crate) struct TorchModel {
 pub(crate) enum Family {
     /// BERT and what is built like it.
     Encoder(Encoder),
+    /// A network for images.
+    Vision(Vision),
 }
 
 /// What the nodes of a network end in.
@@ -56,43 +88,87 @@ pub(crate) struct Lowered {
 }
 
 impl Family {
-    /// The architecture that `config.json` describes.
-    pub(crate) fn read(config: &Config<'_>) -> Result<Family> {
+    /// The architecture that `config.json` of transformers describes, with `preprocessor_config.json` if there is one.
+    pub(crate) fn read(config: &Config<'_>, processor: Option<&Value>) -> Result<Family> {
         let kind = config.text("model_type")?;
-        match Encoder::read(&kind, config)? {
-            Some(encoder) => Ok(Family::Encoder(encoder)),
-            None => Err(ModelError::UnknownArchitecture { kind, known: text::encoder::KINDS.join(", ") }),
+        if let Some(encoder) = Encoder::read(&kind, config)? {
+            return Ok(Family::Encoder(encoder));
         }
+        if let Some(vision) = vision::recognize::read(&kind, config, processor)? {
+            return Ok(Family::Vision(vision));
+        }
+        let known = [text::encoder::KINDS, vision::recognize::KINDS].concat().join(", ");
+        Err(ModelError::UnknownArchitecture { kind, known })
     }
 
-    /// What the names of all weights but the head's begin with.
+    /// What the names of all weights but the head's begin with; empty where they have nothing in common.
     pub(crate) fn base(&self) -> &'static str {
         match self {
             Family::Encoder(encoder) => encoder.names.base,
+            Family::Vision(vision) => vision.base(),
         }
+    }
+
+    /// The architecture's name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Family::Encoder(encoder) => encoder.names.base,
+            Family::Vision(vision) => vision.kind(),
+        }
+    }
+
+    /// A tensor's name in a file as the architecture has it: with the base's before it, which files of the bare base leave
+    /// out, and with the present names of scales and shifts.
+    pub(crate) fn present_name(&self, name: &str) -> String {
+        let name = match (self, name.rsplit_once('.')) {
+            (Family::Encoder(_), Some((layer, "gamma"))) => format!("{layer}.weight"),
+            (Family::Encoder(_), Some((layer, "beta"))) => format!("{layer}.bias"),
+            _ => name.to_owned(),
+        };
+        let base = self.base();
+        let is_based = base.is_empty() || name.starts_with(&format!("{base}.")) || self.is_other_head(&name);
+        if is_based { name } else { format!("{base}.{name}") }
     }
 
     /// Whether a tensor of the pretraining or of another task's head is left out without a word of complaint.
     pub(crate) fn is_other_head(&self, name: &str) -> bool {
         match self {
             Family::Encoder(encoder) => encoder.is_other_head(name),
+            Family::Vision(vision) => vision.is_other_head(name),
         }
+    }
+
+    /// Whether no result depends on a tensor that is not one of the weights.
+    pub(crate) fn is_carried(&self, name: &str) -> bool {
+        matches!(self, Family::Vision(_)) && vision::is_buffer(name)
     }
 
     /// Whether a weight that the file lacks is drawn anew: the head's, and a pooler that was never trained.
     pub(crate) fn is_new_where_missing(&self, name: &str) -> bool {
-        self.is_head(name) || name.contains(".pooler.")
+        self.is_head(name) || matches!(self, Family::Encoder(_)) && name.contains(".pooler.")
     }
 
     /// Whether a weight belongs to the head of the task.
     pub(crate) fn is_head(&self, name: &str) -> bool {
-        !name.starts_with(&format!("{}.", self.base()))
+        match self {
+            Family::Encoder(encoder) => !name.starts_with(&format!("{}.", encoder.names.base)),
+            Family::Vision(vision) => name.strip_prefix(vision.head()).is_some_and(|rest| rest.starts_with('.')),
+        }
     }
 
     /// The class of transformers that a model of this task is.
     pub(crate) fn class(&self, task: &Task) -> String {
         match self {
             Family::Encoder(encoder) => encoder.class(task),
+            Family::Vision(vision) => vision.class(task),
+        }
+    }
+
+    /// The preprocessing of the network's authors, as the model's `retune` entry holds it.
+    pub(crate) fn metadata(&self) -> Option<Value> {
+        match self {
+            Family::Encoder(_) => None,
+            Family::Vision(vision) => Some(vision.preparation.metadata()),
         }
     }
 
@@ -100,13 +176,15 @@ impl Family {
     pub(crate) fn max_tokens(&self) -> Option<usize> {
         match self {
             Family::Encoder(encoder) => Some(encoder.max_tokens()),
+            Family::Vision(_) => None,
         }
     }
 
-    /// Appends the network's nodes.
-    pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
+    /// Appends the network's nodes. `size` is the height and width of images, where it is not the usual one.
+    pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task, size: Option<[usize; 2]>) -> Result<Lowered> {
         match self {
             Family::Encoder(encoder) => encoder.lower(b, task),
+            Family::Vision(vision) => vision.lower(b, task, size),
         }
     }
 }

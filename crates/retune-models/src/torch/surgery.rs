@@ -5,6 +5,7 @@
 //! characters, `?` for one.
 
 use super::TorchModel;
+use super::builder::is_statistic;
 use super::files::fresh;
 use super::task::Task;
 use crate::error::Result;
@@ -50,7 +51,11 @@ pub(crate) fn layers(model: &Model) -> Vec<LayerSummary> {
 pub(crate) fn mark(weights: &mut [Weight], trainable: bool, is_matched: impl Fn(&str) -> bool) -> usize {
     let mut layers: Vec<&str> = Vec::new();
     for weight in weights.iter_mut().filter(|weight| is_matched(&weight.layer)) {
-        weight.trainable = trainable;
+        if is_statistic(&weight.name) {
+            weight.statistic = trainable;
+        } else {
+            weight.trainable = trainable;
+        }
         if layers.last() != Some(&weight.layer.as_str()) {
             layers.push(&weight.layer);
         }

@@ -9,17 +9,17 @@ use crate::error::{ModelError, Result};
 /// What a network is for. It decides about the head, the output and the class in transformers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// One of several labels for each text: output `[Batch, labels]`, probabilities that add up to 1.
+    /// One of several labels for each text or image: output `[Batch, labels]`, probabilities that add up to 1.
     Classification {
         /// Names of the labels, in the order of the output.
         labels: Vec<String>,
     },
-    /// Any number of labels for each text: output `[Batch, labels]`, a probability each.
+    /// Any number of labels for each text or image: output `[Batch, labels]`, a probability each.
     MultiLabel {
         /// Names of the labels.
         labels: Vec<String>,
     },
-    /// Numbers for each text: output `[Batch, values]`.
+    /// Numbers for each text or image: output `[Batch, values]`.
     Regression {
         /// How many.
         values: usize,
@@ -29,9 +29,9 @@ pub enum Task {
         /// Names of the labels.
         labels: Vec<String>,
     },
-    /// A vector for each text: output `[Batch, width]`.
+    /// A vector for each text or image: output `[Batch, width]`.
     Embedding {
-        /// How the vectors of tokens become one.
+        /// How the vectors of tokens become one; networks for images have their own way.
         pooling: Pooling,
         /// Whether it is divided by its length.
         normalize: bool,
@@ -47,7 +47,7 @@ impl Task {
         if class.ends_with("ForTokenClassification") {
             return Ok(Task::TokenClassification { labels: labels(config)? });
         }
-        if !class.ends_with("ForSequenceClassification") {
+        if !["ForSequenceClassification", "ForImageClassification"].iter().any(|end| class.ends_with(end)) {
             return Ok(Task::Embedding { pooling, normalize });
         }
         let labels = labels(config)?;
@@ -106,9 +106,8 @@ impl Task {
             None => config.remove("problem_type"),
         };
         let Some(outputs) = self.outputs() else { return };
-        let numbered = (0..outputs).map(|index| format!("LABEL_{index}"));
-        let names: Vec<String> = match self.labels() {
-            [] => numbered.collect(),
+        let names = match self.labels() {
+            [] => numbered_labels(outputs),
             labels => labels.to_vec(),
         };
         let by_number: Map<String, Value> =
@@ -121,6 +120,11 @@ impl Task {
     }
 }
 
+/// transformers' names of labels that have none.
+pub(crate) fn numbered_labels(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("LABEL_{index}")).collect()
+}
+
 /// The labels of `id2label`, else two with transformers' default names, or `num_labels` of them.
 fn labels(config: &Config<'_>) -> Result<Vec<String>> {
     let wrong = |found: &Value| ModelError::Description {
@@ -129,7 +133,7 @@ fn labels(config: &Config<'_>) -> Result<Vec<String>> {
         found: crate::keras::values::excerpt(found),
     };
     match config.get("id2label") {
-        None => Ok((0..config.size_if_any("num_labels")?.unwrap_or(2)).map(|i| format!("LABEL_{i}")).collect()),
+        None => Ok(numbered_labels(config.size_if_any("num_labels")?.unwrap_or(2))),
         Some(value) => {
             let names = value.as_object().filter(|names| !names.is_empty()).ok_or_else(|| wrong(value))?;
             let name = |index: usize| names.get(&index.to_string()).and_then(Value::as_str).map(str::to_owned);

@@ -10,3 +10,4 @@ mod refusals;
 mod round_trips;
 mod surgery;
 mod transformers;
+mod vision;

@@ -149,6 +149,16 @@ impl Encoder {
         format!("{}{}", self.names.class, task.class_suffix())
     }
 
+    /// The layers from input to output, as prefixes of names: the embeddings, and each layer.
+    pub(crate) fn groups(&self) -> Vec<Vec<String>> {
+        let layer =
+            |number: usize| vec![format!("{}.", self.name(&self.names.layer.replace("{}", &number.to_string())))];
+        let mut groups = vec![vec![self.name("embeddings")]];
+        groups[0].extend(self.names.widening.map(|widening| self.name(widening)));
+        groups.extend((0..self.layers).map(layer));
+        groups
+    }
+
     /// Heads of pretraining and other tasks, buffers, and a pooler that the task has no use for.
     pub(crate) fn is_other_head(&self, name: &str) -> bool {
         const HEADS: &[&str] = &[

@@ -1,0 +1,56 @@
+//! What fine-tuning wants to know of a network: its head, its layers in groups, which weights adapters take.
+
+use super::{Family, TorchModel};
+use crate::model::{Architecture, Model};
+
+/// The places of a network where fine-tuning takes hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Structure {
+    /// The layer that gives the scores, which a new task replaces.
+    pub head: String,
+    /// Names of weights from input to output: stem or embeddings, each block, what comes after the last, the head. Rates that
+    /// decay by layer fall from group to group.
+    pub groups: Vec<Vec<String>>,
+    /// The layers that get LoRA by default: their names or the last parts of them, as PEFT's `target_modules`.
+    pub lora_targets: Vec<String>,
+    /// Weights without decay: biases, scales and shifts of norms, and others that the network's authors left out.
+    pub no_decay: Vec<String>,
+}
+
+impl Model {
+    /// Where fine-tuning takes hold; `None` for models of Keras, whose layers have no fixed roles.
+    pub fn structure(&self) -> Option<Structure> {
+        let Architecture::Torch(torch) = &self.architecture else { return None };
+        let (head, targets) = match &torch.family {
+            Family::Encoder(encoder) => {
+                let targets = [encoder.names.query, encoder.names.value];
+                let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+                ("classifier".to_owned(), targets.map(last).to_vec())
+            }
+            Family::Vision(vision) => (vision.head().to_owned(), vision.lora_targets()),
+        };
+        let without = self.weights.iter().filter(|weight| !weight.decays && !weight.name.contains(".running_"));
+        let no_decay = without.map(|weight| weight.name.clone()).collect();
+        Some(Structure { head, groups: self.grouped(torch), lora_targets: targets, no_decay })
+    }
+
+    /// Every weight in the group whose prefix its name has; those of no group stand before the head.
+    fn grouped(&self, torch: &TorchModel) -> Vec<Vec<String>> {
+        let prefixes = match &torch.family {
+            Family::Encoder(encoder) => encoder.groups(),
+            Family::Vision(vision) => vision.groups(),
+        };
+        let mut groups = vec![Vec::new(); prefixes.len() + 2];
+        for weight in &self.weights {
+            let starts = |group: &Vec<String>| group.iter().any(|prefix| weight.name.starts_with(prefix.as_str()));
+            let place = match prefixes.iter().position(starts) {
+                _ if torch.family.is_head(&weight.name) => prefixes.len() + 1,
+                Some(place) => place,
+                None => prefixes.len(),
+            };
+            groups[place].push(weight.name.clone());
+        }
+        groups.retain(|group| !group.is_empty());
+        groups
+    }
+}

@@ -1,0 +1,48 @@
+//! Names and shapes of a file, from which a network is recognized.
+
+use indexmap::IndexMap;
+use retune_formats::Weights;
+
+/// Names of tensors with their shapes in the file, in the file's order.
+#[derive(Debug)]
+pub(crate) struct Tensors(IndexMap<String, Vec<usize>>);
+
+impl Tensors {
+    pub(crate) fn of(file: &Weights) -> Tensors {
+        let shape = |name: &str| file.info(name).map(|info| info.shape.clone()).unwrap_or_default();
+        Tensors(file.names().map(|name| (name.to_owned(), shape(name))).collect())
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor, if it has `N` axes.
+    pub(crate) fn shape<const N: usize>(&self, name: &str) -> Option<[usize; N]> {
+        self.0.get(name).and_then(|shape| <[usize; N]>::try_from(shape.as_slice()).ok())
+    }
+
+    /// The number of filters of a convolution or the outputs of a matrix.
+    pub(crate) fn outputs(&self, layer: &str) -> Option<usize> {
+        self.0.get(&format!("{layer}.weight")).and_then(|shape| shape.first().copied())
+    }
+
+    /// A convolution's kernel: `[out, in / groups, height, width]`.
+    pub(crate) fn kernel(&self, layer: &str) -> Option<[usize; 4]> {
+        self.shape(&format!("{layer}.weight"))
+    }
+
+    /// How many modules `prefix0`, `prefix1`, … follow one another.
+    pub(crate) fn count(&self, prefix: &str) -> usize {
+        (0..)
+            .take_while(|number| {
+                let module = format!("{prefix}{number}.");
+                self.0.keys().any(|name| name.starts_with(&module))
+            })
+            .count()
+    }
+}
