@@ -1,6 +1,9 @@
 //! A model as a graph, ready to be run or differentiated.
 
+use retune_graph::passes::round_products;
 use retune_graph::{DType, Graph, NodeId, Op, Shape, WeightId, ops::Activation};
+
+use crate::error::Result;
 
 /// How a network is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +25,40 @@ pub struct Network {
     pub outputs: Vec<NetworkOutput>,
     /// Statistics and the nodes that hold their values after this step.
     pub updates: Vec<(WeightId, NodeId)>,
+}
+
+impl Network {
+    /// The same network with products of bfloat16 ([`retune_graph::passes::round_products`]).
+    ///
+    /// # Errors
+    /// None that a network which was built could meet.
+    pub fn with_rounded_products(mut self) -> Result<Network> {
+        let rounded = round_products(&self.graph, &self.nodes())?;
+        self.renumber(|node| rounded.id(node));
+        self.graph = rounded.graph;
+        Ok(self)
+    }
+
+    /// Gives every node that the network names the number that it has after a pass.
+    pub(crate) fn renumber(&mut self, id: impl Fn(NodeId) -> NodeId) {
+        for input in &mut self.inputs {
+            input.node = id(input.node);
+        }
+        for output in &mut self.outputs {
+            output.node = id(output.node);
+            output.logits = output.logits.map(&id);
+        }
+        for (_, node) in &mut self.updates {
+            *node = id(*node);
+        }
+    }
+
+    /// Every node that the network names.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        let outputs = self.outputs.iter().flat_map(|output| [Some(output.node), output.logits]).flatten();
+        let updates = self.updates.iter().map(|(_, node)| *node);
+        outputs.chain(updates).chain(self.inputs.iter().map(|input| input.node)).collect()
+    }
 }
 
 /// An input of a network.

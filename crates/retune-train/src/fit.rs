@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+/// The folder of a run that holds its adapters alone, as PEFT reads them.
+const ADAPTER: &str = "adapter";
+
 /// How a run went.
 #[derive(Debug)]
 pub struct Outcome {
@@ -284,6 +287,12 @@ fn finish(
     let model = trainer.into_model();
     model.save(&model_path)?;
     observer.event(&Event::Saved { path: &model_path });
+    if model.task().is_some() && !model.adapters().is_empty() {
+        let base = extras.manifest.model.as_ref().map(|model| model.path.display().to_string()).unwrap_or_default();
+        let path = root.join(ADAPTER);
+        model.save_adapter(&path, &base)?;
+        observer.event(&Event::Saved { path: &path });
+    }
     let class_names = Stored::of(&model)?.and_then(|stored| stored.preprocessing.class_names);
     let parts: Vec<_> = parts.iter().filter_map(|(name, loader)| Some((*name, loader.as_ref()?))).collect();
     let summary = Summary {

@@ -98,6 +98,19 @@ def regex_bpe() -> Tokenizer:
     return tokenizer
 
 
+def words() -> Tokenizer:
+    """Whole words, few enough for the models of `tests/golden/transformers`, whose vocabulary is 40."""
+    names = "[PAD] [UNK] [CLS] [SEP] a the film is was and very quite story plot actor scene good bad ! ?".split()
+    vocabulary = {word: index for index, word in enumerate(names)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
 KINDS = {"wordpiece": wordpiece, "unigram": unigram, "bytes_bpe": bytes_bpe, "regex_bpe": regex_bpe}
 
 
@@ -112,6 +125,7 @@ def encoded(tokenizer: Tokenizer, first: str, second: str | None, most: int | No
 
 
 def write_cases(folder: Path) -> None:
+    (folder / "words.json").write_text(words().to_str(), encoding="utf-8")
     for name, build in KINDS.items():
         file = folder / f"{name}.json"
         if not file.exists():  # training sums in the order of its threads

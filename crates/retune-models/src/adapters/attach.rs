@@ -1,7 +1,7 @@
 //! Adapters into graphs.
 
+use retune_graph::WeightId;
 use retune_graph::passes::{Adaptation, Term, adapt};
-use retune_graph::{NodeId, WeightId};
 
 use super::{Adapter, AdapterKind};
 use crate::error::Result;
@@ -27,27 +27,10 @@ pub(crate) fn attach(model: &Model, network: Network, mode: Mode) -> Result<Netw
         .zip(streams)
         .map(|(adapter, stream)| Adaptation { target: id(&adapter.target), term: term(adapter, mode, stream, id) })
         .collect();
-    let Network { graph, inputs, outputs, updates } = &network;
-    let lengths = inputs.iter().find(|input| input.name == "lengths").map(|input| input.node);
-    let kept: Vec<NodeId> = outputs
-        .iter()
-        .flat_map(|output| [Some(output.node), output.logits])
-        .flatten()
-        .chain(updates.iter().map(|(_, node)| *node))
-        .chain(inputs.iter().map(|input| input.node))
-        .collect();
-    let adapted = adapt(graph, &kept, &adaptations, lengths)?;
+    let lengths = network.inputs.iter().find(|input| input.name == "lengths").map(|input| input.node);
+    let adapted = adapt(&network.graph, &network.nodes(), &adaptations, lengths)?;
     let mut network = network;
-    for input in &mut network.inputs {
-        input.node = adapted.id(input.node);
-    }
-    for output in &mut network.outputs {
-        output.node = adapted.id(output.node);
-        output.logits = output.logits.map(|logits| adapted.id(logits));
-    }
-    for (_, node) in &mut network.updates {
-        *node = adapted.id(*node);
-    }
+    network.renumber(|node| adapted.id(node));
     network.graph = adapted.graph;
     Ok(network)
 }

@@ -9,14 +9,17 @@
 //! | [`mod@attach`] | adapters into graphs |
 //! | [`merge`] | adapters into the weights of the base |
 //! | [`peft`] | folders of PEFT, in and out |
+//! | [`surface`] | where adapters go by default |
 
 mod attach;
 mod merge;
 pub mod methods;
 mod peft;
+mod surface;
 
 pub(crate) use attach::attach;
 pub use methods::{Bottleneck, Ia3, Lora};
+pub use surface::Surface;
 
 use retune_graph::ops::Activation;
 use retune_tensor::{Key, Purpose};

@@ -1,6 +1,7 @@
 //! From settings to a job: the model changed as asked, the data divided and prepared, everything checked against each other.
 
 use super::keys::{Method, Weights, value};
+use super::method;
 use super::settings::Settings;
 use crate::check::{Facts, check_job, default_loss};
 use crate::error::TrainError;
@@ -306,6 +307,7 @@ fn changed(mut model: Model, settings: &Settings) -> Result<Model, TrainError> {
             }
         };
     }
+    method::add_adapters(&mut model, &settings.recipe().method, seed)?;
     for (index, group) in value(&keys.groups).unwrap_or_default().iter().enumerate() {
         for pattern in &group.layers {
             model.set_group(pattern, index + 1)?;

@@ -122,6 +122,24 @@ pub enum Method {
     Full,
     /// Only the head: the layers of `head`, or the last layer with weights.
     Head,
+    /// The head, and terms of small rank beside products with frozen weights.
+    Lora,
+    /// The head, and factors of keys, values and inner activations.
+    Ia3,
+    /// The head and all biases.
+    Biases,
+    /// The head and the scales and shifts of norms.
+    Norms,
+}
+
+/// How precisely products are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrecisionKind {
+    /// In 32 bits.
+    F32,
+    /// Factors rounded to bfloat16, where the processor multiplies such numbers faster; sums and weights in 32 bits.
+    Bf16,
 }
 
 /// What is done where an image's aspect ratio is not the one wanted.
@@ -217,7 +235,7 @@ sections! {
         /// The column or field of texts, by name or number. Default: `text`, `sentence` and the like, or the longest.
         "text" text: Column,
         /// The column or field of the second texts, where examples are pairs. Default: `text_b` beside `text_a`, `sentence2` beside
-        /// `sentence1`, else none.
+        /// `sentence1`, two texts before a number; else none.
         "text-pair" text_pair: Column,
         /// The column or field of labels, by name or number. Default: `label`, `class`, `target`, `y`, of texts `score`, or the last.
         "label" label: Column,
@@ -300,8 +318,24 @@ sections! {
     }
     /// Which weights are trained.
     method: MethodKeys {
-        /// `full` or `head`. Default `full`.
+        /// `full`; `head`; `lora`; `ia3`; `biases`; `norms`. All but `full` train the head and freeze the rest of the
+        /// model but for what they name. Default `full`.
         "kind" kind: Method,
+        /// Rank of the terms of `lora`. Default 8.
+        "rank" rank: usize,
+        /// Numerator of the factor of `lora`'s terms, `alpha / rank`. Default: the rank, for a factor of 1.
+        "alpha" alpha: f32,
+        /// Share of the input of `lora`'s terms that is dropped in training. Default 0.
+        "dropout" dropout: f32,
+        /// Whether the factor of `lora`'s terms is `alpha / √rank`. Default false.
+        "rank-stabilized" rank_stabilized: bool,
+        /// Whether `lora` trains length and direction of columns apart (DoRA). Default false.
+        "decomposed" decomposed: bool,
+        /// Other ranks for layers: a table of patterns, `{ "encoder.layer.11.*" = 16 }`. Default: none.
+        "rank-pattern" rank_pattern: std::collections::BTreeMap<String, usize>,
+        /// The layers of `lora`, by the last parts of their names, patterns, or `all-linear`. Default: queries and values of
+        /// attention, or all products where there is none.
+        "targets" targets: Vec<String>,
     }
     /// What is made small.
     loss: LossKeys {
@@ -405,6 +439,8 @@ sections! {
         "seed" seed: u64,
         /// Threads. Default: one per core. Results do not depend on it.
         "threads" threads: usize,
+        /// `f32`, or `bf16` for products of bfloat16 where the processor multiplies such numbers faster. Default `f32`.
+        "precision" precision: PrecisionKind,
         /// Threads that prepare data. Default: one for data in memory, else one per core.
         "workers" workers: usize,
         /// Whether the last, smaller batch of an epoch is left out. Default false.

@@ -11,12 +11,14 @@
 //! - [`keys`]: every section and key with its doc, unit and default;
 //! - [`settings`][]: [`Settings`];
 //! - `images`: checks of preprocessing and augmentation;
+//! - `method`: adapters, and what is trained;
 //! - [`mod@build`]: from settings to a [`Job`](crate::trainer::Job).
 
 pub mod build;
 pub mod document;
 mod images;
 pub mod keys;
+mod method;
 pub mod settings;
 
 pub use build::{Built, build};

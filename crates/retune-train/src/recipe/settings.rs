@@ -1,7 +1,7 @@
 //! A recipe after checking: every value in its range, defaults filled in.
 
 use super::document::{Document, Located, Place, RecipeError, nearest};
-use super::keys::{Recipe, resolve, value};
+use super::keys::{Method, PrecisionKind, Recipe, resolve, value};
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
@@ -234,6 +234,28 @@ impl Check<'_> {
         }
     }
 
+    /// Notes keys of another method than the recipe's, which would change nothing.
+    fn method_keys(&mut self, recipe: &Recipe) {
+        let method = &recipe.method;
+        let kind = value(&method.kind).unwrap_or(Method::Full);
+        let place = |is_there: Option<&Place>| is_there.cloned();
+        let of_lora = [
+            ("method.rank", place(method.rank.as_ref().map(|key| &key.place))),
+            ("method.alpha", place(method.alpha.as_ref().map(|key| &key.place))),
+            ("method.dropout", place(method.dropout.as_ref().map(|key| &key.place))),
+            ("method.rank-stabilized", place(method.rank_stabilized.as_ref().map(|key| &key.place))),
+            ("method.decomposed", place(method.decomposed.as_ref().map(|key| &key.place))),
+            ("method.rank-pattern", place(method.rank_pattern.as_ref().map(|key| &key.place))),
+            ("method.targets", place(method.targets.as_ref().map(|key| &key.place))),
+        ];
+        for (key, place) in of_lora.into_iter().filter(|_| kind != Method::Lora) {
+            if let Some(place) = place {
+                let hint = Some("name the method it belongs to, such as `kind = \"lora\"`, or leave it out".to_owned());
+                self.document.problem(place, key, "does not belong to this method", hint);
+            }
+        }
+    }
+
     fn ranges(&mut self, recipe: &Recipe) {
         let share = |x: &f64| (0.0..1.0).contains(x);
         let positive = |x: &f64| x.is_finite() && *x > 0.0;
@@ -253,6 +275,11 @@ impl Check<'_> {
         self.require("output.save-every-steps", &output.save_every_steps, "at least 1", |&n| n > 0);
         self.require("output.keep-last", &output.keep_last, "at least 1", |&n| n > 0);
         self.require("data.per-class", &recipe.data.per_class, "at least 1", |&n| n > 0);
+        let method = &recipe.method;
+        self.require("method.rank", &method.rank, "at least 1", |&n| n > 0);
+        self.require("method.alpha", &method.alpha, "a number above 0", |x| x.is_finite() && *x > 0.0);
+        self.require("method.dropout", &method.dropout, "a share from 0 to below 1", |x| (0.0..1.0).contains(x));
+        self.method_keys(recipe);
         let o = &recipe.optimizer;
         self.require("optimizer.learning-rate", &o.learning_rate, "a number above 0", positive);
         self.require("optimizer.weight-decay", &o.weight_decay, "a number from 0 up", from_zero);
@@ -450,6 +477,7 @@ impl Check<'_> {
             epochs: resolve(&mut train.epochs, defaults.epochs),
             max_steps: value(&train.max_steps),
             accumulate: resolve(&mut train.accumulate, 1),
+            rounds_products: resolve(&mut train.precision, PrecisionKind::F32) == PrecisionKind::Bf16,
             seed: resolve(&mut train.seed, 0),
             evaluate_every: every(value(&eval.every_steps)),
             save_every: every(value(&output.save_every_steps)),

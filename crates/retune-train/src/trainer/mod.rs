@@ -87,13 +87,17 @@ impl Trainer {
     /// A model that does not fit the data or the loss, or without trainable weights.
     pub fn new(mut job: Job) -> Result<Trainer, TrainError> {
         let shapes = job.input_shapes.as_deref();
-        let network = job.model.build(Mode::Training, shapes)?;
+        let build = |mode: Mode| {
+            let network = job.model.build(mode, shapes)?;
+            Ok::<_, TrainError>(if job.settings.rounds_products { network.with_rounded_products()? } else { network })
+        };
+        let network = build(Mode::Training)?;
         let weights = job.model.weights.iter().enumerate();
         let regularizers: Vec<_> =
             weights.filter_map(|(index, weight)| Some((WeightId(index), weight.regularizer?))).collect();
         let infos = network.graph.weights().to_vec();
         let program = TrainingProgram::new(&job.cpu, network, job.loss, &regularizers)?;
-        let evaluator = Evaluator::new(&job.cpu, job.model.build(Mode::Inference, shapes)?, job.loss)?;
+        let evaluator = Evaluator::new(&job.cpu, build(Mode::Inference)?, job.loss)?;
         let weights =
             job.model.weights.iter_mut().map(|weight| std::mem::replace(&mut weight.value, Tensor::zeros([0])));
         let weights = weights.collect();

@@ -62,6 +62,8 @@ pub struct TrainSettings {
     pub max_steps: Option<u64>,
     /// Batches whose gradients make one optimizer step. Default 1.
     pub accumulate: usize,
+    /// Whether products read their factors as bfloat16 where the processor multiplies such numbers faster. Default no.
+    pub rounds_products: bool,
     /// Seed of dropout and noise.
     pub seed: u64,
     /// When the validation part is evaluated. Default each epoch.
@@ -90,6 +92,7 @@ impl Default for TrainSettings {
             epochs: 10,
             max_steps: None,
             accumulate: 1,
+            rounds_products: false,
             seed: 0,
             evaluate_every: Every::Epoch,
             save_every: Every::Epoch,

@@ -6,6 +6,7 @@
 mod fixture;
 mod golden;
 mod losses;
+mod methods;
 mod metrics;
 mod optimizers;
 mod recipes;

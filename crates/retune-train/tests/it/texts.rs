@@ -12,7 +12,6 @@ use retune_train::steps::{GradientSums, TrainingProgram};
 use retune_train::stored::Stored;
 use retune_train::trainer::{Ending, Event, Silent, Trainer};
 use retune_train::{FineTune, Predictor, TrainError, fit, resume};
-use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,39 +19,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-const WORDS: [&str; 16] = [
-    "a", "the", "film", "is", "was", "and", "very", "quite", "story", "plot", "actor", "scene", "good", "bad", "!", "?",
-];
+const WORDS: [&str; 12] = ["a", "the", "film", "is", "was", "and", "very", "quite", "story", "plot", "actor", "scene"];
 
 /// A folder of a tiny BERT for three labels (vocabulary 40, 12 positions) with a tokenizer of few words.
-fn model_folder(root: &Path) -> PathBuf {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/transformers/bert_classification");
+pub fn model_folder(root: &Path) -> PathBuf {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let folder = root.join("base");
     std::fs::create_dir_all(&folder).unwrap();
     for name in ["config.json", "model.safetensors"] {
-        std::fs::copy(golden.join(name), folder.join(name)).unwrap();
+        let model = golden.join("transformers/bert_classification");
+        std::fs::copy(model.join(name), folder.join(name)).unwrap();
     }
-    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
-    let vocabulary = special.iter().chain(&WORDS).enumerate();
-    let vocabulary: serde_json::Map<_, _> = vocabulary.map(|(id, word)| ((*word).to_owned(), id.into())).collect();
-    let mark = |token: &str, id: usize| json!({ "id": token, "ids": [id], "tokens": [token] });
-    let part = |sequence: &str, kind: usize| json!({ "Sequence": { "id": sequence, "type_id": kind } });
-    let token = |id: &str, kind: usize| json!({ "SpecialToken": { "id": id, "type_id": kind } });
-    let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": { "type": "Lowercase" },
-        "pre_tokenizer": { "type": "Whitespace" }, "decoder": null,
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": [token("[CLS]", 0), part("A", 0), token("[SEP]", 0)],
-            "pair": [token("[CLS]", 0), part("A", 0), token("[SEP]", 0), part("B", 1), token("[SEP]", 1)],
-            "special_tokens": { "[CLS]": mark("[CLS]", 2), "[SEP]": mark("[SEP]", 3) },
-        },
-        "model": {
-            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-            "vocab": vocabulary,
-        },
-    });
-    std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    std::fs::copy(golden.join("tokenizers/words.json"), folder.join("tokenizer.json")).unwrap();
     folder
 }
 
@@ -66,7 +44,7 @@ fn sentence(index: usize) -> (String, &'static str) {
 }
 
 /// Text files `train.tsv` of `count` sentences and `test.tsv` of 30 others.
-fn write_data(root: &Path, count: usize) {
+pub fn write_data(root: &Path, count: usize) {
     for (name, range) in [("train.tsv", 0..count), ("test.tsv", 1000..1030)] {
         let mut text = "text\tlabel\n".to_owned();
         for index in range {
@@ -78,7 +56,7 @@ fn write_data(root: &Path, count: usize) {
     }
 }
 
-fn build(root: &Path, more: &str) -> Result<Built, TrainError> {
+pub fn build(root: &Path, more: &str) -> Result<Built, TrainError> {
     let text = format!(
         "[model]\npath = \"base\"\n[data]\npath = \"data\"\n[optimizer]\nkind = \"adam\"\nlearning-rate = 0.003\n{more}"
     );

@@ -1,0 +1,36 @@
+//! The method of a recipe: what is added to a model, and what of it is trained.
+
+use super::keys::{Method, MethodKeys, value};
+use crate::error::TrainError;
+use retune_models::{Ia3, Lora, Model};
+
+/// Puts the adapters of a method on a model that has its head. `full` and `head` add none.
+pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> Result<(), TrainError> {
+    match value(&keys.kind).unwrap_or(Method::Full) {
+        Method::Full | Method::Head => {}
+        Method::Lora => {
+            let rank = value(&keys.rank).unwrap_or(8);
+            let lora = Lora {
+                rank,
+                alpha: value(&keys.alpha).unwrap_or(rank as f32),
+                dropout: value(&keys.dropout).unwrap_or(0.0),
+                rank_stabilized: value(&keys.rank_stabilized).unwrap_or(false),
+                decomposed: value(&keys.decomposed).unwrap_or(false),
+                targets: value(&keys.targets).unwrap_or_else(|| model.surface().lora_targets),
+                rank_pattern: value(&keys.rank_pattern).unwrap_or_default().into_iter().collect(),
+            };
+            model.add_lora(&lora, seed)?;
+        }
+        Method::Ia3 => {
+            let surface = model.surface();
+            model.add_ia3(&Ia3 { outputs: surface.keys_and_values, inputs: surface.inner_products }, seed)?;
+        }
+        Method::Biases => {
+            model.train_biases()?;
+        }
+        Method::Norms => {
+            model.train_norms()?;
+        }
+    }
+    Ok(())
+}
