@@ -33,6 +33,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "keras_legacy", peers: Peers::Keras },
     Kind { name: "train", peers: Peers::Keras },
     Kind { name: "transformers", peers: Peers::Torch },
+    Kind { name: "torch_vision", peers: Peers::Torch },
     Kind { name: "peft", peers: Peers::Torch },
     Kind { name: "tokenizers", peers: Peers::Torch },
 ];

@@ -178,6 +178,19 @@ def convnext_torchvision():
     return torchvision.models.ConvNeXt([block(8, 12, 1), block(12, None, 2)], num_classes=3)
 
 
+def swin_transformers():
+    config = transformers.SwinConfig(
+        image_size=24, patch_size=2, embed_dim=8, depths=[2, 2], num_heads=[2, 4], window_size=4, num_labels=3, drop_path_rate=0.0
+    )
+    return transformers.SwinForImageClassification(config)
+
+
+def swin_timm():
+    return timm.models.swin_transformer.SwinTransformer(
+        img_size=64, patch_size=2, embed_dim=8, depths=(2, 2), num_heads=(2, 4), window_size=4, num_classes=3, mlp_ratio=2.0
+    )
+
+
 def renamed_as_efficientnet_pytorch(state):
     """Names of timm as efficientnet_pytorch has them."""
     blocks = sorted({tuple(map(int, name.split(".")[1:3])) for name in state if name.startswith("blocks.")})
@@ -227,6 +240,9 @@ CASES = {
     "convnext_transformers": (convnext_transformers, "folder", 16),
     "convnext_timm": (convnext_timm, "model.safetensors", 64),
     "convnext_torchvision": (convnext_torchvision, "model.pth", 16),
+    # Windows that do not fill the image evenly, and a stage of less than two windows.
+    "swin_transformers": (swin_transformers, "folder", 24),
+    "swin_timm": (swin_timm, "model.safetensors", 64),
 }
 
 

@@ -10,6 +10,7 @@
 //! | [`mobile`] | MobileNetV2 and V3, EfficientNet and its Lite variants |
 //! | [`vit`] | ViT and DeiT |
 //! | [`convnext`] | ConvNeXt |
+//! | [`swin`] | Swin |
 
 pub(crate) mod convnext;
 pub(crate) mod layers;
@@ -17,6 +18,7 @@ pub(crate) mod mobile;
 pub(crate) mod preprocessing;
 pub(crate) mod recognize;
 pub(crate) mod resnet;
+pub(crate) mod swin;
 pub(crate) mod tensors;
 pub(crate) mod vit;
 
@@ -31,6 +33,7 @@ use convnext::ConvNext;
 use mobile::Mobile;
 use preprocessing::Preparation;
 use resnet::ResNet;
+use swin::Swin;
 use vit::Vit;
 
 /// Colour channels of images.
@@ -50,6 +53,7 @@ pub(crate) enum Net {
     Mobile(Mobile),
     Vit(Box<Vit>),
     ConvNext(ConvNext),
+    Swin(Box<Swin>),
 }
 
 macro_rules! each_net {
@@ -59,6 +63,7 @@ macro_rules! each_net {
             Net::Mobile($each) => $result,
             Net::Vit($each) => $result,
             Net::ConvNext($each) => $result,
+            Net::Swin($each) => $result,
         }
     };
 }

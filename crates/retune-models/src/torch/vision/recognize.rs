@@ -6,6 +6,7 @@ use super::convnext::ConvNext;
 use super::mobile::Mobile;
 use super::preprocessing::{HALF, Preparation};
 use super::resnet::ResNet;
+use super::swin::Swin;
 use super::tensors::Tensors;
 use super::vit::Vit;
 use super::{Net, Vision};
@@ -16,7 +17,7 @@ use crate::torch::task::{Task, numbered_labels};
 use retune_graph::ops::sequence::Pooling;
 
 /// The values of `model_type` that are read here.
-pub(crate) const KINDS: &[&str] = &["resnet", "vit", "deit", "convnext"];
+pub(crate) const KINDS: &[&str] = &["resnet", "vit", "deit", "convnext", "swin"];
 
 /// A network that was recognized by its tensors.
 #[derive(Debug)]
@@ -43,11 +44,20 @@ const MARKS: &[(&str, &str)] = &[
     ("features.1.0.block.0.0.weight", "EfficientNet and EfficientNet-Lite (torchvision, timm, efficientnet_pytorch)"),
     ("blocks.0.attn.qkv.weight", "ViT and DeiT (timm, torchvision)"),
     ("stages.0.blocks.0.conv_dw.weight", "ConvNeXt (timm, torchvision)"),
+    ("layers.0.blocks.0.attn.relative_position_bias_table", "Swin (timm, the authors' files)"),
 ];
 
 /// What beside tensors is known of a file: the name of its architecture in timm, or the file's own name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hint<'a>(pub(crate) &'a str);
+
+impl Hint<'_> {
+    /// The side of images, where the name tells it as timm's names do: `swin_tiny_patch4_window7_224`.
+    pub(crate) fn image_side(self) -> Option<usize> {
+        let mut numbers = self.0.split(['_', '-', '.']).filter_map(|part| part.parse::<usize>().ok());
+        numbers.find(|side| (64..=1024).contains(side))
+    }
+}
 
 /// The network that the tensors of a file belong to.
 pub(crate) fn recognize(tensors: &Tensors, hint: Hint<'_>) -> Result<Found<Net>> {
@@ -62,6 +72,9 @@ pub(crate) fn recognize(tensors: &Tensors, hint: Hint<'_>) -> Result<Found<Net>>
     }
     if let Some(found) = ConvNext::recognize(tensors, hint) {
         return Ok(found.map(Net::ConvNext));
+    }
+    if let Some(found) = Swin::recognize(tensors, hint) {
+        return Ok(found.map(|swin| Net::Swin(Box::new(swin))));
     }
     Err(unknown(tensors))
 }
@@ -82,6 +95,11 @@ pub(crate) fn read(kind: &str, config: &Config<'_>, processor: Option<&Value>) -
     let (net, preparation) = match kind {
         "resnet" => (Net::ResNet(ResNet::read(config)?), Preparation::square(224, 0.875)),
         "convnext" => (Net::ConvNext(ConvNext::read(config)?), Preparation::square(224, 0.875).bicubic()),
+        "swin" => {
+            let swin = Swin::read(config)?;
+            let usual = Preparation { size: swin.image, ..Preparation::square(224, 0.9) }.bicubic();
+            (Net::Swin(Box::new(swin)), usual)
+        }
         "vit" | "deit" => {
             let vit = Vit::read(kind, config)?;
             let usual = Preparation { size: vit.image, crop: None, ..Preparation::square(224, 1.0) };
