@@ -32,6 +32,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "keras", peers: Peers::Keras },
     Kind { name: "keras_legacy", peers: Peers::Keras },
     Kind { name: "train", peers: Peers::Keras },
+    Kind { name: "train_torch", peers: Peers::Torch },
     Kind { name: "transformers", peers: Peers::Torch },
     Kind { name: "torch_vision", peers: Peers::Torch },
     Kind { name: "peft", peers: Peers::Torch },

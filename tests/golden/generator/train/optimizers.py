@@ -93,7 +93,7 @@ def collect():
     return tensors, {
         "source": {
             "keras": f"keras {keras.__version__}",
-            "pytorch": "the algorithms in PyTorch's documentation, computed in 64 bits; PyTorch itself was not run",
+            "pytorch": "the algorithms in PyTorch's documentation, computed in 64 bits; train_torch/ holds them against PyTorch itself",
         },
         "tolerance": {"rtol": 1e-5, "atol": 1e-6},
         "cases": cases,
