@@ -114,7 +114,7 @@ pub struct SourceOptions {
     /// The column or field of texts. Default: see [`text`]. Naming it makes texts of a table.
     pub text: Option<Column>,
     /// The column or field of the second texts, where examples are pairs. Default: `text_b` beside `text_a`, `sentence2` beside
-    /// `sentence1`, else none.
+    /// `sentence1`, two texts before a number; else none.
     pub text_pair: Option<Column>,
     /// The form of a file of texts. Default: told from its name.
     pub format: Option<TextFormat>,

@@ -91,6 +91,8 @@ fn pairs_have_real_values() {
     assert_eq!(data.texts().unwrap().get(1), Some(("A child rides.", Some("A child, riding."))));
     assert_eq!(data.label_kind(), LabelKind::Real { shape: vec![1] });
     assert_eq!(data.labels().row(0), Some(&[4.75f32][..]));
+    let found = read("sts.csv", contents, &options()).unwrap();
+    assert_eq!(found.texts(), data.texts(), "found without being named");
     let named = "sentence1\tsentence2\tscore\na b\tc d\t0.5\ne f\tg h\t1.5\n";
     let data = read("sts.tsv", named, &options()).unwrap();
     assert_eq!(data.texts().unwrap().get(0), Some(("a b", Some("c d"))));

@@ -82,7 +82,7 @@ enum Command {
     Resume(resume::Arguments),
     /// Measure a model on labelled data
     Eval(eval::Arguments),
-    /// Label images, or compute the outputs for an array
+    /// Label images or texts, or compute the outputs for an array
     Predict(predict::Arguments),
     /// Write a model in another format and compare the outputs of both
     Convert(convert::Arguments),

@@ -1,7 +1,7 @@
 //! The command line as users meet it: the built binary, in folders of its own.
 //!
 //! - [`support`]: running the binary, tiny data and recipes;
-//! - [`help`], [`models`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`demo`]: the tests.
+//! - [`help`], [`models`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`texts`], [`demo`]: the tests.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -15,4 +15,5 @@ mod models;
 mod obstacles;
 mod resuming;
 mod support;
+mod texts;
 mod training;

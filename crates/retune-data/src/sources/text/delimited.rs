@@ -3,7 +3,8 @@
 //! Which columns hold the texts and the label is named, or found:
 //!
 //! - the text: a column of a usual name (`text`, `sentence`, …), else the one whose values are longest in the mean;
-//! - the second text of a pair: `sentence2` beside `sentence1`, `text_b` beside `text_a`, else none;
+//! - the second text of a pair: `sentence2` beside `sentence1`, `text_b` beside `text_a`; in a table of three columns without names, of
+//!   which one holds numbers and two hold texts, these two; else none;
 //! - the label: a column of a usual name (`label`, `score`, …), else the last of the others.
 //!
 //! A quotation mark at the beginning of a value quotes it in `.csv` files. Between tabs it does so only where the file's every
@@ -70,13 +71,21 @@ pub(super) fn holds_texts(name: &str, text: &str) -> bool {
     let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(delimiter);
     let reader = reader.quoting(delimiter != b'\t' || quotes_in_pairs(text));
     let records: Vec<StringRecord> = reader.from_reader(text.as_bytes()).records().flatten().take(SAMPLE).collect();
-    let mostly = |column: usize, is: &dyn Fn(&str) -> bool| {
-        2 * records.iter().filter_map(|record| record.get(column)).filter(|field| is(field)).count() > records.len()
-    };
+    let mostly = |column: usize, is: &dyn Fn(&str) -> bool| mostly(&records, column, is);
     let width = records.first().map_or(0, StringRecord::len);
     let numbers = (0..width).filter(|&column| mostly(column, &|field| field.parse::<f64>().is_ok())).count();
-    let is_text = |field: &str| field.len() >= 16 || field.contains(char::is_whitespace);
     width > 1 && numbers <= 1 && (0..width).any(|column| mostly(column, &is_text))
+}
+
+/// Whether more than half of the first values of a column are of a kind.
+fn mostly(records: &[StringRecord], column: usize, is: &dyn Fn(&str) -> bool) -> bool {
+    let sample = &records[..records.len().min(SAMPLE)];
+    2 * sample.iter().filter_map(|record| record.get(column)).filter(|field| is(field)).count() > sample.len()
+}
+
+/// Whether a value is a text rather than a name or a number.
+fn is_text(field: &str) -> bool {
+    field.len() >= 16 || field.contains(char::is_whitespace)
 }
 
 /// Tab for `.tsv`, else the one of tab, comma and semicolon that gives the first lines the same number of columns, at least two,
@@ -176,6 +185,10 @@ impl Table<'_> {
         let label = label.or_else(|| usual(LABEL_NAMES).filter(|&column| Some(column) != text));
         let first = match text {
             Some(text) => text,
+            None if self.are_pairs(options) => {
+                second = Some(1);
+                0
+            }
             None => {
                 let usual = usual(TEXT_NAMES).filter(|&column| Some(column) != label);
                 let name = usual.and_then(|column| self.header.get(column)).map(str::to_ascii_lowercase);
@@ -200,6 +213,17 @@ impl Table<'_> {
             });
         }
         Ok(Columns { first, second, label })
+    }
+
+    /// Whether the columns are two texts and a number, without names.
+    fn are_pairs(&self, options: &SourceOptions) -> bool {
+        let is_open = options.text_pair.is_none() && options.label.is_none() && !options.unlabelled;
+        let is_number = |field: &str| field.parse::<f64>().is_ok();
+        self.header.is_empty()
+            && self.width == 3
+            && is_open
+            && [0, 1].iter().all(|&column| mostly(self.records, column, &is_text))
+            && mostly(self.records, 2, &is_number)
     }
 
     /// Characters of a column in the first rows.

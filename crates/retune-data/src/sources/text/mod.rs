@@ -122,7 +122,7 @@ fn beginning(path: &Path) -> Option<String> {
         bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n')? + 1);
     }
     let text = charset::decode(bytes, None).text;
-    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let is_control = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\r' | '\t');
     (!text.is_empty() && !text.contains(is_control)).then_some(text)
 }
 

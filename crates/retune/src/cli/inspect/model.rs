@@ -5,13 +5,16 @@ use crate::cli::{Context, Result};
 use retune::Model;
 use retune::data::Preprocessing;
 use retune::formats::keras::{KerasFile, Layout};
-use retune::models::{LayerSummary, LoadReport};
+use retune::models::{LayerSummary, LoadReport, Task};
 use retune::train::stored::Stored;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
 pub fn inspect(context: &Context, path: &Path) -> Result {
+    if path.is_dir() {
+        return folder(context, path);
+    }
     let file = KerasFile::read(path)?;
     if file.config.is_none() {
         weights_only(context, path, &file);
@@ -25,6 +28,29 @@ pub fn inspect(context: &Context, path: &Path) -> Result {
     let description = Description { source, layers: model.layers(), model, report, preprocessing };
     context.console.result(&description.text(), || description.json());
     Ok(())
+}
+
+/// A folder as transformers writes it.
+fn folder(context: &Context, path: &Path) -> Result {
+    let (model, report) = Model::load(path)?;
+    let source = Source { path, format: "model folder", writer: None };
+    let preprocessing = Stored::of(&model)?.map(|stored| stored.preprocessing);
+    let description = Description { source, layers: model.layers(), model, report, preprocessing };
+    context.console.result(&description.text(), || description.json());
+    Ok(())
+}
+
+/// What a model of a folder is for, in words.
+fn task_text(task: &Task) -> String {
+    match task {
+        Task::Classification { labels } => format!("one of {}: {}", labels.len(), labels.join(", ")),
+        Task::MultiLabel { labels } => format!("any of {}: {}", labels.len(), labels.join(", ")),
+        Task::Regression { values } => text::counted(*values, "number", "numbers"),
+        Task::TokenClassification { labels } => {
+            format!("for each token one of {}: {}", labels.len(), labels.join(", "))
+        }
+        Task::Embedding { pooling, .. } => format!("a vector for each text, by {pooling:?} pooling").to_lowercase(),
+    }
 }
 
 /// Where a model comes from.
@@ -77,7 +103,15 @@ impl Description<'_> {
             "parameters".to_owned(),
             format!("{}, {} of them trainable", text::count(total), text::count(trainable)),
         ]);
+        if let Some(task) = self.model.task() {
+            summary.row(["task".to_owned(), task_text(task)]);
+        }
+        if self.model.tokenizer().is_some() {
+            let most = self.model.max_tokens().map_or("any number of".to_owned(), |most| format!("at most {most}"));
+            summary.row(["inputs".to_owned(), format!("texts of {most} tokens")]);
+        }
         match &self.preprocessing {
+            None if self.model.tokenizer().is_some() => {}
             Some(preprocessing) => summary.row(["preprocessing".to_owned(), preprocessing_text(preprocessing)]),
             None => {
                 summary.row(["preprocessing", "not stored in the file: give inputs as the model was trained on them"])
@@ -118,6 +152,8 @@ impl Description<'_> {
             "keras_version": self.source.writer,
             "parameters": parameters,
             "trainable_parameters": trainable_parameters,
+            "task": self.model.task().map(task_text),
+            "max_tokens": self.model.max_tokens(),
             "layers": self.layers.iter().map(layer).collect::<Vec<_>>(),
             "preprocessing": self.preprocessing,
             "notes": self.report.notes.iter().map(|n| json!({ "layer": n.layer, "text": n.text })).collect::<Vec<_>>(),
