@@ -60,8 +60,14 @@ impl Plan {
         let len = |id: usize| shapes[id].iter().product::<usize>();
         let reached = graph.reachable(outputs);
         let depends = dependence(graph);
-        // A node is computed once if only frozen weights and constants lead to it.
-        let constant: Vec<bool> = (0..count).map(|id| depends[id].is_constant()).collect();
+        // A node is computed once if only frozen weights and constants lead to it, none of them of a size that a batch decides:
+        // so all plans of a graph share these values.
+        let mut constant: Vec<bool> = Vec::with_capacity(count);
+        for (id, node) in graph.nodes().iter().enumerate() {
+            let is_fixed = node.shape.dims().iter().all(|dim| dim.fixed().is_some());
+            let value = depends[id].is_constant() && is_fixed && node.inputs.iter().all(|input| constant[input.0]);
+            constant.push(value);
+        }
 
         let mut plan = Plan {
             bindings,

@@ -32,14 +32,20 @@ impl StepRandom<'static> {
 
 /// A graph with the outputs wanted of it, ready to run on batches of any size.
 ///
-/// The first batch of each size makes a [`Plan`]; later ones allocate nothing. All plans share one memory.
+/// The first batch of each size makes a [`Plan`]; later ones allocate nothing. All plans share one memory; those that were not used
+/// for long are forgotten.
 #[derive(Debug)]
 pub struct Session {
     cpu: Cpu,
     graph: Graph,
     outputs: Vec<NodeId>,
     plans: HashMap<Bindings, Prepared>,
+    /// Number of runs, by which plans are told that were not used for long.
+    runs: u64,
     arena: Memory,
+    /// Values computed from frozen weights alone, at the same places in every plan.
+    constants: Memory,
+    has_constants: bool,
     operands: Vec<Operand>,
     profile: Option<HashMap<NodeId, u64>>,
     needs_examples: bool,
@@ -48,9 +54,11 @@ pub struct Session {
 #[derive(Debug)]
 struct Prepared {
     plan: Plan,
-    constants: Memory,
-    has_constants: bool,
+    last_run: u64,
 }
+
+/// Plans kept. Texts make a new one for nearly every number of tokens.
+const MOST_PLANS: usize = 64;
 
 impl Session {
     /// A session that computes `outputs` of `graph`.
@@ -70,7 +78,10 @@ impl Session {
             graph,
             outputs,
             plans: HashMap::new(),
+            runs: 0,
             arena: Memory::default(),
+            constants: Memory::default(),
+            has_constants: false,
             operands: Vec::with_capacity(most_inputs),
             profile: None,
             needs_examples,
@@ -95,9 +106,7 @@ impl Session {
 
     /// Forgets what was computed from frozen weights. Call it after changing one.
     pub fn forget_constants(&mut self) {
-        for prepared in self.plans.values_mut() {
-            prepared.has_constants = false;
-        }
+        self.has_constants = false;
     }
 
     /// From now on, measures how long each operation takes.
@@ -127,31 +136,36 @@ impl Session {
             return Err(CpuError::WrongExampleCount { expected: bindings.batch, found: random.example_ids.len() });
         }
         self.prepare(bindings)?;
-        let Session { cpu, graph, plans, arena, operands, profile, .. } = self;
-        let prepared = plans.get_mut(&bindings).expect("prepared above");
-        let mut run = Run { cpu, graph, plan: &prepared.plan, weights, inputs, random, arena, operands, profile };
-        if !prepared.has_constants {
-            for step in &prepared.plan.constant_steps {
-                run.step(step, &mut prepared.constants, true)?;
+        let Session { cpu, graph, plans, arena, constants, operands, profile, .. } = self;
+        let plan = &plans.get(&bindings).expect("prepared above").plan;
+        let mut run = Run { cpu, graph, plan, weights, inputs, random, arena, operands, profile };
+        if !self.has_constants {
+            for step in &plan.constant_steps {
+                run.step(step, constants, true)?;
             }
-            prepared.has_constants = true;
+            self.has_constants = true;
         }
-        for step in &prepared.plan.steps {
-            run.step(step, &mut prepared.constants, false)?;
+        for step in &plan.steps {
+            run.step(step, constants, false)?;
         }
-        Ok(Outputs { plan: &prepared.plan, arena: &self.arena, constants: &prepared.constants })
+        Ok(Outputs { plan, arena: &self.arena, constants: &self.constants })
     }
 
     fn prepare(&mut self, bindings: Bindings) -> Result<(), CpuError> {
-        if self.plans.contains_key(&bindings) {
+        self.runs += 1;
+        if let Some(prepared) = self.plans.get_mut(&bindings) {
+            prepared.last_run = self.runs;
             return Ok(());
+        }
+        if self.plans.len() >= MOST_PLANS {
+            let oldest = self.plans.iter().min_by_key(|(_, prepared)| prepared.last_run).map(|(bindings, _)| *bindings);
+            oldest.and_then(|oldest| self.plans.remove(&oldest));
         }
         let outputs = self.outputs.clone();
         let plan = Plan::new(&self.graph, &outputs, bindings, &self.cpu);
         self.arena.reserve(plan.arena_len)?;
-        let mut constants = Memory::default();
-        constants.reserve(plan.constants_len)?;
-        self.plans.insert(bindings, Prepared { plan, constants, has_constants: false });
+        self.constants.reserve(plan.constants_len)?;
+        self.plans.insert(bindings, Prepared { plan, last_run: self.runs });
         Ok(())
     }
 

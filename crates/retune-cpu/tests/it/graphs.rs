@@ -89,3 +89,32 @@ fn agree_with_the_interpreter() {
     }
     cases::without_gradient().iter().for_each(|case| check(case, false, &cpus));
 }
+
+/// More sizes than plans are kept, forth and back: constants made of frozen weights hold for all of them, also where a
+/// constant has the size of the batch.
+#[test]
+fn many_batch_sizes_share_what_is_constant() {
+    use retune_graph::{DType, Graph, Role, Shape, WeightInfo};
+    use retune_tensor::Tensor;
+    let mut graph = Graph::new();
+    let x = graph.input("x", Shape::batch_of(&[2]), DType::F32);
+    let info = WeightInfo { name: "w".into(), shape: Shape::fixed(&[2]), role: Role::Frozen, decays: false };
+    let (_, w) = graph.weight(info);
+    let doubled = graph.affine(w, 2.0, 0.0).unwrap();
+    let ones = graph.fill(Shape::batch_of(&[2]), 1.0);
+    let halves = graph.affine(ones, 0.5, 0.0).unwrap();
+    let product = graph.mul(x, doubled).unwrap();
+    let output = graph.add(product, halves).unwrap();
+    let mut session = retune_cpu::Session::new(&retune_cpu::Cpu::new(2), graph, vec![output]);
+    let weights = [Tensor::new([2], vec![3.0f32, -1.0]).unwrap()];
+    for batch in (1..=100).chain((1..=100).rev()) {
+        let x = Tensor::new([batch, 2], vec![1.0f32; 2 * batch]).unwrap();
+        let outputs = session.run(&weights, &[("x", &x)], &retune_cpu::StepRandom::NONE).unwrap();
+        assert_eq!(outputs.f32(0), [6.5, -1.5].repeat(batch), "batch of {batch}");
+    }
+    let changed = [Tensor::new([2], vec![1.0f32, 1.0]).unwrap()];
+    session.forget_constants();
+    let x = Tensor::new([1, 2], vec![1.0f32; 2]).unwrap();
+    let outputs = session.run(&changed, &[("x", &x)], &retune_cpu::StepRandom::NONE).unwrap();
+    assert_eq!(outputs.f32(0), [2.5, 2.5]);
+}
