@@ -105,16 +105,16 @@ fn many_batch_sizes_share_what_is_constant() {
     let halves = graph.affine(ones, 0.5, 0.0).unwrap();
     let product = graph.mul(x, doubled).unwrap();
     let output = graph.add(product, halves).unwrap();
-    let mut session = retune_cpu::Session::new(&retune_cpu::Cpu::new(2), graph, vec![output]);
+    let mut session = Session::new(&Cpu::new(2), graph, vec![output]);
     let weights = [Tensor::new([2], vec![3.0f32, -1.0]).unwrap()];
     for batch in (1..=100).chain((1..=100).rev()) {
         let x = Tensor::new([batch, 2], vec![1.0f32; 2 * batch]).unwrap();
-        let outputs = session.run(&weights, &[("x", &x)], &retune_cpu::StepRandom::NONE).unwrap();
+        let outputs = session.run(&weights, &[("x", &x)], &StepRandom::NONE).unwrap();
         assert_eq!(outputs.f32(0), [6.5, -1.5].repeat(batch), "batch of {batch}");
     }
     let changed = [Tensor::new([2], vec![1.0f32, 1.0]).unwrap()];
     session.forget_constants();
     let x = Tensor::new([1, 2], vec![1.0f32; 2]).unwrap();
-    let outputs = session.run(&changed, &[("x", &x)], &retune_cpu::StepRandom::NONE).unwrap();
+    let outputs = session.run(&changed, &[("x", &x)], &StepRandom::NONE).unwrap();
     assert_eq!(outputs.f32(0), [2.5, 2.5]);
 }
