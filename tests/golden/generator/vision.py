@@ -118,6 +118,21 @@ def lite_timm():
     return efficientnet_timm("", "same", nn.ReLU6, 1e-3)
 
 
+def mobilenet_v2_transformers():
+    config = transformers.MobileNetV2Config(
+        depth_multiplier=0.1, depth_divisible_by=2, min_depth=4, expand_ratio=2.0, finegrained_output=False, num_labels=3
+    )
+    return transformers.MobileNetV2ForImageClassification(config)
+
+
+def efficientnet_transformers():
+    config = transformers.EfficientNetConfig(
+        width_coefficient=0.1, depth_coefficient=0.5, depth_divisor=4, expand_ratios=[1, 2, 2, 2, 2, 2, 2], hidden_dim=128,
+        image_size=32, num_labels=3,
+    )  # fmt: skip
+    return transformers.EfficientNetForImageClassification(config)
+
+
 def mobilenet_v3_timm():
     stages = [
         ["ds_r1_k3_s2_e1_c8_se0.25_nre"],
@@ -229,6 +244,8 @@ CASES = {
     "efficientnet_timm": (lambda: efficientnet_timm("_se0.25", "", nn.SiLU, 1e-5), "model.safetensors", 48),
     "efficientnet_lite_timm": (lite_timm, "tf_efficientnet_lite0", 49),
     "efficientnet_lite_pytorch": (lite_timm, "efficientnet.pth", 49),
+    "mobilenet_v2_transformers": (mobilenet_v2_transformers, "folder", 48),
+    "efficientnet_transformers": (efficientnet_transformers, "folder", 32),
     "vit_transformers": (
         lambda: vit_transformers(transformers.ViTConfig, transformers.ViTForImageClassification), "folder", 16,
     ),
@@ -337,7 +354,7 @@ def make(folder, name):
             tensors[f"grad/{names[parameter_name]}"] = parameter.grad
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     # Stochastic depth is part of the network in training.
-    if norms and name not in ("efficientnet_torchvision", "efficientnet_lite_pytorch"):
+    if norms and name not in ("efficientnet_torchvision", "efficientnet_lite_pytorch", "efficientnet_transformers"):
         # In training, with dropout and stochastic depth left out: what the moving statistics become.
         for norm in norms:
             norm.train()

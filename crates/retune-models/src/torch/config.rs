@@ -117,11 +117,12 @@ impl<'a> Config<'a> {
 
     /// An activation function by transformers' name, or `default`.
     pub(crate) fn activation_or(&self, key: &str, default: Activation) -> Result<Activation> {
-        const KNOWN: &str = "one of `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu`, `silu`, `swish`, `tanh`";
+        const KNOWN: &str = "one of `gelu`, `gelu_new`, `gelu_pytorch_tanh`, `relu`, `relu6`, `silu`, `swish`, `tanh`";
         let named = self.typed(key, KNOWN, |value| match value.as_str()? {
             "gelu" | "gelu_python" => Some(Activation::Gelu { approximate: false }),
             "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Some(Activation::Gelu { approximate: true }),
             "relu" => Some(Activation::RELU),
+            "relu6" => Some(Activation::Relu { max_value: Some(6.0), negative_slope: 0.0, threshold: 0.0 }),
             "silu" | "swish" => Some(Activation::Silu),
             "tanh" => Some(Activation::Tanh),
             _ => None,

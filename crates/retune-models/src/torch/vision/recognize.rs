@@ -17,7 +17,7 @@ use crate::torch::task::{Task, numbered_labels};
 use retune_graph::ops::sequence::Pooling;
 
 /// The values of `model_type` that are read here.
-pub(crate) const KINDS: &[&str] = &["resnet", "vit", "deit", "convnext", "swin"];
+pub(crate) const KINDS: &[&str] = &["resnet", "vit", "deit", "mobilenet_v2", "efficientnet", "convnext", "swin"];
 
 /// A network that was recognized by its tensors.
 #[derive(Debug)]
@@ -95,6 +95,15 @@ pub(crate) fn read(kind: &str, config: &Config<'_>, processor: Option<&Value>) -
     let (net, preparation) = match kind {
         "resnet" => (Net::ResNet(ResNet::read(config)?), Preparation::square(224, 0.875)),
         "convnext" => (Net::ConvNext(ConvNext::read(config)?), Preparation::square(224, 0.875).bicubic()),
+        "mobilenet_v2" => {
+            let side = config.size_if_any("image_size")?.unwrap_or(224);
+            (Net::Mobile(Mobile::read_mobilenet_v2(config)?), Preparation::square(side, 0.875).normalized(HALF))
+        }
+        "efficientnet" => {
+            let side = config.size_if_any("image_size")?.unwrap_or(600);
+            let usual = Preparation { crop: None, ..Preparation::square(side, 1.0) };
+            (Net::Mobile(Mobile::read_efficientnet(config)?), usual.bicubic())
+        }
         "swin" => {
             let swin = Swin::read(config)?;
             let usual = Preparation { size: swin.image, ..Preparation::square(224, 0.9) }.bicubic();

@@ -8,9 +8,11 @@
 //! | --- | --- |
 //! | [`names`] | what torchvision, timm and efficientnet_pytorch call the layers |
 //! | [`recognize`] | the network of a file, by its tensors |
+//! | [`transformers`] | the network of a folder of transformers, by its `config.json` |
 
 pub(crate) mod names;
 pub(crate) mod recognize;
+mod transformers;
 
 use retune_graph::NodeId;
 use retune_graph::ops::Activation;
@@ -43,6 +45,8 @@ pub(crate) struct Block {
     pub(crate) outputs: usize,
     pub(crate) kernel: usize,
     pub(crate) stride: usize,
+    /// Whether the input is added to the result.
+    pub(crate) residual: bool,
     pub(crate) activation: Activation,
     /// Width of squeeze and excitation, if there is any.
     pub(crate) squeeze: Option<usize>,
@@ -54,6 +58,8 @@ pub(crate) struct Mobile {
     pub(crate) kind: Kind,
     pub(crate) style: Style,
     pub(crate) stem: usize,
+    /// The activation of stem and last convolution.
+    pub(crate) activation: Activation,
     pub(crate) blocks: Vec<Block>,
     /// The convolution behind the blocks, and its normalization.
     pub(crate) last: ([String; 2], usize),
@@ -61,6 +67,8 @@ pub(crate) struct Mobile {
     pub(crate) hidden: Option<usize>,
     pub(crate) padding: Padding,
     pub(crate) norm: Norm,
+    /// Settings of the normalization behind convolutions that widen.
+    pub(crate) expand_norm: Norm,
     /// Dropout before the head.
     pub(crate) dropout: f32,
     /// Stochastic depth of the last block; it grows evenly from the first, which has none.
@@ -78,7 +86,11 @@ impl Mobile {
     }
 
     pub(crate) fn base(&self) -> &'static str {
-        ""
+        match self.style {
+            Style::TransformersV2 => "mobilenet_v2",
+            Style::TransformersEfficientNet => "efficientnet",
+            _ => "",
+        }
     }
 
     pub(crate) fn head(&self) -> &'static str {
@@ -110,15 +122,6 @@ impl Mobile {
         std::iter::once(stem).chain(blocks).collect()
     }
 
-    /// The activation of stem and last convolution.
-    fn activation(&self) -> Activation {
-        match self.kind {
-            Kind::MobileNetV2 | Kind::EfficientNetLite => RELU6,
-            Kind::MobileNetV3 => Activation::HardSilu,
-            Kind::EfficientNet => Activation::Silu,
-        }
-    }
-
     /// The activations inside and at the end of squeeze and excitation.
     fn squeeze_activations(&self) -> [Activation; 2] {
         match self.kind {
@@ -132,7 +135,7 @@ impl Mobile {
     }
 
     pub(crate) fn features(&self, b: &mut Builder<'_>, images: NodeId) -> Result<Features> {
-        let act = Some(self.activation());
+        let act = Some(self.activation);
         let mut x = b.conv_norm(self.style.stem(), images, self.conv(self.stem, 3, 2), self.norm, act)?;
         for (index, block) in self.blocks.iter().enumerate() {
             let drop_path = self.drop_path * index as f32 / self.blocks.len() as f32;
@@ -163,7 +166,7 @@ impl Mobile {
         let mut y = x;
         if let Some(expand) = &names.expand {
             let [conv, norm] = pair(expand);
-            y = b.conv_norm([&conv, &norm], y, self.conv(block.inner, 1, 1), self.norm, act)?;
+            y = b.conv_norm([&conv, &norm], y, self.conv(block.inner, 1, 1), self.expand_norm, act)?;
         }
         let [conv, norm] = pair(&names.depthwise);
         let depthwise = Conv { groups: block.inner, ..self.conv(block.inner, block.kernel, block.stride) };
@@ -175,7 +178,7 @@ impl Mobile {
         }
         let [conv, norm] = pair(&names.project);
         y = b.conv_norm([&conv, &norm], y, self.conv(block.outputs, 1, 1), self.norm, None)?;
-        if block.stride != 1 || b.size(x, 3) != block.outputs {
+        if !block.residual {
             return Ok(y);
         }
         let y = b.drop_path(y, drop_path)?;

@@ -16,6 +16,10 @@ pub(crate) enum Style {
     EfficientNetPytorch,
     /// `blocks.0.0.conv_dw`: timm.
     Timm,
+    /// `layer.0.conv_3x3.convolution`: MobileNetV2 of transformers.
+    TransformersV2,
+    /// `encoder.blocks.0.depthwise_conv`: EfficientNet of transformers.
+    TransformersEfficientNet,
 }
 
 impl Style {
@@ -36,6 +40,12 @@ impl Style {
         match self {
             Style::EfficientNetPytorch => ["_conv_stem", "_bn0"],
             Style::Timm => ["conv_stem", "bn1"],
+            Style::TransformersV2 => {
+                ["mobilenet_v2.conv_stem.first_conv.convolution", "mobilenet_v2.conv_stem.first_conv.normalization"]
+            }
+            Style::TransformersEfficientNet => {
+                ["efficientnet.embeddings.convolution", "efficientnet.embeddings.batchnorm"]
+            }
             _ => ["features.0.0", "features.0.1"],
         }
     }
@@ -43,7 +53,7 @@ impl Style {
     pub(crate) fn head(self, kind: Kind) -> &'static str {
         match self {
             Style::EfficientNetPytorch => "_fc",
-            Style::Timm => "classifier",
+            Style::Timm | Style::TransformersV2 | Style::TransformersEfficientNet => "classifier",
             _ if kind == Kind::MobileNetV3 => "classifier.3",
             _ => "classifier.1",
         }
@@ -87,6 +97,8 @@ impl Style {
             Style::TorchvisionV2 | Style::TorchvisionFlat => flat(1, "features."),
             Style::TorchvisionStages => staged(1, "features."),
             Style::Timm => staged(0, "blocks."),
+            // Folders of transformers say their sizes in `config.json`.
+            Style::TransformersV2 | Style::TransformersEfficientNet => Vec::new(),
         };
         names.into_iter().filter_map(|(stage, block)| Some((stage, self.block(tensors, block)?))).collect()
     }
@@ -129,6 +141,7 @@ impl Style {
                     (None, pair("conv_dw", "bn1"), squeeze, pair("conv_pw", "bn2"))
                 }
             }
+            Style::TransformersV2 | Style::TransformersEfficientNet => return None,
         };
         // What follows the blocks is numbered on with them.
         tensors.outputs(&depthwise[0])?;

@@ -87,33 +87,38 @@ impl Mobile {
         };
         let size = variant(count, widest);
         let from_tensorflow = style == Style::EfficientNetPytorch || style == Style::Timm && hint.0.starts_with("tf_");
-        let mut previous = None;
+        let activation = match kind {
+            Kind::MobileNetV3 => Activation::HardSilu,
+            Kind::EfficientNet => Activation::Silu,
+            Kind::MobileNetV2 | Kind::EfficientNetLite => RELU6,
+        };
+        let (mut previous, mut before) = (None, stem);
         let blocks = raw
             .into_iter()
             .zip(stages)
             .map(|(block, stage)| {
                 let is_first = previous.replace(stage) != Some(stage);
-                let activation = match kind {
-                    Kind::MobileNetV3 if stage < relu_stages => Activation::RELU,
-                    Kind::MobileNetV3 => Activation::HardSilu,
-                    Kind::EfficientNet => Activation::Silu,
-                    Kind::MobileNetV2 | Kind::EfficientNetLite => RELU6,
-                };
+                let activation = if stage < relu_stages { Activation::RELU } else { activation };
                 let Raw { names, inner, outputs, kernel, squeeze, .. } = block;
                 let stride = if is_first { strides[stage] } else { 1 };
-                Block { names, inner, outputs, kernel, stride, activation, squeeze }
+                let inputs = std::mem::replace(&mut before, outputs);
+                let residual = stride == 1 && inputs == outputs;
+                Block { names, inner, outputs, kernel, stride, residual, activation, squeeze }
             })
             .collect();
         let (dropout, drop_path) = rates(kind, style, size);
+        let norm = norm(kind, style, size, from_tensorflow);
         let net = Mobile {
             kind,
             style,
             stem,
+            activation,
             blocks,
             last: (last, last_width),
             hidden,
             padding: if from_tensorflow { Padding::Same } else { Padding::Half },
-            norm: norm(kind, style, size, from_tensorflow),
+            norm,
+            expand_norm: norm,
             dropout,
             drop_path,
         };
