@@ -63,7 +63,8 @@ impl<'a> Config<'a> {
     pub(crate) fn sizes(&self, key: &str, default: &[usize]) -> Result<Vec<usize>> {
         let size = |value: &Value| value.as_u64().filter(|size| (1..1 << 20).contains(size)).map(|size| size as usize);
         let read = |value: &Value| value.as_array().and_then(|list| list.iter().map(size).collect::<Option<Vec<_>>>());
-        let sizes = self.typed(key, "a list of sizes", |value| read(value).filter(|sizes| !sizes.is_empty()))?;
+        let fits = |sizes: &Vec<usize>| (1..=16).contains(&sizes.len());
+        let sizes = self.typed(key, "a list of 1 to 16 sizes", |value| read(value).filter(fits))?;
         Ok(sizes.unwrap_or_else(|| default.to_vec()))
     }
 
@@ -86,6 +87,12 @@ impl<'a> Config<'a> {
     pub(crate) fn number_or(&self, key: &str, default: f64) -> Result<f32> {
         let number = self.typed(key, "a number", Value::as_f64)?.unwrap_or(default);
         Ok(number as f32)
+    }
+
+    /// A factor above 0 and at most 100, or `default`.
+    pub(crate) fn factor_or(&self, key: &str, default: f64) -> Result<f32> {
+        let read = |value: &Value| value.as_f64().filter(|factor| *factor > 0.0 && *factor <= 100.0);
+        Ok(self.typed(key, "a number above 0 and at most 100", read)?.unwrap_or(default) as f32)
     }
 
     /// A probability in `[0, 1)`, or `default`.

@@ -173,6 +173,25 @@ fn changed(case: &str, change: impl Fn(&mut serde_json::Map<String, serde_json::
 }
 
 #[test]
+fn every_weight_is_in_one_group_from_input_to_output() {
+    for path in cases() {
+        let (model, name) = (Model::load(&path).unwrap().0, path.display());
+        let structure = model.structure().unwrap();
+        let grouped: Vec<&String> = structure.groups.iter().flatten().collect();
+        assert_eq!(grouped.len(), model.weights.len(), "{name}");
+        assert!(model.weights.iter().all(|weight| grouped.contains(&&weight.name)), "{name}");
+        assert!(
+            structure.groups[0].iter().all(|weight| weight.contains("embedding")),
+            "{name}: {:?}",
+            structure.groups
+        );
+        let has_head = model.task().unwrap().outputs().is_some();
+        let last = structure.groups.last().unwrap();
+        assert_eq!(last.iter().any(|weight| weight.starts_with(&structure.head)), has_head, "{name}: {last:?}");
+    }
+}
+
+#[test]
 fn configurations_that_do_not_fit_are_refused() {
     use serde_json::json;
     type Change = (&'static str, serde_json::Value, &'static str);

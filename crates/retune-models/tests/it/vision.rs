@@ -250,6 +250,85 @@ fn weights_of_no_known_network_are_refused() {
     assert!(matches!(model.save(place.path().join("model.keras")), Err(ModelError::Extension { .. })));
 }
 
+/// The file of a case under other names: of the file, and of its tensors.
+fn renamed(case: &str, file: &str, name: impl Fn(&str) -> String) -> (tempfile::TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join(file);
+    let weights = Weights::open(source(&folder().join(case))).unwrap();
+    let tensors: Vec<(String, Tensor)> =
+        weights.names().map(|tensor| (name(tensor), weights.tensor(tensor).unwrap())).collect();
+    let tensors = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
+    retune_formats::safetensors::write(&path, tensors, &Default::default()).unwrap();
+    (place, path)
+}
+
+#[test]
+fn what_tensors_do_not_tell_the_name_of_the_file_does() {
+    let first_note = |path: &Path| Model::load(path).unwrap().1.notes[0].text.clone();
+    let (_place, path) = renamed("efficientnet_timm", "tf_efficientnet_b0-1234.safetensors", str::to_owned);
+    assert!(first_note(&path).contains("with the padding of TensorFlow"));
+    let (_place, path) = renamed("efficientnet_timm", "efficientnet_b0-1234.safetensors", str::to_owned);
+    assert!(first_note(&path).contains("with PyTorch's padding, which timm's names do not tell"));
+    for (file, mean) in [("vit_tiny.safetensors", 0.5), ("deit_tiny_patch16_224.safetensors", 0.485)] {
+        let (_place, path) = renamed("vit_timm", file, str::to_owned);
+        let stored = Model::load(&path).unwrap().0.metadata.unwrap();
+        let found = stored["preprocessing"]["normalize"]["mean"][0].as_f64().unwrap();
+        assert!((found - mean).abs() < 1e-6, "{file}: {found}");
+    }
+}
+
+#[test]
+fn published_files_of_torchvision_have_other_names() {
+    let published = |name: &str| name.replace("mlp.0", "mlp.linear_1").replace("mlp.3", "mlp.linear_2");
+    let (_place, path) = renamed("vit_torchvision", "vit_b_16.safetensors", published);
+    let ours = Model::load(&path).unwrap().0;
+    let same = load(&folder().join("vit_torchvision"));
+    for (a, b) in ours.weights.iter().zip(&same.weights) {
+        assert_eq!((&a.name, &a.value), (&published(&b.name), &b.value));
+    }
+}
+
+#[test]
+fn images_of_another_size_are_refused_where_positions_are_learned() {
+    let model = load(&folder().join("vit_timm"));
+    let message = model.build(Mode::Inference, Some(&[vec![Some(20), Some(16), Some(3)]])).unwrap_err().to_string();
+    assert!(message.contains("images of 16×16") && message.contains("found 20×16"), "{message}");
+    let model = load(&folder().join("swin_timm"));
+    let message = model.build(Mode::Inference, Some(&[vec![Some(6), Some(6), Some(3)]])).unwrap_err().to_string();
+    assert!(message.contains("at least 4×4 tokens"), "{message}");
+}
+
+#[test]
+fn configurations_that_do_not_fit_are_refused() {
+    use serde_json::json;
+    type Change = (&'static str, &'static str, serde_json::Value, &'static str);
+    let cases: &[Change] = &[
+        ("vit_transformers", "num_attention_heads", json!(3), "expected a multiple of the 3 attention heads"),
+        ("vit_transformers", "image_size", json!([16, 16, 16]), "expected a size, or height and width"),
+        ("vit_transformers", "image_size", json!(20), "is [1, 26, 16] in the model and [1, 17, 16]"),
+        ("swin_transformers", "use_absolute_embeddings", json!(true), "`use_absolute_embeddings` is not supported"),
+        ("swin_transformers", "num_heads", json!([2, 3]), "expected for each stage a divisor of its width"),
+        ("swin_transformers", "depths", json!([]), "expected a list of 1 to 16 sizes"),
+        ("efficientnet_transformers", "depth_coefficient", json!(1e30), "expected a number above 0 and at most 100"),
+        ("efficientnet_transformers", "strides", json!([1, 2]), "as many entries as the other lists"),
+        ("mobilenet_v2_transformers", "output_stride", json!(8), "an `output_stride` other than 32 is not supported"),
+        ("convnext_transformers", "hidden_sizes", json!([8, 16]), "wrong shape"),
+        ("resnet_transformers_basic", "depths", json!([1, 1, 1, 1]), "unused: `resnet.encoder.stages.1.layers.1."),
+    ];
+    for (case, key, value, expected) in cases {
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["config.json", "model.safetensors"] {
+            std::fs::copy(folder().join(case).join(file), copy.path().join(file)).unwrap();
+        }
+        let path = copy.path().join("config.json");
+        let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config[*key] = value.clone();
+        std::fs::write(&path, config.to_string()).unwrap();
+        let message = Model::load(copy.path()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{case}: {key} = {value}: {message}");
+    }
+}
+
 #[test]
 fn reports_say_what_was_recognized() {
     let (_, report) = Model::load(source(&folder().join("resnet_cifar"))).unwrap();

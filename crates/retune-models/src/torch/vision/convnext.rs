@@ -7,7 +7,7 @@ use retune_graph::NodeId;
 use retune_graph::ops::Activation;
 
 use super::Features;
-use super::layers::Conv;
+use super::layers::{Conv, MAX_PATCH};
 use super::preprocessing::Preparation;
 use super::recognize::{Found, Hint};
 use super::tensors::Tensors;
@@ -70,7 +70,7 @@ impl ConvNext {
         } else {
             return None;
         };
-        let [_, 3, patch, _] = tensors.kernel(stem)? else { return None };
+        let [_, 3, patch @ 1..=MAX_PATCH, _] = tensors.kernel(stem)? else { return None };
         let stages = match style {
             Style::Timm => tensors.count("stages."),
             _ => tensors.count("features.") / 2,

@@ -13,6 +13,9 @@ use crate::torch::layout::TorchLayout;
 /// He et al., *Delving deep into rectifiers*, 2015, with the outputs counted, as torchvision draws fresh kernels.
 const HE: Initializer = Initializer::VarianceScaling { scale: 2.0, fan: Fan::Out, distribution: Distribution::Normal };
 
+/// The widest patch of a network that is recognized by its tensors.
+pub(crate) const MAX_PATCH: usize = 64;
+
 /// What stands around an image before a window slides over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Padding {

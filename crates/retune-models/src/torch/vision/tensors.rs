@@ -1,5 +1,7 @@
 //! Names and shapes of a file, from which a network is recognized.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use retune_formats::Weights;
 
@@ -38,11 +40,23 @@ impl Tensors {
 
     /// How many modules `prefix0`, `prefix1`, … follow one another.
     pub(crate) fn count(&self, prefix: &str) -> usize {
-        (0..)
-            .take_while(|number| {
-                let module = format!("{prefix}{number}.");
-                self.0.keys().any(|name| name.starts_with(&module))
-            })
-            .count()
+        let number = |name: &String| name.strip_prefix(prefix)?.split_once('.')?.0.parse::<usize>().ok();
+        let numbers: BTreeSet<usize> = self.0.keys().filter_map(number).collect();
+        numbers.iter().enumerate().take_while(|(place, number)| place == *number).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_counted_up_to_the_first_gap() {
+        let names = ["a.0.w", "a.1.x.w", "a.1.y.w", "a.10.w", "a.3.w", "b.w"];
+        let tensors = Tensors(names.iter().map(|name| ((*name).to_owned(), vec![2, 3])).collect());
+        assert_eq!(tensors.count("a."), 2);
+        assert_eq!(tensors.count("b."), 0);
+        assert_eq!(tensors.shape::<2>("b.w"), Some([2, 3]));
+        assert_eq!(tensors.shape::<3>("b.w"), None);
     }
 }

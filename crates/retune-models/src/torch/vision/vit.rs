@@ -8,7 +8,7 @@ use retune_graph::ops::{Activation, Attention, Reach, Sequences};
 use retune_graph::{Dim, NodeId, Shape};
 
 use super::Features;
-use super::layers::Conv;
+use super::layers::{Conv, MAX_PATCH};
 use super::preprocessing::{HALF, Preparation};
 use super::recognize::{Found, Hint};
 use super::tensors::Tensors;
@@ -168,7 +168,7 @@ impl Vit {
     /// The network of a file with timm's or torchvision's names.
     pub(crate) fn recognize(tensors: &Tensors, hint: Hint<'_>) -> Option<Found<Vit>> {
         let mut names = [TIMM, TORCHVISION].into_iter().find(|names| tensors.kernel(names.patches).is_some())?;
-        let [hidden, 3, patch, _] = tensors.kernel(names.patches)? else { return None };
+        let [hidden, 3, patch @ 1..=MAX_PATCH, _] = tensors.kernel(names.patches)? else { return None };
         let [layer, part] = names.positions;
         let positions = if layer.is_empty() { part.to_owned() } else { format!("{layer}.{part}") };
         let [1, tokens, _] = tensors.shape(&positions)? else { return None };
@@ -346,6 +346,6 @@ impl Vit {
 fn published_heads(hidden: usize) -> Option<usize> {
     match hidden {
         1280 | 1408 | 1664 => Some(16),
-        _ => hidden.is_multiple_of(64).then_some(hidden / 64),
+        _ => (hidden > 0 && hidden.is_multiple_of(64)).then_some(hidden / 64),
     }
 }

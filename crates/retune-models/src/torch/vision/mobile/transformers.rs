@@ -33,10 +33,10 @@ impl Mobile {
         if !config.flag_or("first_layer_is_expansion", true)? {
             return Err(unsupported("`first_layer_is_expansion` = false"));
         }
-        let multiplier = config.number_or("depth_multiplier", 1.0)?;
+        let multiplier = config.factor_or("depth_multiplier", 1.0)?;
         let divisor = config.size_if_any("depth_divisible_by")?.unwrap_or(8);
         let least = config.size_if_any("min_depth")?.unwrap_or(8);
-        let ratio = config.number_or("expand_ratio", 6.0)?;
+        let ratio = config.factor_or("expand_ratio", 6.0)?;
         let width = |channels: usize| rounded((channels as f32 * multiplier).round(), divisor, least);
         let activation = config.activation_or("hidden_act", RELU6)?;
         let stem = width(32);
@@ -73,9 +73,9 @@ impl Mobile {
     pub(crate) fn read_efficientnet(config: &Config<'_>) -> Result<Mobile> {
         config.require("pooling_type", "mean", "use one of Google's published models, which take the mean")?;
         let divisor = config.size_if_any("depth_divisor")?.unwrap_or(8);
-        let coefficient = config.number_or("width_coefficient", 2.0)?;
-        let depth = config.number_or("depth_coefficient", 3.1)?;
-        let squeeze = config.number_or("squeeze_expansion_ratio", 0.25)?;
+        let coefficient = config.factor_or("width_coefficient", 2.0)?;
+        let depth = config.factor_or("depth_coefficient", 3.1)?;
+        let squeeze = config.factor_or("squeeze_expansion_ratio", 0.25)?;
         let width = |channels: usize| rounded(channels as f32 * coefficient, divisor, divisor);
         let activation = config.activation_or("hidden_act", Activation::Silu)?;
         let inputs = config.sizes("in_channels", &[32, 16, 24, 40, 80, 112, 192])?;

@@ -12,7 +12,7 @@ use retune_graph::ops::Activation;
 use retune_graph::{NodeId, Shape};
 
 use super::Features;
-use super::layers::Conv;
+use super::layers::{Conv, MAX_PATCH};
 use super::preprocessing::Preparation;
 use super::recognize::{Found, Hint};
 use super::tensors::Tensors;
@@ -125,7 +125,7 @@ impl Swin {
             patch: config.size_if_any("patch_size")?.unwrap_or(4),
             width: config.size_if_any("embed_dim")?.unwrap_or(96),
             stages,
-            ratio: config.number_or("mlp_ratio", 4.0)?,
+            ratio: config.factor_or("mlp_ratio", 4.0)?,
             epsilon: config.number_or("layer_norm_eps", 1e-5)?,
             activation: config.activation_or("hidden_act", Activation::Gelu { approximate: false })?,
             qkv_bias: config.flag_or("qkv_bias", true)?,
@@ -150,17 +150,18 @@ impl Swin {
         if !tensors.has("layers.0.blocks.0.attn.relative_position_bias_table") {
             return None;
         }
-        let [width, 3, patch, _] = tensors.kernel(TIMM.patches)? else { return None };
+        let [width, 3, patch @ 1..=MAX_PATCH, _] = tensors.kernel(TIMM.patches)? else { return None };
         let mut names = if tensors.outputs(ORIGINAL.head).is_some() { ORIGINAL } else { TIMM };
         names.merges_first = tensors.outputs("layers.0.downsample.reduction").is_none();
         let table = |stage: usize| {
             let [rows, heads] = tensors.shape(&format!("layers.{stage}.blocks.0.attn.relative_position_bias_table"))?;
             let window = rows.isqrt().div_ceil(2);
             let depth = tensors.count(&format!("layers.{stage}.blocks."));
-            ((2 * window - 1).pow(2) == rows).then_some(Stage { depth, heads, window })
+            let divides = heads > 0 && (width << stage).is_multiple_of(heads);
+            (window > 0 && (2 * window - 1).pow(2) == rows && divides).then_some(Stage { depth, heads, window })
         };
-        let stages: Vec<Stage> = (0..tensors.count("layers.")).map(table).collect::<Option<_>>()?;
-        let inner = tensors.outputs("layers.0.blocks.0.mlp.fc1")?;
+        let stages: Vec<Stage> = (0..tensors.count("layers.").min(16)).map(table).collect::<Option<_>>()?;
+        let inner = tensors.outputs("layers.0.blocks.0.mlp.fc1").filter(|_| width > 0)?;
         let window = stages.first()?.window;
         // The published networks see 8 windows along each side of the image.
         let side = hint.image_side().unwrap_or(8 * window * patch);
