@@ -101,10 +101,10 @@ def efficientnet_torchvision():
     return torchvision.models.EfficientNet(blocks, dropout=0.2, num_classes=3, last_channel=40)
 
 
-def efficientnet_timm(squeeze, padding, activation, epsilon):
+def efficientnet_timm(squeeze, padding, activation, epsilon, kernels=None):
     def stage(widen, kernel, stride, width):
         kind = "ds" if widen == 1 else "ir"
-        return [f"{kind}_r{1 + (width == 12)}_k{kernel}_s{stride}_e{widen}_c{width}{squeeze}"]
+        return [f"{kind}_r{1 + (width == 12)}_k{kernels or kernel}_s{stride}_e{widen}_c{width}{squeeze}"]
 
     arguments = decode_arch_def([stage(*settings) for settings in STAGES])
     norm = partial(nn.BatchNorm2d, eps=epsilon)
@@ -241,6 +241,7 @@ CASES = {
     "mobilenet_v3_torchvision": (mobilenet_v3_torchvision, "model.pth", 48),
     "mobilenet_v3_timm": (mobilenet_v3_timm, "model.safetensors", 48),
     "efficientnet_torchvision": (efficientnet_torchvision, "model.pth", 48),
+    "mobilenet_v2_timm": (lambda: efficientnet_timm("", "", nn.ReLU6, 1e-5, kernels=3), "model.safetensors", 48),
     "efficientnet_timm": (lambda: efficientnet_timm("_se0.25", "", nn.SiLU, 1e-5), "model.safetensors", 48),
     "efficientnet_lite_timm": (lite_timm, "tf_efficientnet_lite0", 49),
     "efficientnet_lite_pytorch": (lite_timm, "efficientnet.pth", 49),

@@ -16,6 +16,7 @@ mod transformers;
 
 use retune_graph::NodeId;
 use retune_graph::ops::Activation;
+use retune_graph::ops::reduce::Reduction;
 
 use super::Features;
 use super::layers::{Conv, Norm, Padding};
@@ -142,10 +143,10 @@ impl Mobile {
             x = self.block(b, x, block, drop_path)?;
         }
         let (names, outputs) = &self.last;
-        x = b.conv_norm(names.each_ref().map(String::as_str), x, self.conv(*outputs, 1, 1), self.norm, act)?;
+        x = b.conv_norm(pair(names), x, self.conv(*outputs, 1, 1), self.norm, act)?;
         if let (Some(hidden), Style::Timm) = (self.hidden, self.style) {
             // timm's product is a convolution of the one pixel that is left.
-            let mean = b.graph.reduce(retune_graph::ops::reduce::Reduction::Mean, x, &[1, 2])?;
+            let mean = b.graph.reduce(Reduction::Mean, x, &[1, 2])?;
             let y = b.conv("conv_head", mean, Conv { bias: true, ..self.conv(hidden, 1, 1) })?;
             let y = b.graph.activate(y, Activation::HardSilu)?;
             return Ok(Features { pooled: b.mean_of_places(y)? });
@@ -162,22 +163,17 @@ impl Mobile {
 
     fn block(&self, b: &mut Builder<'_>, x: NodeId, block: &Block, drop_path: f32) -> Result<NodeId> {
         let (names, act) = (&block.names, Some(block.activation));
-        let pair = |names: &'_ [String; 2]| names.clone();
         let mut y = x;
         if let Some(expand) = &names.expand {
-            let [conv, norm] = pair(expand);
-            y = b.conv_norm([&conv, &norm], y, self.conv(block.inner, 1, 1), self.expand_norm, act)?;
+            y = b.conv_norm(pair(expand), y, self.conv(block.inner, 1, 1), self.expand_norm, act)?;
         }
-        let [conv, norm] = pair(&names.depthwise);
         let depthwise = Conv { groups: block.inner, ..self.conv(block.inner, block.kernel, block.stride) };
-        y = b.conv_norm([&conv, &norm], y, depthwise, self.norm, act)?;
+        y = b.conv_norm(pair(&names.depthwise), y, depthwise, self.norm, act)?;
         if let Some(width) = block.squeeze {
-            let [reduce, expand] = pair(&names.squeeze);
             let [activation, gate] = self.squeeze_activations();
-            y = b.squeeze_excite([&reduce, &expand], y, width, activation, gate)?;
+            y = b.squeeze_excite(pair(&names.squeeze), y, width, activation, gate)?;
         }
-        let [conv, norm] = pair(&names.project);
-        y = b.conv_norm([&conv, &norm], y, self.conv(block.outputs, 1, 1), self.norm, None)?;
+        y = b.conv_norm(pair(&names.project), y, self.conv(block.outputs, 1, 1), self.norm, None)?;
         if !block.residual {
             return Ok(y);
         }
@@ -190,4 +186,8 @@ impl Mobile {
         let x = b.drop_values(pooled, self.dropout)?;
         b.linear(self.head(), x, width, outputs)
     }
+}
+
+fn pair(names: &[String; 2]) -> [&str; 2] {
+    names.each_ref().map(String::as_str)
 }

@@ -18,6 +18,7 @@ const KERNELS: &[usize] = &[3, 3, 5, 3, 5, 5, 3];
 const MOBILENET_V2_BLOCKS: &[usize] = &[1, 2, 3, 4, 3, 3, 1];
 
 /// A variant of MobileNetV3: blocks and strides of its stages, and how many stages have ReLU.
+#[derive(Clone, Copy)]
 struct Variant {
     name: &'static str,
     blocks: &'static [usize],
@@ -55,36 +56,9 @@ impl Mobile {
             Style::Timm if last[0] != "conv_head" => tensors.outputs("conv_head"),
             _ => None,
         };
-        let count = raw.len();
-        let squeezed = raw.iter().filter(|block| block.squeeze.is_some()).count();
-        let widest = raw.last()?.outputs;
-        let (kind, name, stages, strides, relu_stages) = if hidden.is_some() {
-            let variant = MOBILENET_V3.iter().find(|variant| variant.blocks.iter().sum::<usize>() == count)?;
-            let stages = by_table(variant.blocks);
-            if squeezed == 0 {
-                return None;
-            }
-            (Kind::MobileNetV3, variant.name.to_owned(), stages, variant.strides, variant.relu_stages)
-        } else {
-            let is_v2 = squeezed == 0 && raw.iter().all(|block| block.kernel == 3);
-            let stages = match raw.first()?.stage {
-                Some(_) => raw.iter().filter_map(|block| block.stage).collect(),
-                None if is_v2 && count == 17 => by_table(MOBILENET_V2_BLOCKS),
-                None => by_width(&raw),
-            };
-            if stages.last() != Some(&6) {
-                return None;
-            }
-            let fits = raw.iter().zip(&stages).all(|(block, &stage)| block.kernel == KERNELS[stage]);
-            let size = variant(count, widest);
-            let (kind, name) = match squeezed {
-                0 if is_v2 => (Kind::MobileNetV2, "MobileNetV2".to_owned()),
-                0 if fits => (Kind::EfficientNetLite, format!("EfficientNet-Lite{size}")),
-                squeezed if fits && squeezed == count => (Kind::EfficientNet, format!("EfficientNet-B{size}")),
-                _ => return None,
-            };
-            (kind, name, stages, STRIDES, 0)
-        };
+        let (count, widest) = (raw.len(), raw.last()?.outputs);
+        let Identity { kind, name, stages, strides, relu_stages } =
+            if hidden.is_some() { mobilenet_v3(&raw)? } else { seven_stages(&raw)? };
         let size = variant(count, widest);
         let from_tensorflow = style == Style::EfficientNetPytorch || style == Style::Timm && hint.0.starts_with("tf_");
         let activation = match kind {
@@ -133,6 +107,48 @@ impl Mobile {
             format!("`{}` and {count} blocks such as `{}`, {convention}", style.stem()[0], net.blocks[0].names.block);
         Some(Found { preparation: preparation(kind, style, size), net, name, why })
     }
+}
+
+/// Which network it is, and what follows from that: the stage of each block, the stages' strides, and how many stages have
+/// ReLU.
+struct Identity {
+    kind: Kind,
+    name: String,
+    stages: Vec<usize>,
+    strides: &'static [usize],
+    relu_stages: usize,
+}
+
+/// MobileNetV3, by the number of its blocks.
+fn mobilenet_v3(raw: &[Raw]) -> Option<Identity> {
+    let variant = MOBILENET_V3.iter().find(|variant| variant.blocks.iter().sum::<usize>() == raw.len())?;
+    // The variants without squeeze and excitation have other activations.
+    raw.iter().find(|block| block.squeeze.is_some())?;
+    let Variant { name, blocks, strides, relu_stages } = *variant;
+    Some(Identity { kind: Kind::MobileNetV3, name: name.to_owned(), stages: by_table(blocks), strides, relu_stages })
+}
+
+/// MobileNetV2, EfficientNet and its Lite variants, by kernels, and by squeeze and excitation.
+fn seven_stages(raw: &[Raw]) -> Option<Identity> {
+    let squeezed = raw.iter().filter(|block| block.squeeze.is_some()).count();
+    let is_v2 = squeezed == 0 && raw.iter().all(|block| block.kernel == 3);
+    let stages = match raw.first()?.stage {
+        Some(_) => raw.iter().filter_map(|block| block.stage).collect(),
+        None if is_v2 && raw.len() == 17 => by_table(MOBILENET_V2_BLOCKS),
+        None => by_width(raw),
+    };
+    if stages.last() != Some(&6) {
+        return None;
+    }
+    let fits = raw.iter().zip(&stages).all(|(block, &stage)| block.kernel == KERNELS[stage]);
+    let size = variant(raw.len(), raw.last()?.outputs);
+    let (kind, name) = match squeezed {
+        0 if is_v2 => (Kind::MobileNetV2, "MobileNetV2".to_owned()),
+        0 if fits => (Kind::EfficientNetLite, format!("EfficientNet-Lite{size}")),
+        squeezed if fits && squeezed == raw.len() => (Kind::EfficientNet, format!("EfficientNet-B{size}")),
+        _ => return None,
+    };
+    Some(Identity { kind, name, stages, strides: STRIDES, relu_stages: 0 })
 }
 
 fn raw(tensors: &Tensors, stage: Option<usize>, names: BlockNames) -> Option<Raw> {
