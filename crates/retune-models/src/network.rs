@@ -28,7 +28,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The same network with products of bfloat16 ([`retune_graph::passes::round_products`]).
+    /// The same network with products of bfloat16 ([`retune_graph::passes::round_products()`]).
     ///
     /// # Errors
     /// None that a network which was built could meet.

@@ -24,6 +24,14 @@ pub enum TrainError {
     /// The training graph cannot be run.
     #[error(transparent)]
     Cpu(#[from] CpuError),
+    /// Values of the frozen part of a network cannot be kept or read again.
+    #[error(
+        "values of the frozen part cannot be kept: {error}\nhint: set `train.cache = false`, or make room where the run is"
+    )]
+    Features {
+        /// What the operating system says.
+        error: std::io::Error,
+    },
     /// Two things that must agree do not.
     #[error("{what}: expected {expected}, found {found}")]
     Mismatch {

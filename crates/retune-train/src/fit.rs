@@ -115,6 +115,8 @@ pub struct Plan {
     pub steps_per_epoch: u64,
     /// Optimizer steps of the whole run at most.
     pub steps: u64,
+    /// What is frozen is computed once per example and kept: bytes for all examples to train on. None where nothing is.
+    pub kept_bytes: Option<u64>,
     /// Seconds of a step, if it was timed.
     pub secs_per_step: Option<f64>,
 }
@@ -195,7 +197,17 @@ pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
     let (step_bytes, step_flops) = trainer.step_costs()?;
     let tokens = token_plan(&mut trainer)?;
     let steps_per_epoch = trainer.steps_per_epoch();
+    let kept = |trainer: &mut Trainer, tokens| Some(trainer.program().kept_bytes(tokens)? as u64);
+    let kept_bytes = match &tokens {
+        // Proportional to the tokens, or the same for each text.
+        Some(tokens) => {
+            let mean = tokens.statistics.mean.ceil() as usize;
+            kept(&mut trainer, mean).map(|bytes| bytes * examples[0] as u64)
+        }
+        None => kept(&mut trainer, 0).map(|bytes| bytes * examples[0] as u64),
+    };
     Ok(Plan {
+        kept_bytes,
         examples,
         batch_size,
         tokens,

@@ -1,4 +1,4 @@
-//! Models of texts: a head for the data's labels, and the tokenizer that belongs to the model.
+//! Models with a task: a head for the data's labels, and the tokenizer that belongs to a model of texts.
 
 use crate::error::TrainError;
 use retune_data::{Dataset, LabelKind, Preprocessing, TextEncoder};
@@ -31,15 +31,15 @@ pub fn encoder_for(
     Ok(Some(Arc::new(encoder)))
 }
 
-/// The model with a head for the labels of the data, where both are about texts: its own one where that has the same labels,
-/// else a new one drawn from `seed`.
+/// The model with a head for the labels of the data, where it is one with a task: its own one where that has the same labels,
+/// else a new one drawn from `seed`. Models of Keras have layers instead.
 ///
 /// A head of as many labels as the data is kept where the data's have no names (class numbers): they are taken for the model's.
 ///
 /// # Errors
 /// A model that takes no other head.
 pub fn for_data(model: Model, data: &Dataset, seed: u64) -> Result<Model, TrainError> {
-    let (Some(task), Some(_)) = (model.task(), data.texts()) else { return Ok(model) };
+    let Some(task) = model.task() else { return Ok(model) };
     let numbered = |classes: usize| match data.class_names() {
         Some(names) => names.to_vec(),
         None if task.labels().len() == classes => task.labels().to_vec(),

@@ -169,6 +169,11 @@ impl Loader {
         self.shared.preparer.data()
     }
 
+    /// Whether examples are changed at random, so that they are others in each epoch.
+    pub fn is_augmented(&self) -> bool {
+        self.shared.preparer.is_augmented()
+    }
+
     /// Number of examples in an epoch, those of a dropped last batch included.
     pub fn len(&self) -> usize {
         self.shared.plans.len()

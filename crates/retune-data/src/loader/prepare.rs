@@ -151,6 +151,10 @@ impl Preparer {
         &self.data
     }
 
+    pub(super) fn is_augmented(&self) -> bool {
+        !self.augment.is_empty()
+    }
+
     pub(super) fn input_shape(&self) -> Option<&[usize]> {
         self.shape.as_deref()
     }

@@ -3,12 +3,13 @@
 //! The first part gives the same values for an example in every epoch, so they are computed once and kept; training then runs the
 //! second part alone, whose inputs are those values.
 
-use super::dependence::dependence;
+use super::dependence::dependence_on;
 use super::rewrite::rewrite;
 use crate::error::GraphError;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::Op;
 use crate::shape::{DType, Dim, Shape};
+use crate::weights::WeightId;
 
 /// A graph in two parts.
 #[derive(Debug, Clone)]
@@ -38,9 +39,14 @@ fn name(index: usize) -> String {
 }
 
 /// Cuts the graph of `outputs` where the frozen part ends; `None` where nothing worth keeping is frozen. The features are those
-/// frozen values with an axis of examples or tokens that something unfrozen reads, inputs themselves excepted.
-pub fn cut_frozen_prefix(graph: &Graph, outputs: &[NodeId]) -> Result<Option<Cut>, GraphError> {
-    let depends = dependence(graph);
+/// frozen values with an axis of examples or tokens that something unfrozen reads, inputs themselves excepted. `is_learned` tells
+/// which weights are trainable or moving statistics: in a graph for inference no role says so.
+pub fn cut_frozen_prefix(
+    graph: &Graph,
+    outputs: &[NodeId],
+    is_learned: impl Fn(WeightId) -> bool,
+) -> Result<Option<Cut>, GraphError> {
+    let depends = dependence_on(graph, is_learned);
     let reached = graph.reachable(outputs);
     let is_feature = |id: NodeId| {
         let node = graph.node(id);

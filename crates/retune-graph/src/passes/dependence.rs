@@ -3,7 +3,7 @@
 
 use crate::graph::Graph;
 use crate::ops::Op;
-use crate::weights::Role;
+use crate::weights::{Role, WeightId};
 
 /// What a node's value can change with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,13 +28,18 @@ impl Dependence {
     }
 }
 
-/// The dependence of every node.
+/// The dependence of every node; a weight is learned unless its role says that it is frozen.
 pub fn dependence(graph: &Graph) -> Vec<Dependence> {
+    dependence_on(graph, |id| graph.weight_info(id).role != Role::Frozen)
+}
+
+/// The dependence of every node, where `is_learned` tells which weights are trainable or moving statistics.
+pub fn dependence_on(graph: &Graph, is_learned: impl Fn(WeightId) -> bool) -> Vec<Dependence> {
     let mut result: Vec<Dependence> = Vec::with_capacity(graph.nodes().len());
     for node in graph.nodes() {
         let own = Dependence {
             input: matches!(node.op, Op::Input(_)),
-            learned: matches!(node.op, Op::Weight(id) if graph.weight_info(id).role != Role::Frozen),
+            learned: matches!(node.op, Op::Weight(id) if is_learned(id)),
             random: node.op.is_random(),
         };
         result.push(node.inputs.iter().map(|i| result[i.0]).fold(own, |a, b| Dependence {

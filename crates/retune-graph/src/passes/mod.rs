@@ -20,7 +20,7 @@ pub mod round_products;
 
 pub use adapt::{Adaptation, Term, adapt};
 pub use cut::{Cut, cut_frozen_prefix};
-pub use dependence::{Dependence, dependence};
+pub use dependence::{Dependence, dependence, dependence_on};
 pub use fold_scale::fold_scale;
 pub use fuse_activations::fuse_activations;
 pub use rewrite::Rewritten;

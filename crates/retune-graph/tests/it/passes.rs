@@ -326,7 +326,9 @@ fn partly_frozen(g: &mut Graph) -> NodeId {
 fn a_cut_graph_computes_what_the_whole_does() {
     let mut whole = Graph::new();
     let output = partly_frozen(&mut whole);
-    let cut = cut_frozen_prefix(&whole, &[output]).unwrap().expect("a layer is frozen");
+    let cut = cut_frozen_prefix(&whole, &[output], |id| whole.weight_info(id).role.is_trainable())
+        .unwrap()
+        .expect("a layer is frozen");
     assert_eq!(cut.shapes(), [Shape::batch_of(&[4])]);
     let products = |graph: &Graph| graph.nodes().iter().filter(|node| matches!(node.op, Op::Linear(_))).count();
     assert_eq!((products(&cut.prefix), products(&cut.rest)), (1, 3), "{}\n{}", cut.prefix, cut.rest);
@@ -348,11 +350,11 @@ fn nothing_is_cut_where_all_learns_or_is_random() {
     let mut g = Graph::new();
     let (x, w) = (input(&mut g, "x", &[3]), weight(&mut g, &[3, 4]));
     let y = g.linear(x, w, None).unwrap();
-    assert!(cut_frozen_prefix(&g, &[y]).unwrap().is_none());
+    assert!(cut_frozen_prefix(&g, &[y], |id| g.weight_info(id).role.is_trainable()).unwrap().is_none());
     let mut g = Graph::new();
     let (x, w, head) = (input(&mut g, "x", &[3]), frozen(&mut g, &[3, 4]), weight(&mut g, &[4, 2]));
     let x = g.dropout(x, 0.5, 0).unwrap();
     let y = g.linear(x, w, None).unwrap();
     let y = g.linear(y, head, None).unwrap();
-    assert!(cut_frozen_prefix(&g, &[y]).unwrap().is_none());
+    assert!(cut_frozen_prefix(&g, &[y], |id| g.weight_info(id).role.is_trainable()).unwrap().is_none());
 }

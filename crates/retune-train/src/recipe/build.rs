@@ -1,6 +1,6 @@
 //! From settings to a job: the model changed as asked, the data divided and prepared, everything checked against each other.
 
-use super::keys::{Method, Weights, value};
+use super::keys::{Method, Recipe, Weights, value};
 use super::method;
 use super::settings::Settings;
 use crate::check::{Facts, check_job, default_loss};
@@ -86,7 +86,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         loss,
         class_weights: value(&recipe.loss.class_weights),
         optimizer: settings.optimizer().clone(),
-        settings: settings.train().clone(),
+        settings: TrainSettings { cache: cache(recipe, folder), ..settings.train().clone() },
         batch_sizes: settings.batch_sizes(),
         batch_tokens: value(&recipe.train.batch_tokens),
         bucket: value(&recipe.train.bucket).unwrap_or(false),
@@ -98,7 +98,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let (job, facts) = parts.job(|steps_per_epoch| settings.schedule(steps_per_epoch))?;
     let extension = value(&recipe.model.path)
         .and_then(|path| Some(path.extension()?.to_str()?.to_owned()))
-        .filter(|extension| ["keras", "h5", "hdf5"].contains(&extension.as_str()));
+        .filter(|extension| MODEL_EXTENSIONS.contains(&extension.as_str()));
     let model_name = match extension {
         // A folder is written as a folder.
         None if job.model.task().is_some() => "model".to_owned(),
@@ -114,6 +114,18 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         output: value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path)),
         model_name: value(&recipe.output.model).unwrap_or(model_name),
     })
+}
+
+/// Extensions of files that a model can come from and be written to.
+const MODEL_EXTENSIONS: [&str; 8] = ["keras", "h5", "hdf5", "pth", "pt", "th", "bin", "safetensors"];
+
+/// Bytes that are kept of frozen layers' values where the recipe does not say.
+const CACHE_BYTES: u64 = 8 << 30;
+
+/// Where frozen values are kept, and how many bytes of them.
+fn cache(recipe: &Recipe, folder: &Path) -> Option<(PathBuf, u64)> {
+    let is_on = value(&recipe.train.cache).unwrap_or(true);
+    is_on.then(|| (folder.to_owned(), value(&recipe.train.cache_bytes).unwrap_or(CACHE_BYTES)))
 }
 
 /// What the recipe path and the builder path have in common: a job before its parts are checked against each other.

@@ -441,6 +441,11 @@ sections! {
         "threads" threads: usize,
         /// `f32`, or `bf16` for products of bfloat16 where the processor multiplies such numbers faster. Default `f32`.
         "precision" precision: PrecisionKind,
+        /// Whether what frozen layers give is computed once per example and kept in a nameless file beside the recipe. The result is
+        /// the same. Default true.
+        "cache" cache: bool,
+        /// The most bytes that are kept; what does not fit is computed anew each time. Default 8 GiB.
+        "cache-bytes" cache_bytes: u64,
         /// Threads that prepare data. Default: one for data in memory, else one per core.
         "workers" workers: usize,
         /// Whether the last, smaller batch of an epoch is left out. Default false.

@@ -477,6 +477,8 @@ impl Check<'_> {
             epochs: resolve(&mut train.epochs, defaults.epochs),
             max_steps: value(&train.max_steps),
             accumulate: resolve(&mut train.accumulate, 1),
+            // Where they are kept is known when the job is built.
+            cache: None,
             rounds_products: resolve(&mut train.precision, PrecisionKind::F32) == PrecisionKind::Bf16,
             seed: resolve(&mut train.seed, 0),
             evaluate_every: every(value(&eval.every_steps)),

@@ -1,5 +1,6 @@
 //! Predictions of a network on a part of the data, and their losses.
 
+use super::prefix::{FeatureStore, Prefix};
 use super::program::{TARGETS, bindings, named_inputs, simplified, single_output, targets_of};
 use crate::error::TrainError;
 use crate::losses::{Ending, Loss, TargetForm};
@@ -16,6 +17,7 @@ pub struct Evaluator {
     loss: Option<Loss>,
     inputs: Vec<String>,
     ending: Ending,
+    prefix: Option<Prefix>,
 }
 
 impl Evaluator {
@@ -24,7 +26,21 @@ impl Evaluator {
     /// # Errors
     /// A network of several outputs, or one that the loss does not fit.
     pub fn new(cpu: &Cpu, network: Network, loss: Loss) -> Result<Evaluator, TrainError> {
-        Evaluator::build(cpu, network, Some(loss))
+        Evaluator::build(cpu, network, Some(loss), None)
+    }
+
+    /// The same; what depends on no weight for which `is_learned` is true is kept in `store`.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_store(
+        cpu: &Cpu,
+        network: Network,
+        loss: Loss,
+        is_learned: &[bool],
+        store: &FeatureStore,
+    ) -> Result<Evaluator, TrainError> {
+        Evaluator::build(cpu, network, Some(loss), Some((is_learned, store)))
     }
 
     /// An evaluator that only predicts.
@@ -32,10 +48,15 @@ impl Evaluator {
     /// # Errors
     /// A network of several outputs.
     pub fn without_loss(cpu: &Cpu, network: Network) -> Result<Evaluator, TrainError> {
-        Evaluator::build(cpu, network, None)
+        Evaluator::build(cpu, network, None, None)
     }
 
-    fn build(cpu: &Cpu, network: Network, loss: Option<Loss>) -> Result<Evaluator, TrainError> {
+    fn build(
+        cpu: &Cpu,
+        network: Network,
+        loss: Option<Loss>,
+        kept: Option<(&[bool], &FeatureStore)>,
+    ) -> Result<Evaluator, TrainError> {
         let output = single_output(&network)?;
         let Network { mut graph, inputs, .. } = network;
         let mut wanted = vec![output.node];
@@ -44,8 +65,16 @@ impl Evaluator {
             wanted.push(loss.per_example(&mut graph, output, targets)?);
         }
         let (graph, wanted) = simplified(graph, wanted)?;
+        let cut = match kept {
+            Some((is_learned, store)) => Prefix::cut(cpu, &graph, &wanted, |id| is_learned[id.0], store)?,
+            None => None,
+        };
+        let (graph, wanted, prefix) = match cut {
+            Some(parts) => (parts.rest, parts.wanted, Some(parts.prefix)),
+            None => (graph, wanted, None),
+        };
         let inputs = inputs.into_iter().map(|input| input.name).collect();
-        Ok(Evaluator { session: Session::new(cpu, graph, wanted), loss, inputs, ending: output.ending })
+        Ok(Evaluator { session: Session::new(cpu, graph, wanted), loss, inputs, ending: output.ending, prefix })
     }
 
     /// Memory and work of one batch of this size.
@@ -71,12 +100,18 @@ impl Evaluator {
         let Some(loss) = self.loss else {
             return Err(TrainError::unfit("the loss is not known", "name it"));
         };
+        // Not those of the frozen part, whose weights do not change.
         self.session.forget_constants();
         let mut all = Collected::default();
         for batch in loader.epoch(0) {
             let batch = batch?;
             let targets = targets_of(&batch)?;
             let mut inputs = named_inputs(&self.inputs, &batch)?;
+            let features = match &mut self.prefix {
+                Some(prefix) => prefix.features(weights, &inputs, &batch, loader.data())?,
+                None => Vec::new(),
+            };
+            inputs.extend(features.iter().map(|(name, tensor)| (name.as_str(), tensor)));
             inputs.push((TARGETS, &targets));
             let outputs = self.session.run(weights, &inputs, &random(&batch))?;
             all.width = outputs.shape(0)[1..].iter().product();

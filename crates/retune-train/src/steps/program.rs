@@ -1,9 +1,10 @@
 //! The training graph: forward, loss, and only the gradients that a trainable weight needs.
 
+use super::prefix::{FeatureStore, Prefix};
 use crate::error::TrainError;
 use crate::losses::{Ending, Loss, Output};
 use retune_cpu::{Cpu, Outputs, Plan, Session, StepRandom};
-use retune_data::{Batch, BatchInputs, BatchSize, Targets, TokenInputs};
+use retune_data::{Batch, BatchInputs, BatchSize, Dataset, Targets, TokenInputs};
 use retune_graph::ops::Unary;
 use retune_graph::ops::reduce::Reduction;
 use retune_graph::passes::{fold_scale, fuse_activations};
@@ -28,6 +29,7 @@ pub struct TrainingProgram {
     trainable: Vec<WeightId>,
     statistics: Vec<WeightId>,
     has_penalty: bool,
+    prefix: Option<Prefix>,
 }
 
 impl TrainingProgram {
@@ -43,6 +45,20 @@ impl TrainingProgram {
         loss: Loss,
         regularizers: &[(WeightId, Regularizer)],
     ) -> Result<TrainingProgram, TrainError> {
+        TrainingProgram::with_store(cpu, network, loss, regularizers, None)
+    }
+
+    /// The same; what the frozen part of the network gives is kept in `store`, if there is one.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_store(
+        cpu: &Cpu,
+        network: Network,
+        loss: Loss,
+        regularizers: &[(WeightId, Regularizer)],
+        store: Option<&FeatureStore>,
+    ) -> Result<TrainingProgram, TrainError> {
         let output = single_output(&network)?;
         let Network { mut graph, inputs, updates, .. } = network;
         let targets = loss.targets(&mut graph, output.node, TARGETS);
@@ -52,7 +68,17 @@ impl TrainingProgram {
         let mut wanted = vec![per_example, output.node];
         wanted.extend(updates.iter().map(|&(_, node)| node));
         wanted.extend(penalty);
-        let (mut graph, mut wanted) = simplified(graph, wanted)?;
+        let (graph, wanted) = simplified(graph, wanted)?;
+        let (mut graph, mut wanted, prefix) = match store {
+            Some(store) => {
+                let is_learned = |id: WeightId| graph.weight_info(id).role != Role::Frozen;
+                match Prefix::cut(cpu, &graph, &wanted, is_learned, store)? {
+                    Some(parts) => (parts.rest, parts.wanted, Some(parts.prefix)),
+                    None => (graph, wanted, None),
+                }
+            }
+            None => (graph, wanted, None),
+        };
         let (per_example, penalty) = (wanted[0], penalty.and_then(|_| wanted.pop()));
 
         let example_weights = graph.input(EXAMPLE_WEIGHTS, Shape::batch_of(&[]), DType::F32);
@@ -75,6 +101,7 @@ impl TrainingProgram {
             trainable,
             statistics: updates.into_iter().map(|(id, _)| id).collect(),
             has_penalty: penalty.is_some(),
+            prefix,
         })
     }
 
@@ -96,11 +123,30 @@ impl TrainingProgram {
         Ok(self.session.plan(bindings(size))?)
     }
 
-    /// Forward and backward on one batch.
+    /// Bytes that are kept of what is frozen for an example (with tokens: of so many); `None` where nothing is.
+    pub fn kept_bytes(&self, tokens: usize) -> Option<usize> {
+        self.prefix.as_ref().map(|prefix| prefix.example_bytes(tokens))
+    }
+
+    /// Memory of computing what is frozen for a batch of this size; 0 where nothing is kept.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn prefix_bytes(&mut self, size: BatchSize) -> Result<usize, TrainError> {
+        self.prefix.as_mut().map_or(Ok(0), |prefix| prefix.arena_bytes(size))
+    }
+
+    /// Forward and backward on one batch of `data`.
     ///
     /// # Errors
     /// Inputs or targets of another shape than the graph's, a class index that has no output.
-    pub fn run(&mut self, weights: &[Tensor], batch: &Batch, seed: u64) -> Result<BatchOutputs<'_>, TrainError> {
+    pub fn run(
+        &mut self,
+        weights: &[Tensor],
+        batch: &Batch,
+        data: &Dataset,
+        seed: u64,
+    ) -> Result<BatchOutputs<'_>, TrainError> {
         let examples = batch.len();
         let targets = targets_of(batch)?;
         let example_weights = match &batch.sample_weights {
@@ -110,6 +156,11 @@ impl TrainingProgram {
         let example_weights = Tensor::new([examples], example_weights).expect("a weight for each example");
         let penalty_weight = Tensor::full([], examples as f32);
         let mut inputs = named_inputs(&self.inputs, batch)?;
+        let features = match &mut self.prefix {
+            Some(prefix) => prefix.features(weights, &inputs, batch, data)?,
+            None => Vec::new(),
+        };
+        inputs.extend(features.iter().map(|(name, tensor)| (name.as_str(), tensor)));
         inputs.push((TARGETS, &targets));
         inputs.push((EXAMPLE_WEIGHTS, &example_weights));
         inputs.push((PENALTY_WEIGHT, &penalty_weight));

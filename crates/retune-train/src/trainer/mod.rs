@@ -22,7 +22,9 @@ use crate::metrics::{Metric, Scored};
 use crate::optimizers::OptimizerState;
 use crate::run::RunDirectory;
 use crate::schedules::Schedule;
-use crate::steps::{Evaluator, GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics};
+use crate::steps::{
+    Evaluator, FeatureStore, GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics,
+};
 use retune_cpu::Cpu;
 use retune_data::{BatchSize, Batches, Dataset, Loader};
 use retune_graph::WeightId;
@@ -96,8 +98,22 @@ impl Trainer {
         let regularizers: Vec<_> =
             weights.filter_map(|(index, weight)| Some((WeightId(index), weight.regularizer?))).collect();
         let infos = network.graph.weights().to_vec();
-        let program = TrainingProgram::new(&job.cpu, network, job.loss, &regularizers)?;
-        let evaluator = Evaluator::new(&job.cpu, build(Mode::Inference)?, job.loss)?;
+        let store = match &job.settings.cache {
+            Some((folder, limit_bytes)) => {
+                let store = FeatureStore::create(folder, *limit_bytes);
+                Some(store.map_err(|error| TrainError::Features { error })?)
+            }
+            None => None,
+        };
+        // Examples that are changed at random are others in each epoch.
+        let own = store.as_ref().filter(|_| !job.train.is_augmented());
+        let program = TrainingProgram::with_store(&job.cpu, network, job.loss, &regularizers, own)?;
+        let is_learned: Vec<bool> = job.model.weights.iter().map(|w| w.trainable || w.statistic).collect();
+        let inference = build(Mode::Inference)?;
+        let evaluator = match &store {
+            Some(store) => Evaluator::with_store(&job.cpu, inference, job.loss, &is_learned, store)?,
+            None => Evaluator::new(&job.cpu, inference, job.loss)?,
+        };
         let weights =
             job.model.weights.iter_mut().map(|weight| std::mem::replace(&mut weight.value, Tensor::zeros([0])));
         let weights = weights.collect();
@@ -185,6 +201,8 @@ impl Trainer {
         /// The program with its threads, measured with a model of a few weights.
         const PROGRAM_BYTES: usize = 10 << 20;
         let (step, _) = self.step_costs()?;
+        let largest = self.job.train.largest_batch();
+        let step = step + self.program.prefix_bytes(largest)?;
         let (trainable, total) = self.weight_counts();
         let optimizer = self.optimizer.size_bytes();
         let sums = if self.job.settings.accumulate > 1 { 4 * trainable } else { 0 };
@@ -326,7 +344,7 @@ impl Trainer {
         let summary = loop {
             let Some(batch) = batches.next().transpose()? else { return Ok(None) };
             let ends_epoch = batch.next.epoch > batch.cursor.epoch;
-            let outputs = program.run(weights, &batch, job.settings.seed)?;
+            let outputs = program.run(weights, &batch, job.train.data(), job.settings.seed)?;
             if !outputs.loss_sum.is_finite() {
                 return Err(diverged(outputs.loss_sum, progress.step));
             }

@@ -64,6 +64,8 @@ pub struct TrainSettings {
     pub accumulate: usize,
     /// Whether products read their factors as bfloat16 where the processor multiplies such numbers faster. Default no.
     pub rounds_products: bool,
+    /// Whether what frozen layers give is computed once per example and kept, and in which folder, up to so many bytes. Default no.
+    pub cache: Option<(std::path::PathBuf, u64)>,
     /// Seed of dropout and noise.
     pub seed: u64,
     /// When the validation part is evaluated. Default each epoch.
@@ -93,6 +95,7 @@ impl Default for TrainSettings {
             max_steps: None,
             accumulate: 1,
             rounds_products: false,
+            cache: None,
             seed: 0,
             evaluate_every: Every::Epoch,
             save_every: Every::Epoch,

@@ -138,7 +138,7 @@ fn gradients(model: &Model, data: &Arc<Dataset>, options: LoaderOptions) -> (f64
     let weights: Vec<_> = model.weights.iter().map(|weight| weight.value.clone()).collect();
     let (mut sums, mut total) = (GradientSums::default(), 0.0);
     for batch in loader.epoch(0) {
-        let outputs = program.run(&weights, &batch.unwrap(), 7).unwrap();
+        let outputs = program.run(&weights, &batch.unwrap(), loader.data(), 7).unwrap();
         total += outputs.loss_sum;
         sums.add(&cpu, &outputs);
     }

@@ -59,6 +59,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let of_a_step = if plan.tokens.is_some() { "largest step" } else { "memory of a step" };
     row(of_a_step, text::bytes(plan.step_bytes as u64));
     row("optimizer", text::bytes(plan.optimizer_bytes as u64));
+    if let Some(kept) = plan.kept_bytes {
+        row("kept of frozen layers", format!("{} in a file, computed once per example", text::bytes(kept)));
+    }
     row("memory of the run", text::bytes(plan.run_bytes as u64));
     let step_flops = plan.tokens.map_or(plan.step_flops, |tokens| tokens.mean_step_flops);
     row("work of a step", text::flops(step_flops));
@@ -89,6 +92,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             "steps": plan.steps,
             "step_bytes": plan.step_bytes,
             "optimizer_bytes": plan.optimizer_bytes,
+            "kept_bytes": plan.kept_bytes,
             "run_bytes": plan.run_bytes,
             "step_flops": plan.step_flops,
             "seconds_per_step": plan.secs_per_step,

@@ -102,8 +102,8 @@ impl JobArguments {
                 );
             }
         }
-        // Models of texts get the head that suits the labels by themselves.
-        if let Some(head) = fitting_head(&model, &train).filter(|_| train.texts().is_none()) {
+        // Models with a task get the head that suits the labels by themselves.
+        if let Some(head) = fitting_head(&model, &train).filter(|_| model.task().is_none()) {
             overrides.push(head);
         }
         overrides.extend(self.all_overrides(context)?);

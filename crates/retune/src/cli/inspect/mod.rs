@@ -48,5 +48,5 @@ fn is_model(path: &Path) -> bool {
         return path.join("config.json").is_file();
     }
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    matches!(extension.as_deref(), Some("keras" | "h5" | "hdf5" | "hdf"))
+    matches!(extension.as_deref(), Some("keras" | "h5" | "hdf5" | "hdf" | "pth" | "pt" | "th" | "bin" | "safetensors"))
 }

@@ -13,7 +13,10 @@ use std::path::Path;
 
 pub fn inspect(context: &Context, path: &Path) -> Result {
     if path.is_dir() {
-        return folder(context, path);
+        return with_task(context, path, "model folder");
+    }
+    if !is_keras(path) {
+        return with_task(context, path, "weights named as in PyTorch");
     }
     let file = KerasFile::read(path)?;
     if file.config.is_none() {
@@ -30,10 +33,16 @@ pub fn inspect(context: &Context, path: &Path) -> Result {
     Ok(())
 }
 
-/// A folder as transformers writes it.
-fn folder(context: &Context, path: &Path) -> Result {
+/// Whether a file is Keras's, by its name.
+fn is_keras(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    matches!(extension.as_deref(), Some("keras" | "h5" | "hdf5" | "hdf"))
+}
+
+/// A folder as transformers writes it, or a file of weights alone whose architecture is recognized.
+fn with_task(context: &Context, path: &Path, format: &'static str) -> Result {
     let (model, report) = Model::load(path)?;
-    let source = Source { path, format: "model folder", writer: None };
+    let source = Source { path, format, writer: None };
     let preprocessing = Stored::of(&model)?.map(|stored| stored.preprocessing);
     let description = Description { source, layers: model.layers(), model, report, preprocessing };
     context.console.result(&description.text(), || description.json());
