@@ -85,6 +85,14 @@ impl Evaluator {
         Ok(self.session.plan(bindings(size))?)
     }
 
+    /// Memory of computing what is frozen for a batch of this size; 0 where nothing is kept.
+    ///
+    /// # Errors
+    /// If the memory cannot be had.
+    pub fn prefix_bytes(&mut self, size: BatchSize) -> Result<usize, TrainError> {
+        self.prefix.as_mut().map_or(Ok(0), |prefix| prefix.arena_bytes(size))
+    }
+
     /// Predictions, targets and losses of every example of an epoch of `loader`; `each` is told how many examples are done.
     ///
     /// Scores are probabilities where the loss has classes, also where the network gives logits.

@@ -209,7 +209,8 @@ impl Trainer {
         let evaluated = [&self.job.validation, &self.job.test].into_iter().flatten();
         let mut evaluation = 0;
         for size in evaluated.map(Loader::largest_batch) {
-            evaluation = evaluation.max(self.evaluator.plan(size)?.arena_bytes());
+            let kept = self.evaluator.prefix_bytes(size)?;
+            evaluation = evaluation.max(kept + self.evaluator.plan(size)?.arena_bytes());
         }
         let saving = 2 * 4 * total + optimizer;
         Ok(step + evaluation + optimizer + sums + self.data_bytes() + saving + PROGRAM_BYTES)
