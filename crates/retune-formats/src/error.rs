@@ -117,9 +117,12 @@ impl Problem {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Problem::Unsupported { hint, .. } => Some(hint),
-            Problem::Truncated { .. } => {
-                Some("the copy or download was probably cut short: copy or download the file again")
-            }
+            Problem::Truncated { .. }
+            | Problem::Safetensors(
+                ::safetensors::SafeTensorError::HeaderTooSmall
+                | ::safetensors::SafeTensorError::InvalidHeaderLength
+                | ::safetensors::SafeTensorError::MetadataIncompleteBuffer,
+            ) => Some("the copy or download was probably cut short: copy or download the file again"),
             Problem::TooLarge { .. } => Some("if you trust the file, read it with larger limits"),
             Problem::ForbiddenGlobal { .. } => Some(
                 "nothing of the file was executed; save data alone: a model's `state_dict()`, plain arrays, `.npz` or \

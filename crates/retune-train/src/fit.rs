@@ -197,15 +197,9 @@ pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
     let (step_bytes, step_flops) = trainer.step_costs()?;
     let tokens = token_plan(&mut trainer)?;
     let steps_per_epoch = trainer.steps_per_epoch();
-    let kept = |trainer: &mut Trainer, tokens| Some(trainer.program().kept_bytes(tokens)? as u64);
-    let kept_bytes = match &tokens {
-        // Proportional to the tokens, or the same for each text.
-        Some(tokens) => {
-            let mean = tokens.statistics.mean.ceil() as usize;
-            kept(&mut trainer, mean).map(|bytes| bytes * examples[0] as u64)
-        }
-        None => kept(&mut trainer, 0).map(|bytes| bytes * examples[0] as u64),
-    };
+    // Proportional to the tokens, or the same for each example.
+    let mean_tokens = tokens.as_ref().map_or(0, |tokens| tokens.statistics.mean.ceil() as usize);
+    let kept_bytes = trainer.program().kept_bytes(mean_tokens).map(|bytes| (bytes * examples[0]) as u64);
     Ok(Plan {
         kept_bytes,
         examples,

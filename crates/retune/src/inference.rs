@@ -2,9 +2,12 @@
 //! [`train::predict`](crate::train::predict).
 
 use crate::cpu::{Cpu, CpuError, Session, StepRandom};
-use crate::graph::DType;
+use crate::graph::{Bindings, DType};
 use crate::models::{Mode, Model, ModelError, NetworkInput, NetworkOutput};
 use crate::tensor::{Key, Purpose, Tensor, Values};
+
+/// Tokens of each sequence among random inputs.
+const SEQUENCE: usize = 3;
 
 /// A model built for inference, with its weights and its memory. The first batch of each size is planned, later ones
 /// allocate nothing but their outputs.
@@ -88,19 +91,21 @@ impl Inference {
         Ok(whole.collect())
     }
 
-    /// Random inputs of `batch` examples: values in `[0, 1)`, or the integers 0 and 1 where indices are taken. The same
-    /// seed gives the same inputs.
+    /// Random inputs of `batch` examples: values in `[0, 1)`, or the integers 0 and 1 where indices are taken; for a text
+    /// encoder, sequences of three tokens. The same seed gives the same inputs.
     pub fn random_inputs(&self, batch: usize, seed: u64) -> Vec<Tensor> {
         self.inputs
             .iter()
             .zip(0..)
             .map(|(input, index)| {
                 let key = Key::new(seed).with(Purpose::Test(index));
-                let shape: Vec<usize> = input.shape.dims().iter().map(|dim| dim.fixed().unwrap_or(batch)).collect();
-                let len = shape.iter().product::<usize>() as u64;
+                let shape = input.shape.bind(&Bindings { batch, tokens: SEQUENCE * batch });
+                let len = shape.iter().product::<usize>();
                 let values = match input.dtype {
-                    DType::I32 => Values::I32((0..len).map(|i| key.below(i, 2) as i32).collect()),
-                    _ => Values::F32((0..len).map(|i| key.uniform(i)).collect()),
+                    _ if input.name == "lengths" => Values::I32(vec![SEQUENCE as i32; batch]),
+                    _ if input.name == "positions" => Values::I32((0..len).map(|i| (i % SEQUENCE) as i32).collect()),
+                    DType::I32 => Values::I32((0..len as u64).map(|i| key.below(i, 2) as i32).collect()),
+                    _ => Values::F32((0..len as u64).map(|i| key.uniform(i)).collect()),
                 };
                 Tensor::new(shape, values).expect("as many values as the shape has")
             })

@@ -6,7 +6,7 @@ use retune_tensor::{Key, Purpose, rng};
 use crate::dispatch::Level;
 use crate::error::CpuError;
 use crate::kernels::sequence::Sequences;
-use crate::kernels::stream::{Map, PIECE, map_in_place};
+use crate::kernels::stream::{PIECE, Scale, map_in_place};
 use crate::kernels::strided::{MAX_AXES, Strided};
 use crate::kernels::{CHUNK, Call};
 use crate::multiversion;
@@ -117,16 +117,6 @@ fn for_each_example(
         let len = (sequences.of(example).1 * row_len - from).min(values.len() - done);
         f(example, from, &mut values[done..done + len]);
         done += len;
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Scale(f32);
-
-impl Map for Scale {
-    #[inline(always)]
-    fn at(self, x: f32) -> f32 {
-        x * self.0
     }
 }
 

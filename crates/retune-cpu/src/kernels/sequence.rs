@@ -7,7 +7,7 @@ use crate::error::CpuError;
 use crate::kernels::Call;
 use crate::kernels::columns::fold_rows;
 use crate::kernels::rows::Add;
-use crate::kernels::stream::{Map, map, map_in_place};
+use crate::kernels::stream::{Scale, map, map_in_place};
 
 /// How rows of tokens fall into sequences.
 #[derive(Clone, Copy)]
@@ -56,16 +56,6 @@ impl<'a> Sequences<'a> {
             }
             Sequences::Even(length) => (row / length.max(1), row % length.max(1)),
         }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Scale(f32);
-
-impl Map for Scale {
-    #[inline(always)]
-    fn at(self, x: f32) -> f32 {
-        x * self.0
     }
 }
 

@@ -11,6 +11,17 @@ pub(crate) trait Map: Copy + Sync {
     fn at(self, x: f32) -> f32;
 }
 
+/// `x · factor`.
+#[derive(Clone, Copy)]
+pub(crate) struct Scale(pub f32);
+
+impl Map for Scale {
+    #[inline(always)]
+    fn at(self, x: f32) -> f32 {
+        x * self.0
+    }
+}
+
 /// A function of two values.
 pub(crate) trait Map2: Copy + Sync {
     fn at(self, a: f32, b: f32) -> f32;

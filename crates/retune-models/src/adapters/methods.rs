@@ -3,7 +3,7 @@
 use retune_graph::ops::Activation;
 use retune_tensor::Tensor;
 
-use super::{AdapterKind, Declared};
+use super::{AdapterKind, Declared, names};
 use crate::error::{ModelError, Result};
 use crate::initializer::Initializer;
 use crate::model::Model;
@@ -126,11 +126,7 @@ impl Model {
         let targets = self.targets(&lora.targets)?;
         for &target in &targets {
             let layer = &self.weights[target].layer;
-            let other = lora.rank_pattern.iter().find(|(pattern, _)| {
-                layer == pattern
-                    || layer.ends_with(&format!(".{pattern}"))
-                    || crate::torch::surgery::matches(pattern, layer)
-            });
+            let other = lora.rank_pattern.iter().find(|(pattern, _)| names(pattern, layer));
             let kind = AdapterKind::LowRank {
                 rank: other.map_or(lora.rank, |(_, rank)| *rank),
                 alpha: lora.alpha,
@@ -147,9 +143,15 @@ impl Model {
     /// Puts learned factors on the layers named and freezes everything but these and the head. Returns their number.
     ///
     /// # Errors
-    /// As for [`Model::add_lora`].
+    /// As for [`Model::add_lora`], and if no layer is named.
     pub fn add_ia3(&mut self, ia3: &Ia3, seed: u64) -> Result<usize> {
         let (outputs, inputs) = (self.targets(&ia3.outputs)?, self.targets(&ia3.inputs)?);
+        if outputs.is_empty() && inputs.is_empty() {
+            return refuse(
+                "no layers for (IA)³",
+                "name some, or use `lora`: this model's keys and values are not apart",
+            );
+        }
         for &target in &outputs {
             self.add_adapter(target, AdapterKind::ScaleOutput, seed)?;
         }

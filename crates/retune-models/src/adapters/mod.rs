@@ -9,17 +9,14 @@
 //! | [`mod@attach`] | adapters into graphs |
 //! | [`merge`] | adapters into the weights of the base |
 //! | [`peft`] | folders of PEFT, in and out |
-//! | [`surface`] | where adapters go by default |
 
 mod attach;
 mod merge;
 pub mod methods;
 mod peft;
-mod surface;
 
 pub(crate) use attach::attach;
 pub use methods::{Bottleneck, Ia3, Lora};
-pub use surface::Surface;
 
 use retune_graph::ops::Activation;
 use retune_tensor::{Key, Purpose};
@@ -94,6 +91,13 @@ struct Declared {
     initializer: Initializer,
 }
 
+/// Whether a pattern names a layer: as [`Model::set_trainable`] takes it, or as the last parts of the name.
+fn names(pattern: &str, layer: &str) -> bool {
+    layer.strip_suffix(pattern).is_some_and(|rest| rest.is_empty() || rest.ends_with(['.', '/']))
+        || torch::surgery::matches(pattern, layer)
+        || crate::surgery::matches(pattern, layer)
+}
+
 impl Model {
     /// The adapters, in the order in which they were added.
     pub fn adapters(&self) -> &[Adapter] {
@@ -121,18 +125,9 @@ impl Model {
             Architecture::Torch(torch) => torch.family.is_head(layer),
             Architecture::Keras(_) => products.last().is_some_and(|(_, last)| *last == layer),
         };
-        let names = |pattern: &str, layer: &str| {
-            let is_suffix = |mark: char| layer.strip_suffix(pattern).is_some_and(|rest| rest.ends_with(mark));
-            match pattern {
-                "all-linear" => !is_head(layer),
-                _ => {
-                    layer == pattern
-                        || is_suffix('.')
-                        || is_suffix('/')
-                        || torch::surgery::matches(pattern, layer)
-                        || crate::surgery::matches(pattern, layer)
-                }
-            }
+        let names = |pattern: &str, layer: &str| match pattern {
+            "all-linear" => !is_head(layer),
+            _ => names(pattern, layer),
         };
         for pattern in patterns {
             if !products.iter().any(|(_, layer)| names(pattern, layer)) {

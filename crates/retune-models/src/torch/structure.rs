@@ -3,6 +3,11 @@
 use super::{Family, TorchModel};
 use crate::model::{Architecture, Model};
 
+/// What architectures call keys, values and the second product of a layer, as PEFT's own lists have them.
+const KEYS: &[&str] = &["key", "k_lin", "k_proj"];
+const VALUES: &[&str] = &["value", "v_lin", "v_proj"];
+const INNER: &[&str] = &["output.dense", "ffn.lin2", "ffn_output", "fc2"];
+
 /// The places of a network where fine-tuning takes hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Structure {
@@ -13,6 +18,10 @@ pub struct Structure {
     pub groups: Vec<Vec<String>>,
     /// The layers that get LoRA by default: their names or the last parts of them, as PEFT's `target_modules`.
     pub lora_targets: Vec<String>,
+    /// Keys and values of attention, the last parts of their names: what (IA)³ scales.
+    pub keys_and_values: Vec<String>,
+    /// The second product of each layer, whose inputs are the inner activations that (IA)³ scales.
+    pub inner_products: Vec<String>,
     /// Weights without decay: biases, scales and shifts of norms, and others that the network's authors left out.
     pub no_decay: Vec<String>,
 }
@@ -31,7 +40,20 @@ impl Model {
         };
         let without = self.weights.iter().filter(|weight| !weight.decays && !weight.name.contains(".running_"));
         let no_decay = without.map(|weight| weight.name.clone()).collect();
-        Some(Structure { head, groups: self.grouped(torch), lora_targets: targets, no_decay })
+        Some(Structure {
+            head,
+            groups: self.grouped(torch),
+            lora_targets: targets,
+            keys_and_values: self.present(&[KEYS, VALUES]),
+            inner_products: self.present(&[INNER]),
+            no_decay,
+        })
+    }
+
+    /// Those names that end the name of a layer.
+    fn present(&self, lists: &[&[&str]]) -> Vec<String> {
+        let is_there = |part: &str| self.weights.iter().any(|w| w.layer.ends_with(&format!(".{part}")));
+        lists.iter().copied().flatten().filter(|part| is_there(part)).map(|part| (*part).to_owned()).collect()
     }
 
     /// Every weight in the group whose prefix its name has; those of no group stand before the head.

@@ -10,6 +10,8 @@ use retune_models::{Bottleneck, Ia3, Lora, Mode, Model, ModelError};
 use retune_tensor::Tensor;
 use serde_json::json;
 
+use crate::harness;
+
 const CASES: [&str; 4] = ["lora", "lora_ranks", "dora", "ia3"];
 
 fn golden(name: &str) -> PathBuf {
@@ -67,10 +69,7 @@ fn scores_and_gradients(model: &Model) -> (Tensor, Vec<(String, Tensor)>) {
 }
 
 fn difference(found: &Tensor, expected: &Tensor) -> f32 {
-    let (found, expected) = (found.as_f32().unwrap(), expected.as_f32().unwrap());
-    assert_eq!(found.len(), expected.len());
-    let scale = expected.iter().fold(1e-3f32, |scale, x| scale.max(x.abs()));
-    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
+    harness::difference(found.as_f32().unwrap(), expected, 1e-3)
 }
 
 #[test]

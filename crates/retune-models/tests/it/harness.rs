@@ -121,3 +121,12 @@ pub fn tolerance_used(found: &Array, expected: &Array, rtol: f64, atol: f64) -> 
     };
     found.values.iter().zip(&expected.values).map(used).fold(0.0, f64::max)
 }
+
+/// The largest difference of values from those of a peer, in units of the peer's largest; what is zero but for rounding, as the
+/// gradient of every bias of keys is, counts as `least`.
+pub fn difference(found: &[f32], expected: &Tensor, least: f32) -> f32 {
+    let expected = expected.as_f32().unwrap();
+    assert_eq!(found.len(), expected.len());
+    let scale = expected.iter().fold(least, |scale, x| scale.max(x.abs()));
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
+}

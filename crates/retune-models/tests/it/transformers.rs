@@ -8,6 +8,8 @@ use retune_graph::{DType, NodeId, Op, gradients};
 use retune_models::{Mode, Model, ModelError, Task};
 use retune_tensor::Tensor;
 
+use crate::harness::difference;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/transformers")
 }
@@ -20,14 +22,8 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// The largest difference of two tensors in units of the largest value. What is zero but for rounding, as the gradient of
-/// every bias of keys is, counts as a thousandth.
-fn difference(found: &[f32], expected: &Tensor) -> f32 {
-    let expected = expected.as_f32().unwrap();
-    assert_eq!(found.len(), expected.len());
-    let scale = expected.iter().fold(1e-3f32, |scale, x| scale.max(x.abs()));
-    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
-}
+/// What counts as zero among gradients.
+const LEAST: f32 = 1e-3;
 
 /// The scores of a network, before probabilities are made of them.
 fn scores(model: &Model) -> (retune_models::Network, NodeId) {
@@ -63,7 +59,7 @@ fn outputs_and_gradients_are_those_of_transformers() {
         let mut session = Session::new(&Cpu::new(2), network.graph.clone(), outputs);
         let results = session.run(&weights, &given, &StepRandom::NONE).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let error = difference(results.f32(0), &case.tensors["output"]);
+        let error = difference(results.f32(0), &case.tensors["output"], LEAST);
         assert!(error < 1e-5, "{name}: the output differs by {error:e}");
         let mut compared = 0;
         for (index, &(weight, _)) in wanted.iter().enumerate() {
@@ -74,7 +70,7 @@ fn outputs_and_gradients_are_those_of_transformers() {
             let expected = expected.unwrap_or_else(|| panic!("{name}: the peer has no gradient of {}", weight.name));
             let found = weight.torch_layout.to_file(&results.tensor(index + 1));
             assert_eq!(found.shape(), expected.shape(), "{name}: {}", weight.name);
-            let error = difference(found.as_f32().unwrap(), expected);
+            let error = difference(found.as_f32().unwrap(), expected, LEAST);
             assert!(error < 1e-4, "{name}: the gradient of {} differs by {error:e}", weight.name);
             compared += 1;
         }

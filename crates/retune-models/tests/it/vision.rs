@@ -9,6 +9,8 @@ use retune_graph::{DType, NodeId, Op, gradients};
 use retune_models::{Mode, Model, ModelError, Network, Task};
 use retune_tensor::Tensor;
 
+use crate::harness::difference;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/torch_vision")
 }
@@ -42,14 +44,8 @@ fn expected(case: &Path) -> SafetensorsFile {
     SafetensorsFile::read(case.join("case.safetensors")).unwrap()
 }
 
-/// The largest difference of two tensors in units of the largest value; what is zero but for rounding counts as a
-/// hundredth.
-fn difference(found: &[f32], expected: &Tensor) -> f32 {
-    let expected = expected.as_f32().unwrap();
-    assert_eq!(found.len(), expected.len());
-    let scale = expected.iter().fold(1e-2f32, |scale, x| scale.max(x.abs()));
-    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
-}
+/// What counts as zero among gradients.
+const LEAST: f32 = 1e-2;
 
 /// The network for the case's images, and its scores before probabilities are made of them.
 fn network(model: &Model, case: &SafetensorsFile, mode: Mode) -> (Network, NodeId) {
@@ -89,7 +85,7 @@ fn outputs_and_gradients_are_those_of_the_peers() {
         let given = ["images", "cotangent"].map(|input| (input, &case.tensors[input]));
         let mut session = Session::new(&Cpu::new(2), network.graph.clone(), outputs);
         let results = session.run(&values(&model), &given, &StepRandom::NONE).unwrap();
-        let error = difference(results.f32(0), &case.tensors["output"]);
+        let error = difference(results.f32(0), &case.tensors["output"], LEAST);
         assert!(error < 1e-5, "{name}: the output differs by {error:e}");
         for (index, &(weight, _)) in wanted.iter().enumerate() {
             let weight = &model.weights[weight];
@@ -97,7 +93,7 @@ fn outputs_and_gradients_are_those_of_the_peers() {
             let expected = expected.unwrap_or_else(|| panic!("{name}: the peer has no gradient of {}", weight.name));
             let found = weight.torch_layout.to_file(&results.tensor(index + 1));
             assert_eq!(found.shape(), expected.shape(), "{name}: {}", weight.name);
-            let error = difference(found.as_f32().unwrap(), expected);
+            let error = difference(found.as_f32().unwrap(), expected, LEAST);
             assert!(error < 1e-4, "{name}: the gradient of {} differs by {error:e}", weight.name);
         }
         let all = case.tensors.keys().filter(|key| key.starts_with("grad/")).count();
@@ -119,13 +115,13 @@ fn batches_move_the_statistics_as_in_pytorch() {
         let random = StepRandom { example_ids: &[0, 1, 2], ..StepRandom::NONE };
         let results = session.run(&values(&model), &images, &random).unwrap();
         if !drops {
-            let error = difference(results.f32(0), train_output);
+            let error = difference(results.f32(0), train_output, LEAST);
             assert!(error < 1e-4, "{name}: the output in training differs by {error:e}");
         }
         for (index, (id, _)) in network.updates.iter().enumerate() {
             let weight = &model.weights[id.0];
             let expected = peer(&case, "statistic", &weight.name).unwrap();
-            let error = difference(results.f32(index + 1), expected);
+            let error = difference(results.f32(index + 1), expected, LEAST);
             assert!(error < 1e-4, "{name}: {} differs by {error:e}", weight.name);
         }
         let all = case.tensors.keys().filter(|key| key.starts_with("statistic/")).count();
@@ -148,7 +144,7 @@ fn frozen_normalization_leaves_its_statistics_alone() {
     assert!(network.updates.is_empty());
     let mut session = Session::new(&Cpu::new(1), network.graph, vec![output]);
     let results = session.run(&values(&model), &[("images", &case.tensors["images"])], &StepRandom::NONE).unwrap();
-    assert!(difference(results.f32(0), &case.tensors["output"]) < 1e-5, "as in inference");
+    assert!(difference(results.f32(0), &case.tensors["output"], LEAST) < 1e-5, "as in inference");
     model.set_trainable("*", true).unwrap();
     assert_eq!(updates(&model), all);
 }

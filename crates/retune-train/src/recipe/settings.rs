@@ -238,21 +238,22 @@ impl Check<'_> {
     fn method_keys(&mut self, recipe: &Recipe) {
         let method = &recipe.method;
         let kind = value(&method.kind).unwrap_or(Method::Full);
-        let place = |is_there: Option<&Place>| is_there.cloned();
         let of_lora = [
-            ("method.rank", place(method.rank.as_ref().map(|key| &key.place))),
-            ("method.alpha", place(method.alpha.as_ref().map(|key| &key.place))),
-            ("method.dropout", place(method.dropout.as_ref().map(|key| &key.place))),
-            ("method.rank-stabilized", place(method.rank_stabilized.as_ref().map(|key| &key.place))),
-            ("method.decomposed", place(method.decomposed.as_ref().map(|key| &key.place))),
-            ("method.rank-pattern", place(method.rank_pattern.as_ref().map(|key| &key.place))),
-            ("method.targets", place(method.targets.as_ref().map(|key| &key.place))),
+            ("method.rank", method.rank.as_ref().map(|key| &key.place)),
+            ("method.alpha", method.alpha.as_ref().map(|key| &key.place)),
+            ("method.dropout", method.dropout.as_ref().map(|key| &key.place)),
+            ("method.rank-stabilized", method.rank_stabilized.as_ref().map(|key| &key.place)),
+            ("method.decomposed", method.decomposed.as_ref().map(|key| &key.place)),
+            ("method.rank-pattern", method.rank_pattern.as_ref().map(|key| &key.place)),
+            ("method.targets", method.targets.as_ref().map(|key| &key.place)),
         ];
-        for (key, place) in of_lora.into_iter().filter(|_| kind != Method::Lora) {
-            if let Some(place) = place {
-                let hint = Some("name the method it belongs to, such as `kind = \"lora\"`, or leave it out".to_owned());
-                self.document.problem(place, key, "does not belong to this method", hint);
-            }
+        if kind == Method::Lora {
+            return;
+        }
+        for (key, place) in of_lora {
+            let Some(place) = place else { continue };
+            let hint = Some("name the method it belongs to, such as `kind = \"lora\"`, or leave it out".to_owned());
+            self.document.problem(place.clone(), key, "does not belong to this method", hint);
         }
     }
 

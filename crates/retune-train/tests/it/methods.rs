@@ -73,20 +73,3 @@ fn keys_of_another_method_are_refused() {
         assert!(message.contains(expected), "{method}: {message}");
     }
 }
-
-/// Products of bfloat16 give nearly the loss of 32 bits, and the same bits every time.
-#[test]
-fn mixed_precision_learns_the_same() {
-    let losses = |precision: &str| {
-        let root = tempfile::tempdir().unwrap();
-        model_folder(root.path());
-        write_data(root.path(), 60);
-        let more = format!("[train]\nepochs = 2\nprecision = \"{precision}\"\n[output]\npath = \"run\"");
-        let outcome = fit(build(root.path(), &more).unwrap(), &mut Silent, &NEVER).unwrap();
-        let (model, _) = Model::load(outcome.model.unwrap()).unwrap();
-        model.weights.iter().flat_map(|w| w.value.to_f32_vec()).map(f32::to_bits).collect::<Vec<u32>>()
-    };
-    assert_eq!(losses("bf16"), losses("bf16"));
-    let close = |a: &u32, b: &u32| (f32::from_bits(*a) - f32::from_bits(*b)).abs() < 0.05;
-    assert!(losses("bf16").iter().zip(&losses("f32")).all(|(a, b)| close(a, b)));
-}

@@ -451,3 +451,30 @@ fn the_builder_reads_like_seven_steps() {
     let error = FineTune::new(model(false, 3)).train().unwrap_err();
     assert!(error.to_string().contains("there is no data"), "{error}");
 }
+
+/// Products of bfloat16 give nearly the loss of 32 bits, by another way, and the same bits every time.
+#[test]
+fn mixed_precision_learns_the_same() {
+    let folder = folder();
+    let learned = |precision: &str, run: &str| {
+        let text = format!(
+            "[model]\nlayers = [{{ class = \"Flatten\" }}, {{ class = \"Dense\", units = 64, activation = \"relu\" }}, \
+             {{ class = \"Dense\", units = 3, activation = \"softmax\" }}]\ninput-shape = [8, 8, 1]\n[data]\npath = \"data.npz\"\n\
+             [split]\ntest = 0.2\n[train]\nepochs = 6\nrestore-best = false\nprecision = \"{precision}\"\n[output]\npath = \"{run}\""
+        );
+        let built = recipe::build(&parse(&text).unwrap(), folder.path(), "test", &[]).unwrap();
+        let outcome = fit(built, &mut Silent, &NEVER).unwrap();
+        let comparison = outcome.comparison.unwrap();
+        let loss = comparison.metrics.iter().find(|measured| measured.metric == Metric::Loss).unwrap();
+        let losses = (loss.before.unwrap().value, loss.after.unwrap().value);
+        let (model, _) = retune_models::Model::load(outcome.model.unwrap()).unwrap();
+        let bits: Vec<u32> = model.weights.iter().flat_map(|w| w.value.to_f32_vec()).map(f32::to_bits).collect();
+        (losses, bits)
+    };
+    let ((before, exact), exact_bits) = learned("f32", "exact");
+    let ((_, rounded), rounded_bits) = learned("bf16", "rounded");
+    assert!(rounded_bits == learned("bf16", "again").1, "another run, other bits");
+    assert_eq!(rounded_bits != exact_bits, retune_cpu::Cpu::new(1).multiplies_bf16(), "where the processor has them");
+    assert!(before - exact > 0.1, "from {before} to {exact}");
+    assert!((rounded - exact).abs() < 0.05 * (before - exact), "{rounded} and {exact}");
+}

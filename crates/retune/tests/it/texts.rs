@@ -98,3 +98,22 @@ fn slips_with_texts_are_explained() {
     let error = place.run(&["predict", "--model", &keras, "--text", "good"]).fails(1);
     assert!(error.contains("the model takes no texts"), "{error}");
 }
+
+#[test]
+fn a_model_folder_is_written_and_compared() {
+    let place = place();
+    let result = place.run(&["--json", "convert", "base", "copy"]).json();
+    assert_eq!(result["max_difference"], 0.0, "{result}");
+    place.run(&["inspect", "copy"]).ok();
+}
+
+#[test]
+fn a_download_cut_short_is_called_one() {
+    let place = place();
+    let whole = place.read("base/model.safetensors");
+    for length in [4, 100, whole.len() - 1] {
+        place.write("base/model.safetensors", &whole[..length]);
+        let error = place.run(&["inspect", "base"]).fails(1);
+        assert!(error.contains("hint: the copy or download was probably cut short"), "{length} bytes: {error}");
+    }
+}
