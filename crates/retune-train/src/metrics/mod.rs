@@ -7,6 +7,7 @@
 //! | [`class_scores`] | precision, recall, F1 and their averages; the confusion matrix |
 //! | [`roc_auc`] | area under the receiver operating characteristic |
 //! | [`regression`] | mean squared and absolute error, R² |
+//! | [`correlation`] | Pearson's and Spearman's correlation |
 //! | [`interval`] | 95 % intervals by the bootstrap |
 //! | [`compare`] | two models on the same items |
 //!
@@ -16,6 +17,7 @@
 pub mod accuracy;
 pub mod class_scores;
 pub mod compare;
+pub mod correlation;
 pub mod interval;
 pub mod regression;
 pub mod roc_auc;
@@ -67,8 +69,14 @@ pub enum Metric {
     MeanSquaredError,
     /// `mean-absolute-error`.
     MeanAbsoluteError,
+    /// `root-mean-squared-error`.
+    RootMeanSquaredError,
     /// `r2`: share of the variance that is explained.
     R2,
+    /// `pearson`: linear correlation.
+    Pearson,
+    /// `spearman`: correlation of ranks.
+    Spearman,
 }
 
 impl Metric {
@@ -86,14 +94,19 @@ impl Metric {
         "f1-class-0",
         "roc-auc",
         "mean-squared-error",
+        "root-mean-squared-error",
         "mean-absolute-error",
         "r2",
+        "pearson",
+        "spearman",
     ];
 
     /// Which values are better.
     pub fn direction(self) -> Direction {
         match self {
-            Metric::Loss | Metric::MeanSquaredError | Metric::MeanAbsoluteError => Direction::Lower,
+            Metric::Loss | Metric::MeanSquaredError | Metric::RootMeanSquaredError | Metric::MeanAbsoluteError => {
+                Direction::Lower
+            }
             _ => Direction::Higher,
         }
     }
@@ -111,7 +124,12 @@ impl Metric {
                 matches!(problem, Problem::MultiClass | Problem::Binary | Problem::MultiLabel)
             }
             Metric::TopK(_) => problem == Problem::MultiClass,
-            Metric::MeanSquaredError | Metric::MeanAbsoluteError | Metric::R2 => problem == Problem::Regression,
+            Metric::MeanSquaredError
+            | Metric::RootMeanSquaredError
+            | Metric::MeanAbsoluteError
+            | Metric::R2
+            | Metric::Pearson
+            | Metric::Spearman => problem == Problem::Regression,
         }
     }
 
@@ -130,7 +148,9 @@ impl Metric {
             Problem::MultiLabel => {
                 vec![Metric::Loss, Metric::Accuracy, Metric::ClassScore(ClassScore::F1, Average::Macro)]
             }
-            Problem::Regression => vec![Metric::Loss, Metric::MeanAbsoluteError, Metric::R2],
+            Problem::Regression => {
+                vec![Metric::Loss, Metric::MeanAbsoluteError, Metric::R2, Metric::Pearson, Metric::Spearman]
+            }
             Problem::Unknown => vec![Metric::Loss],
         }
     }
@@ -150,7 +170,10 @@ impl Metric {
             Metric::RocAuc => Prepared::RocAuc(roc_auc::Ranking::of(scored)),
             Metric::MeanSquaredError => Prepared::Mean(regression::squared_errors(scored)),
             Metric::MeanAbsoluteError => Prepared::Mean(regression::absolute_errors(scored)),
+            Metric::RootMeanSquaredError => Prepared::RootMeans(regression::squared_errors_of_outputs(scored)),
             Metric::R2 => Prepared::R2(regression::Variance::new(scored)),
+            Metric::Pearson => Prepared::Pearson(correlation::Pairs::of(scored)),
+            Metric::Spearman => Prepared::Spearman(correlation::RankPairs::of(scored)),
         })
     }
 
@@ -169,27 +192,42 @@ pub enum Prepared {
     ClassScore(class_scores::Answers, ClassScore, Average),
     /// See [`roc_auc`]; the mean of the classes for which it is defined.
     RocAuc(Vec<roc_auc::Ranking>),
+    /// `√(Σ w x / Σ w)` of a value per item, for each output; the mean over the outputs.
+    RootMeans(Vec<Vec<f64>>),
     /// See [`regression`].
     R2(regression::Variance),
+    /// See [`correlation`]; the mean over the outputs.
+    Pearson(Vec<correlation::Pairs>),
+    /// See [`correlation`]; the mean over the outputs.
+    Spearman(Vec<correlation::RankPairs>),
 }
 
 impl Prepared {
     /// The metric for these weights of the items; `None` where it is not defined.
     pub fn value(&self, weights: &[f64]) -> Option<f64> {
         let value = match self {
-            Prepared::Mean(values) => {
-                let sum: f64 = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
-                sum / weights.iter().sum::<f64>()
-            }
+            Prepared::Mean(values) => weighted_mean(values, weights),
             Prepared::ClassScore(answers, score, average) => answers.counts(weights).score(*score, *average),
             Prepared::RocAuc(rankings) => {
                 let areas: Vec<f64> = rankings.iter().filter_map(|ranking| ranking.area(weights)).collect();
                 areas.iter().sum::<f64>() / areas.len() as f64
             }
+            Prepared::RootMeans(outputs) => mean(outputs, |squares| weighted_mean(squares, weights).sqrt()),
             Prepared::R2(variance) => variance.explained(weights),
+            Prepared::Pearson(outputs) => mean(outputs, |pairs| pairs.pearson(weights)),
+            Prepared::Spearman(outputs) => mean(outputs, |pairs| pairs.spearman(weights)),
         };
         value.is_finite().then_some(value)
     }
+}
+
+fn weighted_mean(values: &[f64], weights: &[f64]) -> f64 {
+    let sum: f64 = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
+    sum / weights.iter().sum::<f64>()
+}
+
+fn mean<T>(outputs: &[T], of: impl Fn(&T) -> f64) -> f64 {
+    outputs.iter().map(of).sum::<f64>() / outputs.len() as f64
 }
 
 impl fmt::Display for Metric {
@@ -202,7 +240,10 @@ impl fmt::Display for Metric {
             Metric::RocAuc => f.write_str("roc-auc"),
             Metric::MeanSquaredError => f.write_str("mean-squared-error"),
             Metric::MeanAbsoluteError => f.write_str("mean-absolute-error"),
+            Metric::RootMeanSquaredError => f.write_str("root-mean-squared-error"),
             Metric::R2 => f.write_str("r2"),
+            Metric::Pearson => f.write_str("pearson"),
+            Metric::Spearman => f.write_str("spearman"),
         }
     }
 }
@@ -216,8 +257,11 @@ impl FromStr for Metric {
             Metric::Accuracy,
             Metric::RocAuc,
             Metric::MeanSquaredError,
+            Metric::RootMeanSquaredError,
             Metric::MeanAbsoluteError,
             Metric::R2,
+            Metric::Pearson,
+            Metric::Spearman,
         ];
         if let Some(metric) = simple.into_iter().find(|metric| metric.to_string() == name) {
             return Ok(metric);

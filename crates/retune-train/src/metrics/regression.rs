@@ -12,6 +12,13 @@ pub fn absolute_errors(scored: &Scored) -> Vec<f64> {
     per_item(scored, f64::abs)
 }
 
+/// `(t − y)²` of each item, for each output.
+pub fn squared_errors_of_outputs(scored: &Scored) -> Vec<Vec<f64>> {
+    let errors = scored.true_values().iter().zip(scored.scores()).map(|(&t, &y)| (f64::from(t) - f64::from(y)).powi(2));
+    let errors: Vec<f64> = errors.collect();
+    (0..scored.width()).map(|output| errors.iter().skip(output).step_by(scored.width()).copied().collect()).collect()
+}
+
 fn per_item(scored: &Scored, f: impl Fn(f64) -> f64) -> Vec<f64> {
     let width = scored.width();
     let truth = scored.true_values().chunks_exact(width);

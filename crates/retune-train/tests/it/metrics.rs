@@ -90,3 +90,25 @@ fn values_are_scikit_learn_s() {
     }
     assert!(done >= 120, "metrics compared: {done}");
 }
+
+#[test]
+fn correlations_and_errors_are_scipy_s_and_scikit_learn_s() {
+    let golden = Golden::load("correlations");
+    let mut done = 0;
+    for case in golden.cases() {
+        let name = text(case, "case");
+        let tensor = |input: &str| golden.f32(&format!("{name}/{input}")).to_vec();
+        let width = golden.tensor(&format!("{name}/target")).shape()[1];
+        let plain = Scored::values(tensor("predicted"), width, tensor("target")).unwrap();
+        let weights = tensor("sample_weight").iter().map(|&weight| f64::from(weight)).collect();
+        let weighted = plain.clone().with_weights(weights);
+        for (weighting, scored) in [("unweighted", plain), ("weighted", weighted)] {
+            for (metric, expected) in case["values"][weighting].as_object().unwrap() {
+                let found = metric.parse::<Metric>().unwrap().value(&scored);
+                close(&format!("{name} {weighting} {metric}"), found, expected, 1e-9);
+                done += 1;
+            }
+        }
+    }
+    assert_eq!(done, 7 * 2 * 6);
+}
