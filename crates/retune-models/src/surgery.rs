@@ -175,13 +175,7 @@ impl Model {
     /// # Errors
     /// If there is no such layer.
     pub fn freeze_up_to(&mut self, layer: &str) -> Result<usize> {
-        let paths: Vec<String> = self.layers().into_iter().map(|summary| summary.path).collect();
-        let is_torch = matches!(self.architecture, Architecture::Torch(_));
-        let inside = format!("{layer}/");
-        let last = paths.iter().rposition(|path| {
-            path == layer || path.starts_with(&inside) || is_torch && torch::surgery::matches(layer, path)
-        });
-        let last = last.ok_or_else(|| self.no_such_layer(layer))?;
+        let (paths, last) = self.paths_up_to(layer)?;
         // A model that reaches beyond the layer stays trainable; its layers before it do not.
         let frozen: Vec<&String> = paths[..=last]
             .iter()
@@ -195,6 +189,49 @@ impl Model {
         };
         self.refresh()?;
         Ok(count)
+    }
+
+    /// For each weight whether its layer is one of those from the input up to and including the layer at the path `layer`.
+    ///
+    /// # Errors
+    /// If there is no such layer.
+    pub fn weights_up_to(&self, layer: &str) -> Result<Vec<bool>> {
+        let (paths, last) = self.paths_up_to(layer)?;
+        Ok(self.weights.iter().map(|weight| paths[..=last].contains(&weight.layer)).collect())
+    }
+
+    /// The paths of all layers, and the place of the last that belongs to `layer`.
+    fn paths_up_to(&self, layer: &str) -> Result<(Vec<String>, usize)> {
+        let paths: Vec<String> = self.layers().into_iter().map(|summary| summary.path).collect();
+        let is_torch = matches!(self.architecture, Architecture::Torch(_));
+        let inside = format!("{layer}/");
+        let last = paths.iter().rposition(|path| {
+            path == layer || path.starts_with(&inside) || is_torch && torch::surgery::matches(layer, path)
+        });
+        let last = last.ok_or_else(|| self.no_such_layer(layer))?;
+        Ok((paths, last))
+    }
+
+    /// Numbers of the weights from input to output in the groups that layer-wise learning rates and gradual unfreezing go by.
+    /// For networks with PyTorch's names those of [`Structure::groups`](crate::Structure::groups). For models of Keras a layer with
+    /// a kernel begins a group, and layers without one (normalizations, PReLU) belong to that before them.
+    pub fn layer_groups(&self) -> Vec<Vec<usize>> {
+        if let Some(structure) = self.structure() {
+            let number = |name: &String| self.weights.iter().position(|weight| weight.name == *name);
+            return structure.groups.iter().map(|group| group.iter().filter_map(number).collect()).collect();
+        }
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (index, weight) in self.weights.iter().enumerate() {
+            // Weights of adapters are listed last, but belong to their layers.
+            let own = groups.iter().position(|group| group.iter().any(|&w| self.weights[w].layer == weight.layer));
+            let has_kernel = self.weights.iter().any(|w| w.layer == weight.layer && w.value.shape().len() > 1);
+            match own {
+                Some(own) => groups[own].push(index),
+                None if has_kernel || groups.is_empty() => groups.push(vec![index]),
+                None => groups.last_mut().expect("there is one").push(index),
+            }
+        }
+        groups
     }
 
     /// Puts the weights of every layer that `pattern` matches into a parameter group, which has its own learning rate and

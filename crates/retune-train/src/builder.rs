@@ -36,7 +36,7 @@ use crate::predict::{Predictor, suitable};
 use crate::recipe::build::{DataParts, JobParts, default_targets};
 use crate::schedules::Schedule;
 use crate::text;
-use crate::trainer::{Job, Observer, OptimizerSettings, Silent, TrainSettings, Trainer};
+use crate::trainer::{Job, Observer, OptimizerSettings, Silent, Stage, TrainSettings, Trainer};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{Augmentation, ClassWeights, Dataset, Parts, Preprocessing, Split};
@@ -223,7 +223,7 @@ impl FineTune {
             drop_last: false,
             tolerance: 0,
         };
-        Ok(parts.job(|_| schedule)?.0)
+        Ok(parts.job(|_| vec![Stage::whole(schedule)])?.0)
     }
 
     /// Trains, without a run directory and in silence.

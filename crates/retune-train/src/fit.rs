@@ -11,8 +11,9 @@ use crate::run::manifest::FileManifest;
 use crate::run::{Manifest, RunDirectory, path_sha256, write_json};
 use crate::stored::Stored;
 use crate::summary::Summary;
-use crate::trainer::{Ending, Event, Job, Observer, Trainer};
+use crate::trainer::{Ending, Event, Job, Observer, Stage, Trainer};
 use retune_data::{BatchSize, Loader, TokenStatistics};
+use retune_tensor::Tensor;
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -103,6 +104,8 @@ pub struct Plan {
     pub batch_size: usize,
     /// Of texts: how long they are, and what a batch in the mean costs.
     pub tokens: Option<TokenPlan>,
+    /// What is trained from which epoch on, and what it costs; one entry for a usual run.
+    pub stages: Vec<StagePlan>,
     /// Bytes that the largest training step holds at its peak: weights, activations, gradients and the batch.
     pub step_bytes: usize,
     /// Bytes of the optimizer's state.
@@ -116,6 +119,28 @@ pub struct Plan {
     /// Optimizer steps of the whole run at most.
     pub steps: u64,
     /// What is frozen is computed once per example and kept: bytes for all examples to train on. None where nothing is.
+    pub kept_bytes: Option<u64>,
+    /// Seconds of a step in the mean of the run, if it was timed.
+    pub secs_per_step: Option<f64>,
+}
+
+/// A stage of a run, before it starts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StagePlan {
+    /// What it trains, in words.
+    pub name: String,
+    /// Its first epoch, from 0, and the one after its last.
+    pub epochs: [u64; 2],
+    /// Optimizer steps at most.
+    pub steps: u64,
+    /// Values that it trains.
+    pub trainable_parameters: usize,
+    /// Bytes that its largest step holds at its peak.
+    pub step_bytes: usize,
+    /// Floating-point operations of its largest step, forward and backward.
+    pub step_flops: u64,
+    /// Bytes that are kept of what is frozen in it, for all examples to train on.
     pub kept_bytes: Option<u64>,
     /// Seconds of a step, if it was timed.
     pub secs_per_step: Option<f64>,
@@ -191,35 +216,77 @@ pub fn train(job: Job, observer: &mut dyn Observer) -> Result<Trainer, TrainErro
 pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
     let len = |part: Option<&Loader>| part.map_or(0, Loader::len);
     let examples = [len(Some(&job.train)), len(job.validation.as_ref()), len(job.test.as_ref())];
-    let (epochs, most_steps) = (job.settings.epochs, job.settings.max_steps.unwrap_or(u64::MAX));
     let batch_size = job.train.batch_size();
     let mut trainer = Trainer::new(job)?;
-    let (step_bytes, step_flops) = trainer.step_costs()?;
     let tokens = token_plan(&mut trainer)?;
     let steps_per_epoch = trainer.steps_per_epoch();
-    // Proportional to the tokens, or the same for each example.
-    let mean_tokens = tokens.as_ref().map_or(0, |tokens| tokens.statistics.mean.ceil() as usize);
-    let kept_bytes = trainer.program().kept_bytes(mean_tokens).map(|bytes| (bytes * examples[0]) as u64);
+    let mut stages = stage_plans(&mut trainer, tokens.as_ref())?;
+    let steps = stages.iter().map(|stage| stage.steps).sum();
+    let trained = stages.iter().map(|stage| stage.trainable_parameters).max().unwrap_or(0);
+    let optimizer_bytes = trainer.job().optimizer.optimizer.state_bytes(trained);
+    let run_bytes = trainer.run_bytes()?;
+    if timed_steps > 0 {
+        for (stage, secs) in stages.iter_mut().zip(trainer.time_steps(timed_steps)?) {
+            stage.secs_per_step = secs;
+        }
+    }
+    let secs: Option<f64> = stages.iter().map(|stage| Some(stage.secs_per_step? * stage.steps as f64)).sum();
     Ok(Plan {
-        kept_bytes,
+        kept_bytes: stages.iter().filter_map(|stage| stage.kept_bytes).reduce(|sum, bytes| sum + bytes),
         examples,
         batch_size,
         tokens,
-        step_bytes,
-        step_flops,
-        optimizer_bytes: trainer.optimizer().size_bytes(),
-        run_bytes: trainer.run_bytes()?,
+        step_bytes: stages.iter().map(|stage| stage.step_bytes).max().unwrap_or(0),
+        step_flops: stages.iter().map(|stage| stage.step_flops).max().unwrap_or(0),
+        optimizer_bytes,
+        run_bytes,
         steps_per_epoch,
-        steps: (epochs * steps_per_epoch).min(most_steps),
-        secs_per_step: if timed_steps > 0 { trainer.time_steps(timed_steps)? } else { None },
+        steps,
+        secs_per_step: secs.filter(|_| steps > 0).map(|secs| secs / steps as f64),
+        stages,
     })
+}
+
+fn stage_plans(trainer: &mut Trainer, tokens: Option<&TokenPlan>) -> Result<Vec<StagePlan>, TrainError> {
+    let Job { train, settings, stages, .. } = trainer.job();
+    let (examples, largest, most) = (train.len(), train.largest_batch(), settings.max_steps.unwrap_or(u64::MAX));
+    // Proportional to the tokens, or the same for each example.
+    let mean_tokens = tokens.map_or(0, |tokens| tokens.statistics.mean.ceil() as usize);
+    let steps_per_epoch = trainer.steps_per_epoch();
+    let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
+    let sizes: Vec<usize> = trainer.weights().iter().map(Tensor::len).collect();
+    let mut plans = Vec::new();
+    for (index, name) in names.into_iter().enumerate() {
+        let epochs = trainer.epochs_of(index);
+        let Some(program) = trainer.program_of(index) else { continue };
+        let plan = program.plan(largest)?;
+        let (step_bytes, step_flops) = (plan.peak_bytes(), plan.flops());
+        let [start, end] = [epochs.start, epochs.end].map(|epoch| (epoch * steps_per_epoch).min(most));
+        plans.push(StagePlan {
+            name,
+            epochs: [epochs.start, epochs.end],
+            steps: end - start,
+            trainable_parameters: program.trainable().iter().map(|id| sizes[id.0]).sum(),
+            step_bytes,
+            step_flops,
+            kept_bytes: program.kept_bytes(mean_tokens).map(|bytes| (bytes * examples) as u64),
+            secs_per_step: None,
+        });
+    }
+    Ok(plans)
 }
 
 fn token_plan(trainer: &mut Trainer) -> Result<Option<TokenPlan>, TrainError> {
     let train = &trainer.job().train;
     let (mean_batch, largest_batch) = (train.mean_batch(), train.largest_batch());
     let Some(statistics) = train.token_statistics() else { return Ok(None) };
-    let (mean_step_bytes, mean_step_flops) = trainer.step_costs_of(mean_batch)?;
+    let (mut mean_step_bytes, mut mean_step_flops) = (0, 0);
+    for stage in 0..trainer.job().stages.len() {
+        let Some(program) = trainer.program_of(stage) else { continue };
+        let plan = program.plan(mean_batch)?;
+        mean_step_bytes = mean_step_bytes.max(plan.peak_bytes());
+        mean_step_flops = mean_step_flops.max(plan.flops());
+    }
     Ok(Some(TokenPlan { statistics, mean_batch, largest_batch, mean_step_bytes, mean_step_flops }))
 }
 
@@ -246,6 +313,8 @@ fn finish(
         (None, Some(validation)) => Some(("validation", validation.clone())),
         (None, None) => None,
     };
+    // Of all stages, none of which is over yet.
+    let planned_bytes = trainer.run_bytes()?;
     let start = Instant::now();
     // The weights are still those that the run began with, also when it is resumed.
     let before = judged.as_ref().map(|(_, loader)| trainer.evaluate(loader, observer)).transpose()?;
@@ -259,7 +328,6 @@ fn finish(
     let steps = trainer.progress().step - first_step;
     let epochs = steps as f64 / trainer.steps_per_epoch().max(1) as f64;
     let (trainable_weights, total_weights) = trainer.weight_counts();
-    let planned_bytes = trainer.run_bytes()?;
     let (_, step_flops) = trainer.step_costs()?;
     let cost = Cost {
         secs: start.elapsed().as_secs_f64(),
@@ -286,6 +354,7 @@ fn finish(
     if let Some(comparison) = &comparison {
         write_json(&root.join("evaluation.json"), comparison)?;
     }
+    let stages = described(&trainer);
     let model_path = root.join(extras.model_name);
     let Job { train, validation, test, .. } = trainer.job();
     let parts = [("training", Some(train)), ("validation", validation.as_ref()), ("test", test.as_ref())];
@@ -311,10 +380,22 @@ fn finish(
         parts: &parts,
         answers: judged.as_ref().map(|(_, loader)| loader).zip(after.as_ref()),
         kept_step,
+        stages: stages.as_deref(),
         saved: Some(FileManifest { sha256: path_sha256(&model_path)?, path: model_path.clone() }),
     };
     let report = Some(summary.write()?);
     Ok(Outcome { ending, root, model: Some(model_path), report, comparison, cost })
+}
+
+/// The stages of a run that has several, in words: `head for 2 epochs, then all weights for 8`.
+fn described(trainer: &Trainer) -> Option<String> {
+    let stages = &trainer.job().stages;
+    let count = |index| trainer.epochs_of(index).count();
+    let text = |(index, stage): (usize, &Stage)| match index {
+        0 => format!("{} for {} epoch{}", stage.name, count(0), if count(0) == 1 { "" } else { "s" }),
+        _ => format!("then {} for {}", stage.name, count(index)),
+    };
+    (stages.len() > 1).then(|| stages.iter().enumerate().map(text).collect::<Vec<_>>().join(", "))
 }
 
 /// The most memory that this process ever held, in bytes; 0 where the system does not tell (it does on Linux).

@@ -18,7 +18,7 @@ use retune::tensor::{Key, Purpose, Tensor};
 use retune::train::losses::Loss;
 use retune::train::optimizers::{Adam, Optimizer};
 use retune::train::schedules::Schedule;
-use retune::train::trainer::{Event, Job, OptimizerSettings, TrainSettings, Trainer};
+use retune::train::trainer::{Event, Job, OptimizerSettings, Stage, TrainSettings, Trainer};
 use retune::{Cpu, Model};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -108,7 +108,7 @@ fn time_steps(arguments: &Arguments, path: &std::path::Path, cpu: &Cpu, start: I
         input_shapes: None,
         loss: Loss::CategoricalCrossEntropy { from_logits: false, label_smoothing: 0.0 },
         optimizer: OptimizerSettings::from(Optimizer::Adam(Adam::default())),
-        schedule: Schedule::constant(0.001),
+        stages: vec![Stage::whole(Schedule::constant(0.001))],
         train: Loader::new(dataset.clone(), dataset.ids(), options)?,
         validation: None,
         test: None,

@@ -169,9 +169,9 @@ impl<'a> Lowering<'a> {
         self.scope.training
     }
 
-    /// Whether the current layer and all models around it are trainable.
-    pub(crate) fn is_trainable(&self) -> bool {
-        self.scope.trainable
+    /// Whether this run lets a statistic follow the data.
+    pub(crate) fn moves(&self, id: WeightId) -> bool {
+        self.graph.weight_info(id).role == Role::Statistic
     }
 
     /// A number for a stream of random numbers that nothing else uses.

@@ -13,8 +13,9 @@ const INNER: &[&str] = &["output.dense", "ffn.lin2", "ffn_output", "fc2"];
 pub struct Structure {
     /// The layer that gives the scores, which a new task replaces.
     pub head: String,
-    /// Names of weights from input to output: stem or embeddings, each block, what comes after the last, the head. Rates that
-    /// decay by layer fall from group to group.
+    /// Names of weights from input to output: stem or embeddings, each block, the head. What stands between the last block and the
+    /// head, such as a norm or a pooler, belongs to that block, as in timm's `group_matcher`. Rates that decay by layer fall from
+    /// group to group.
     pub groups: Vec<Vec<String>>,
     /// The layers that get LoRA by default: their names or the last parts of them, as PEFT's `target_modules`.
     pub lora_targets: Vec<String>,
@@ -56,19 +57,19 @@ impl Model {
         lists.iter().copied().flatten().filter(|part| is_there(part)).map(|part| (*part).to_owned()).collect()
     }
 
-    /// Every weight in the group whose prefix its name has; those of no group stand before the head.
+    /// Every weight in the group whose prefix its name has; those of no group are in the last before the head.
     fn grouped(&self, torch: &TorchModel) -> Vec<Vec<String>> {
         let prefixes = match &torch.family {
             Family::Encoder(encoder) => encoder.groups(),
             Family::Vision(vision) => vision.groups(),
         };
-        let mut groups = vec![Vec::new(); prefixes.len() + 2];
+        let mut groups = vec![Vec::new(); prefixes.len() + 1];
         for weight in &self.weights {
             let starts = |group: &Vec<String>| group.iter().any(|prefix| weight.name.starts_with(prefix.as_str()));
             let place = match prefixes.iter().position(starts) {
-                _ if torch.family.is_head(&weight.name) => prefixes.len() + 1,
+                _ if torch.family.is_head(&weight.name) => prefixes.len(),
                 Some(place) => place,
-                None => prefixes.len(),
+                None => prefixes.len() - 1,
             };
             groups[place].push(weight.name.clone());
         }

@@ -119,6 +119,11 @@ impl Optimizer {
         }
     }
 
+    /// Bytes of what is remembered for so many trained values.
+    pub fn state_bytes(&self, trained: usize) -> usize {
+        self.slots().len() * trained * size_of::<f32>()
+    }
+
     /// What every slot holds before the first step.
     pub fn initial_slot_value(&self) -> f32 {
         if let Optimizer::Adagrad(adagrad) = self { adagrad.initial_accumulator as f32 } else { 0.0 }

@@ -9,7 +9,7 @@ use crate::run::manifest::FileManifest;
 use crate::run::{DataManifest, Manifest, path_sha256};
 use crate::stored::Stored;
 use crate::text;
-use crate::trainer::{Job, OptimizerSettings, TrainSettings, steps_per_epoch};
+use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epoch};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::split::few_per_class;
@@ -62,7 +62,8 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let seed = settings.train().seed;
     let (model, report, files) = load_model(settings, folder)?;
     let data = load_data(settings, folder, seed, &model)?;
-    let model = changed(text::for_data(model, &data.train.0, seed)?, settings)?;
+    let (model, last_of_base) = changed(text::for_data(model, &data.train.0, seed)?, settings)?;
+    let outlines = method::stages(&model, &recipe.method, last_of_base.as_deref(), settings.train().epochs)?;
     let stored = Stored::of(&model)?;
     let mut preprocessing = settings.preprocessing().cloned().or(stored.map(|s| s.preprocessing)).unwrap_or_default();
     preprocessing.class_names = data.train.0.class_names().map(<[String]>::to_vec);
@@ -95,7 +96,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         tolerance: value(&recipe.data.tolerance).unwrap_or(0),
     };
     let manifest = manifest(&parts, files, folder, command)?;
-    let (job, facts) = parts.job(|steps_per_epoch| settings.schedule(steps_per_epoch))?;
+    let (job, facts) = parts.job(|steps_per_epoch| with_rates(outlines, settings, steps_per_epoch))?;
     let extension = value(&recipe.model.path)
         .and_then(|path| Some(path.extension()?.to_str()?.to_owned()))
         .filter(|extension| MODEL_EXTENSIONS.contains(&extension.as_str()));
@@ -114,6 +115,18 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         output: value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path)),
         model_name: value(&recipe.output.model).unwrap_or(model_name),
     })
+}
+
+/// The stages with the recipe's schedule, which each of them goes through from its beginning.
+fn with_rates(outlines: Vec<method::Outline>, settings: &Settings, steps_per_epoch: u64) -> Vec<Stage> {
+    let ends: Vec<u64> =
+        outlines.iter().skip(1).map(|next| next.first_epoch).chain([settings.train().epochs]).collect();
+    let stage = |(outline, end): (method::Outline, u64)| {
+        let mut schedule = settings.schedule(steps_per_epoch, [outline.first_epoch, end]);
+        schedule.learning_rate = outline.learning_rate.unwrap_or(schedule.learning_rate);
+        Stage { name: outline.name, first_epoch: outline.first_epoch, trained: outline.trained, schedule }
+    };
+    outlines.into_iter().zip(ends).map(stage).collect()
 }
 
 /// Extensions of files that a model can come from and be written to.
@@ -167,10 +180,11 @@ pub struct JobParts {
 
 impl JobParts {
     /// Makes the loaders, which encode texts, checks everything against each other, and stores the preprocessing in the model.
+    /// `stages` is given the number of optimizer steps in an epoch.
     ///
     /// # Errors
     /// Whatever does not fit together.
-    pub fn job(mut self, schedule: impl FnOnce(u64) -> crate::schedules::Schedule) -> Result<(Job, Facts), TrainError> {
+    pub fn job(mut self, stages: impl FnOnce(u64) -> Vec<Stage>) -> Result<(Job, Facts), TrainError> {
         let (train_data, train_ids) = self.data.train.clone();
         let class_weights = self.class_weights.map(|weights| weights.resolve(&train_data, &train_ids)).transpose()?;
         let facts = check_job(&self.model, &train_data, &self.preprocessing, self.loss, self.input_shape.as_deref())?;
@@ -215,7 +229,7 @@ impl JobParts {
             input_shapes: facts.input_shape.clone().map(|shape| vec![shape.into_iter().map(Some).collect()]),
             loss: self.loss,
             optimizer: self.optimizer,
-            schedule: schedule(steps),
+            stages: stages(steps),
             train,
             validation,
             test,
@@ -287,16 +301,20 @@ fn load_model(settings: &Settings, folder: &Path) -> Result<(Model, Option<LoadR
     Ok((model, report, files))
 }
 
-/// The model with frozen layers, a new head and parameter groups as the recipe says.
-fn changed(mut model: Model, settings: &Settings) -> Result<Model, TrainError> {
+/// The model with frozen layers, a new head and parameter groups as the recipe says, and the last layer that is not the head's.
+fn changed(mut model: Model, settings: &Settings) -> Result<(Model, Option<String>), TrainError> {
     let keys = &settings.recipe().model;
     let seed = settings.train().seed;
     let head = value(&keys.head).map(|tables| layers(&tables)).transpose()?;
+    let last_of_base = match &keys.wrap {
+        Some(_) => Some(model.name().to_owned()),
+        None => value(&keys.head_after).or_else(|| model.layer_before_head()),
+    };
     if value(&settings.recipe().method.kind) == Some(Method::Head) {
         if keys.wrap.is_some() {
             model.set_trainable("*", false)?;
-        } else if let Some(last) = value(&keys.head_after).or_else(|| model.layer_before_head()) {
-            model.freeze_up_to(&last)?;
+        } else if let Some(last) = &last_of_base {
+            model.freeze_up_to(last)?;
         }
     }
     if let Some(layer) = value(&keys.freeze_up_to) {
@@ -312,10 +330,10 @@ fn changed(mut model: Model, settings: &Settings) -> Result<Model, TrainError> {
         model = match value(&keys.wrap) {
             Some(name) => model.wrap(&name, &head, seed)?,
             None => {
-                let after = value(&keys.head_after).or_else(|| model.layer_before_head()).ok_or_else(|| {
+                let after = last_of_base.as_ref().ok_or_else(|| {
                     TrainError::unfit("the model has no head that could be replaced", "name `model.head-after`")
                 })?;
-                model.replace_head(&after, &head, seed)?
+                model.replace_head(after, &head, seed)?
             }
         };
     }
@@ -325,7 +343,7 @@ fn changed(mut model: Model, settings: &Settings) -> Result<Model, TrainError> {
             model.set_group(pattern, index + 1)?;
         }
     }
-    Ok(model)
+    Ok((model, last_of_base))
 }
 
 fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Result<DataParts, TrainError> {

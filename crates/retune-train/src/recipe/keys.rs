@@ -122,6 +122,10 @@ pub enum Method {
     Full,
     /// Only the head: the layers of `head`, or the last layer with weights.
     Head,
+    /// The head first, then all.
+    LpFt,
+    /// The head first, then one more group of layers from time to time.
+    Gradual,
     /// The head, and terms of small rank beside products with frozen weights.
     Lora,
     /// The head, and factors of keys, values and inner activations.
@@ -318,9 +322,17 @@ sections! {
     }
     /// Which weights are trained.
     method: MethodKeys {
-        /// `full`; `head`; `lora`; `ia3`; `biases`; `norms`. All but `full` train the head and freeze the rest of the
-        /// model but for what they name. Default `full`.
+        /// `full`; `head`; `lp-ft` (the head first, then all); `gradual` (the head first, then one group of layers more from time
+        /// to time); `lora`; `ia3`; `biases`; `norms`. The others train the head and freeze the rest of the model but for what they
+        /// name. Default `full`.
         "kind" kind: Method,
+        /// Epochs in which `lp-ft` trains the head alone. Learning rate and optimizer begin anew after them. Default 1.
+        "head-epochs" head_epochs: u64,
+        /// Learning rate of these epochs. Default: that of the optimizer.
+        "head-learning-rate" head_learning_rate: f64,
+        /// Epochs from which to which `gradual` trains one more group of layers (a block of the network; of Keras's models a layer
+        /// with what normalizes it). Learning rate and optimizer begin anew each time. Default 1.
+        "unfreeze-every" unfreeze_every: u64,
         /// Rank of the terms of `lora`. Default 8.
         "rank" rank: usize,
         /// Numerator of the factor of `lora`'s terms, `alpha / rank`. Default: the rank, for a factor of 1.

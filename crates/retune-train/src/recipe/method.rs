@@ -1,13 +1,13 @@
-//! The method of a recipe: what is added to a model, and what of it is trained.
+//! The method of a recipe: what is added to a model, and what of it is trained, from which epoch on.
 
 use super::keys::{Method, MethodKeys, value};
 use crate::error::TrainError;
 use retune_models::{Ia3, Lora, Model};
 
-/// Puts the adapters of a method on a model that has its head. `full` and `head` add none.
+/// Puts the adapters of a method on a model that has its head. Methods that train the model's own weights add none.
 pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> Result<(), TrainError> {
     match value(&keys.kind).unwrap_or(Method::Full) {
-        Method::Full | Method::Head => {}
+        Method::Full | Method::Head | Method::LpFt | Method::Gradual => {}
         Method::Lora => {
             let rank = value(&keys.rank).unwrap_or(8);
             let own = || model.structure().map_or_else(|| Lora::default().targets, |own| own.lora_targets);
@@ -36,4 +36,83 @@ pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> R
         }
     }
     Ok(())
+}
+
+/// A stage of a run before its learning rate is known.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Outline {
+    pub(super) name: String,
+    pub(super) first_epoch: u64,
+    pub(super) trained: Option<Vec<bool>>,
+    /// The learning rate where it is not the recipe's.
+    pub(super) learning_rate: Option<f64>,
+}
+
+/// The stages of a method in a run of so many epochs. `last_of_base` is the last layer that is not the head's.
+pub(super) fn stages(
+    model: &Model,
+    keys: &MethodKeys,
+    last_of_base: Option<&str>,
+    epochs: u64,
+) -> Result<Vec<Outline>, TrainError> {
+    let all = Outline { name: "all weights".to_owned(), first_epoch: 0, trained: None, learning_rate: None };
+    match value(&keys.kind).unwrap_or(Method::Full) {
+        Method::LpFt => {
+            let Some(last) = last_of_base else {
+                return Err(TrainError::unfit(
+                    "the model has no head that could be trained first",
+                    "name `model.head`",
+                ));
+            };
+            let first_epochs = value(&keys.head_epochs).unwrap_or(1);
+            if first_epochs >= epochs {
+                return Err(TrainError::unfit(
+                    format!("the head alone is trained for {first_epochs} of {epochs} epochs"),
+                    "raise `train.epochs`, lower `method.head-epochs`, or use `kind = \"head\"`",
+                ));
+            }
+            let head = Outline {
+                name: "head".to_owned(),
+                first_epoch: 0,
+                trained: Some(model.weights_up_to(last)?.into_iter().map(|is_base| !is_base).collect()),
+                learning_rate: value(&keys.head_learning_rate),
+            };
+            Ok(vec![head, Outline { first_epoch: first_epochs, ..all }])
+        }
+        Method::Gradual => Ok(gradual(model, value(&keys.unfreeze_every).unwrap_or(1), epochs)),
+        _ => Ok(vec![Outline { name: trained_by(keys).to_owned(), ..all }]),
+    }
+}
+
+/// One more group of layers from the top every so many epochs. Groups that the model freezes are passed over.
+fn gradual(model: &Model, every: u64, epochs: u64) -> Vec<Outline> {
+    let mut groups = model.layer_groups();
+    groups.retain(|group| group.iter().any(|&index| model.weights[index].trainable));
+    let mut trained = vec![false; model.weights.len()];
+    let mut stages = Vec::new();
+    for (index, group) in groups.iter().rev().enumerate() {
+        let first_epoch = index as u64 * every;
+        if first_epoch >= epochs {
+            break;
+        }
+        group.iter().for_each(|&weight| trained[weight] = true);
+        let name = match (index + 1, groups.len()) {
+            (taken, all) if taken == all => "all weights".to_owned(),
+            (1, _) => "the last group of layers".to_owned(),
+            (taken, all) => format!("the last {taken} of {all} groups of layers"),
+        };
+        stages.push(Outline { name, first_epoch, trained: Some(trained.clone()), learning_rate: None });
+    }
+    stages
+}
+
+/// What a method of one stage trains, in words.
+fn trained_by(keys: &MethodKeys) -> &'static str {
+    match value(&keys.kind).unwrap_or(Method::Full) {
+        Method::Full | Method::LpFt | Method::Gradual => "all weights",
+        Method::Head => "head",
+        Method::Lora | Method::Ia3 => "head and adapters",
+        Method::Biases => "head and biases",
+        Method::Norms => "head and norms",
+    }
 }

@@ -116,12 +116,14 @@ impl Settings {
         }
     }
 
-    /// The learning rate, once the number of optimizer steps in an epoch is known.
-    pub fn schedule(&self, steps_per_epoch: u64) -> Schedule {
+    /// The learning rate of a stage of `epochs` (a pair: the first, and the one after the last), once the number of optimizer steps
+    /// in an epoch is known.
+    pub fn schedule(&self, steps_per_epoch: u64, epochs: [u64; 2]) -> Schedule {
         let keys = &self.recipe.schedule;
         let in_steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
-        let whole = self.train.epochs * steps_per_epoch;
-        let total = self.train.max_steps.map_or(whole, |most| most.min(whole));
+        let most = self.train.max_steps.unwrap_or(u64::MAX);
+        let [start, end] = epochs.map(|epoch| (epoch * steps_per_epoch).min(most));
+        let total = end - start;
         let warmup_steps =
             value(&keys.warmup_steps).or_else(|| value(&keys.warmup_epochs).map(in_steps)).unwrap_or(0).min(total);
         let kind = value(&keys.kind).unwrap_or_default();
@@ -237,23 +239,26 @@ impl Check<'_> {
     /// Notes keys of another method than the recipe's, which would change nothing.
     fn method_keys(&mut self, recipe: &Recipe) {
         let method = &recipe.method;
-        let kind = value(&method.kind).unwrap_or(Method::Full);
-        let of_lora = [
-            ("method.rank", method.rank.as_ref().map(|key| &key.place)),
-            ("method.alpha", method.alpha.as_ref().map(|key| &key.place)),
-            ("method.dropout", method.dropout.as_ref().map(|key| &key.place)),
-            ("method.rank-stabilized", method.rank_stabilized.as_ref().map(|key| &key.place)),
-            ("method.decomposed", method.decomposed.as_ref().map(|key| &key.place)),
-            ("method.rank-pattern", method.rank_pattern.as_ref().map(|key| &key.place)),
-            ("method.targets", method.targets.as_ref().map(|key| &key.place)),
-        ];
-        if kind == Method::Lora {
-            return;
+        fn place<T>(field: &Option<Located<T>>) -> Option<&Place> {
+            field.as_ref().map(|located| &located.place)
         }
-        for (key, place) in of_lora {
-            let Some(place) = place else { continue };
-            let hint = Some("name the method it belongs to, such as `kind = \"lora\"`, or leave it out".to_owned());
-            self.document.problem(place.clone(), key, "does not belong to this method", hint);
+        let kind = value(&method.kind).unwrap_or(Method::Full);
+        let owners = [
+            ("rank", place(&method.rank), "lora", Method::Lora),
+            ("alpha", place(&method.alpha), "lora", Method::Lora),
+            ("dropout", place(&method.dropout), "lora", Method::Lora),
+            ("rank-stabilized", place(&method.rank_stabilized), "lora", Method::Lora),
+            ("decomposed", place(&method.decomposed), "lora", Method::Lora),
+            ("rank-pattern", place(&method.rank_pattern), "lora", Method::Lora),
+            ("targets", place(&method.targets), "lora", Method::Lora),
+            ("head-epochs", place(&method.head_epochs), "lp-ft", Method::LpFt),
+            ("head-learning-rate", place(&method.head_learning_rate), "lp-ft", Method::LpFt),
+            ("unfreeze-every", place(&method.unfreeze_every), "gradual", Method::Gradual),
+        ];
+        for (key, place, name, owner) in owners {
+            let Some(place) = place.filter(|_| owner != kind) else { continue };
+            let hint = Some(format!("set `kind = \"{name}\"`, the method it belongs to, or leave it out"));
+            self.document.problem(place.clone(), format!("method.{key}"), "does not belong to this method", hint);
         }
     }
 
@@ -280,6 +285,9 @@ impl Check<'_> {
         self.require("method.rank", &method.rank, "at least 1", |&n| n > 0);
         self.require("method.alpha", &method.alpha, "a number above 0", |x| x.is_finite() && *x > 0.0);
         self.require("method.dropout", &method.dropout, "a share from 0 to below 1", |x| (0.0..1.0).contains(x));
+        self.require("method.head-epochs", &method.head_epochs, "at least 1", |&n| n > 0);
+        self.require("method.head-learning-rate", &method.head_learning_rate, "a number above 0", positive);
+        self.require("method.unfreeze-every", &method.unfreeze_every, "at least 1", |&n| n > 0);
         self.method_keys(recipe);
         let o = &recipe.optimizer;
         self.require("optimizer.learning-rate", &o.learning_rate, "a number above 0", positive);

@@ -167,6 +167,7 @@ impl Checkpoint {
     /// A checkpoint of another model or optimizer.
     pub fn restore(&self, trainer: &mut Trainer) -> Result<(), TrainError> {
         self.restore_weights(trainer)?;
+        trainer.enter_stage_of(self.state.progress.cursor.epoch);
         let (_, optimizer, progress, _) = trainer.parts_mut();
         if optimizer.optimizer().name() != self.state.optimizer {
             return Err(TrainError::Mismatch {

@@ -43,6 +43,8 @@ pub struct Summary<'a> {
     pub answers: Option<(&'a Loader, &'a Scored)>,
     /// The step whose weights were kept, where they are not those at the end.
     pub kept_step: Option<u64>,
+    /// The stages of a run that has several, in words.
+    pub stages: Option<&'a str>,
     /// The saved model.
     pub saved: Option<FileManifest>,
 }
@@ -113,7 +115,8 @@ impl Summary<'_> {
         let data = self.manifest.data.first().map_or_else(|| "data".to_owned(), |part| part.description.clone());
         let share =
             if trainable == total { "all weights".to_owned() } else { format!("{trainable} of {total} weights") };
-        Subject { model, data, method: share }
+        let method = self.stages.map_or(share.clone(), |stages| format!("{share}: {stages}"));
+        Subject { model, data, method }
     }
 
     fn confusion(&self) -> Option<&ConfusionMatrix> {

@@ -3,17 +3,20 @@
 //! - [`settings`][]: [`TrainSettings`], how long and how often;
 //! - [`progress`][]: [`Progress`], where a run stands, as checkpoints keep it;
 //! - [`stopping`][]: [`EarlyStopping`];
+//! - [`stages`][]: [`Stage`], what is trained from which epoch on;
 //! - [`observer`][]: [`Observer`], who wants to know what happens;
 //! - here: [`Job`], all that training needs, and [`Trainer`], the loop.
 
 pub mod observer;
 pub mod progress;
 pub mod settings;
+pub mod stages;
 pub mod stopping;
 
 pub use observer::{Event, Observer, Silent};
 pub use progress::{Best, EpochSums, Progress};
 pub use settings::{Every, OptimizerSettings, TrainSettings};
+pub use stages::Stage;
 pub use stopping::{EarlyStopping, Stopping};
 
 use crate::error::TrainError;
@@ -21,15 +24,14 @@ use crate::losses::Loss;
 use crate::metrics::{Metric, Scored};
 use crate::optimizers::OptimizerState;
 use crate::run::RunDirectory;
-use crate::schedules::Schedule;
-use crate::steps::{
-    Evaluator, FeatureStore, GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics,
-};
+use crate::schedules::{Plateau, Schedule};
+use crate::steps::{FeatureStore, GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics};
 use retune_cpu::Cpu;
-use retune_data::{BatchSize, Batches, Dataset, Loader};
-use retune_graph::WeightId;
-use retune_models::{Mode, Model};
+use retune_data::{BatchSize, Batches, Cursor, Dataset, Loader};
+use retune_models::Model;
 use retune_tensor::Tensor;
+use stages::{Programs, stage_of};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -47,8 +49,8 @@ pub struct Job {
     pub loss: Loss,
     /// The optimizer.
     pub optimizer: OptimizerSettings,
-    /// The learning rate.
-    pub schedule: Schedule,
+    /// What is trained from which epoch on, and at which rates; the first begins with the run.
+    pub stages: Vec<Stage>,
     /// Examples to train on.
     pub train: Loader,
     /// Examples to choose the best weights by.
@@ -75,8 +77,11 @@ pub enum Ending {
 pub struct Trainer {
     job: Job,
     weights: Vec<Tensor>,
-    program: TrainingProgram,
-    evaluator: Evaluator,
+    /// Number of the stage at hand.
+    stage: usize,
+    programs: Programs,
+    /// Those of the stages to come.
+    ahead: VecDeque<Programs>,
     optimizer: OptimizerState,
     sums: GradientSums,
     progress: Progress,
@@ -88,16 +93,6 @@ impl Trainer {
     /// # Errors
     /// A model that does not fit the data or the loss, or without trainable weights.
     pub fn new(mut job: Job) -> Result<Trainer, TrainError> {
-        let shapes = job.input_shapes.as_deref();
-        let build = |mode: Mode| {
-            let network = job.model.build(mode, shapes)?;
-            Ok::<_, TrainError>(if job.settings.rounds_products { network.with_rounded_products()? } else { network })
-        };
-        let network = build(Mode::Training)?;
-        let weights = job.model.weights.iter().enumerate();
-        let regularizers: Vec<_> =
-            weights.filter_map(|(index, weight)| Some((WeightId(index), weight.regularizer?))).collect();
-        let infos = network.graph.weights().to_vec();
         let store = match &job.settings.cache {
             Some((folder, limit_bytes)) => {
                 let store = FeatureStore::create(folder, *limit_bytes);
@@ -105,25 +100,18 @@ impl Trainer {
             }
             None => None,
         };
-        // Examples that are changed at random are others in each epoch.
-        let own = store.as_ref().filter(|_| !job.train.is_augmented());
-        let program = TrainingProgram::with_store(&job.cpu, network, job.loss, &regularizers, own)?;
-        let is_learned: Vec<bool> = job.model.weights.iter().map(|w| w.trainable || w.statistic).collect();
-        let inference = build(Mode::Inference)?;
-        let evaluator = match &store {
-            Some(store) => Evaluator::with_store(&job.cpu, inference, job.loss, &is_learned, store)?,
-            None => Evaluator::new(&job.cpu, inference, job.loss)?,
-        };
+        let mut ahead = Programs::of(&mut job, store.as_ref())?;
+        let programs = ahead.pop_front().expect("a job has a stage, which was checked");
         let weights =
             job.model.weights.iter_mut().map(|weight| std::mem::replace(&mut weight.value, Tensor::zeros([0])));
         let weights = weights.collect();
-        let o = &job.optimizer;
-        let optimizer = OptimizerState::new(o.optimizer, o.weight_decay, o.decay_mode, o.decay_all, &o.groups, &infos);
+        let optimizer = programs.optimizer(&job);
         Ok(Trainer {
             job,
             weights,
-            program,
-            evaluator,
+            stage: 0,
+            programs,
+            ahead,
             optimizer,
             sums: GradientSums::default(),
             progress: Progress::default(),
@@ -145,9 +133,46 @@ impl Trainer {
         &self.weights
     }
 
-    /// The training program, to ask for its plan.
+    /// The training program of the stage at hand, to ask for its plan.
     pub fn program(&mut self) -> &mut TrainingProgram {
-        &mut self.program
+        &mut self.programs.program
+    }
+
+    /// That of the stage of this number, if it is not over.
+    pub fn program_of(&mut self, stage: usize) -> Option<&mut TrainingProgram> {
+        let programs = match stage.checked_sub(self.stage)? {
+            0 => Some(&mut self.programs),
+            later => self.ahead.get_mut(later - 1),
+        };
+        programs.map(|programs| &mut programs.program)
+    }
+
+    /// The stage at hand.
+    pub fn stage(&self) -> &Stage {
+        &self.job.stages[self.stage]
+    }
+
+    /// Goes to the stage of an epoch, if that is a later one: with an optimizer that remembers nothing. What the stages before it
+    /// held is freed.
+    pub(crate) fn enter_stage_of(&mut self, epoch: u64) {
+        let wanted = stage_of(&self.job.stages, epoch);
+        while self.stage < wanted
+            && let Some(next) = self.ahead.pop_front()
+        {
+            self.stage += 1;
+            self.optimizer = next.optimizer(&self.job);
+            self.programs = next;
+            self.sums = GradientSums::default();
+            self.progress.plateau = Plateau::default();
+            self.progress.stopping = Stopping::default();
+        }
+    }
+
+    /// The epochs of a stage, from its first to before the next one's.
+    pub fn epochs_of(&self, stage: usize) -> std::ops::Range<u64> {
+        let stages = &self.job.stages;
+        let end = stages.get(stage + 1).map_or(self.job.settings.epochs, |next| next.first_epoch);
+        stages[stage].first_epoch..end
     }
 
     /// The optimizer and what it remembers.
@@ -168,13 +193,14 @@ impl Trainer {
         self.job.model
     }
 
-    /// Values that training changes, and values of all weights.
+    /// Values that training changes in any stage, and values of all weights.
     pub fn weight_counts(&self) -> (usize, usize) {
-        let trainable = self.optimizer.trainable().map(|id| self.weights[id.0].len()).sum();
+        let trained = self.job.model.weights.iter().zip(&self.weights).filter(|(weight, _)| weight.trainable);
+        let trainable = trained.map(|(_, value)| value.len()).sum();
         (trainable, self.weights.iter().map(Tensor::len).sum())
     }
 
-    /// Planned bytes and floating-point operations of the largest batch, forward and backward.
+    /// Planned bytes and floating-point operations of the largest batch, forward and backward, in the stage at hand.
     ///
     /// # Errors
     /// If the memory cannot be had.
@@ -182,38 +208,43 @@ impl Trainer {
         self.step_costs_of(self.job.train.largest_batch())
     }
 
-    /// Planned bytes and floating-point operations of a batch of this size, forward and backward.
+    /// Planned bytes and floating-point operations of a batch of this size, forward and backward, in the stage at hand.
     ///
     /// # Errors
     /// If the memory cannot be had.
     pub fn step_costs_of(&mut self, size: BatchSize) -> Result<(usize, u64), TrainError> {
-        let plan = self.program.plan(size)?;
+        let plan = self.programs.program.plan(size)?;
         Ok((plan.peak_bytes(), plan.flops()))
     }
 
-    /// Bytes that a whole run holds at its peak, as known before it starts: a training step, an evaluation if there is
-    /// one, the optimizer, gradients summed over batches, batches prepared ahead, data kept in memory, what a checkpoint and
-    /// the exported model copy, and the program.
+    /// Bytes that a run holds at its peak, as known before it starts: a training step, an evaluation if there is one, the optimizer
+    /// (all three in the stage, of that at hand and those to come, where they are most), gradients summed over batches, batches
+    /// prepared ahead, data kept in memory, what a checkpoint and the exported model copy, and the program.
     ///
     /// # Errors
     /// If the memory cannot be had.
     pub fn run_bytes(&mut self) -> Result<usize, TrainError> {
         /// The program with its threads, measured with a model of a few weights.
         const PROGRAM_BYTES: usize = 10 << 20;
-        let (step, _) = self.step_costs()?;
-        let largest = self.job.train.largest_batch();
-        let step = step + self.program.prefix_bytes(largest)?;
         let (trainable, total) = self.weight_counts();
-        let optimizer = self.optimizer.size_bytes();
         let sums = if self.job.settings.accumulate > 1 { 4 * trainable } else { 0 };
+        let largest = self.job.train.largest_batch();
         let evaluated = [&self.job.validation, &self.job.test].into_iter().flatten();
-        let mut evaluation = 0;
-        for size in evaluated.map(Loader::largest_batch) {
-            let kept = self.evaluator.prefix_bytes(size)?;
-            evaluation = evaluation.max(kept + self.evaluator.plan(size)?.arena_bytes());
+        let evaluated: Vec<BatchSize> = evaluated.map(Loader::largest_batch).collect();
+        let mut most = 0;
+        for programs in std::iter::once(&mut self.programs).chain(&mut self.ahead) {
+            let Programs { program, evaluator } = programs;
+            let step = program.plan(largest)?.peak_bytes() + program.prefix_bytes(largest)?;
+            let mut evaluation = 0;
+            for &size in &evaluated {
+                let kept = evaluator.prefix_bytes(size)?;
+                evaluation = evaluation.max(kept + evaluator.plan(size)?.arena_bytes());
+            }
+            let trained: usize = program.trainable().iter().map(|id| self.weights[id.0].len()).sum();
+            // Twice: a checkpoint is written of a copy.
+            most = most.max(step + evaluation + 2 * self.job.optimizer.optimizer.state_bytes(trained));
         }
-        let saving = 2 * 4 * total + optimizer;
-        Ok(step + evaluation + optimizer + sums + self.data_bytes() + saving + PROGRAM_BYTES)
+        Ok(most + sums + self.data_bytes() + 2 * 4 * total + PROGRAM_BYTES)
     }
 
     /// Bytes of the data kept in memory, each data set once, and of the batches prepared ahead of a step and of an evaluation.
@@ -232,24 +263,36 @@ impl Trainer {
         kept + tokens + train.prepared_bytes() + ahead
     }
 
-    /// Seconds of an optimizer step, the median of a few real ones after the first, which makes the plan. Their results are
-    /// thrown away, nothing is evaluated or saved. `None` where the job has a single step.
+    /// Seconds of an optimizer step in each stage, the median of a few real ones after the first, which makes the plan. Their
+    /// results are thrown away, nothing is evaluated or saved. `None` where a stage has a single step.
     ///
     /// # Errors
     /// As for [`run`](Self::run).
-    pub fn time_steps(mut self, count: u64) -> Result<Option<f64>, TrainError> {
+    pub fn time_steps(mut self, count: u64) -> Result<Vec<Option<f64>>, TrainError> {
         (self.job.validation, self.job.test) = (None, None);
-        self.job.settings.max_steps = Some(count.min(self.job.settings.max_steps.unwrap_or(u64::MAX)));
-        let mut times = Vec::new();
-        let mut observer = |event: &Event<'_>| {
-            if let Event::Step { secs, .. } = event {
-                times.push(*secs);
-            }
-        };
-        self.run(None, &mut observer, &AtomicBool::new(false))?;
-        let mut times = times.split_off(times.len().min(1));
-        times.sort_by(f64::total_cmp);
-        Ok(times.get(times.len() / 2).copied())
+        let (epochs, most) = (self.job.settings.epochs, self.job.settings.max_steps.unwrap_or(u64::MAX));
+        let mut medians = Vec::new();
+        for stage in 0..self.job.stages.len() {
+            let range = self.epochs_of(stage);
+            self.enter_stage_of(range.start);
+            self.progress =
+                Progress { cursor: Cursor { epoch: range.start, ..Cursor::default() }, ..Progress::default() };
+            self.progress.step = range.start * self.steps_per_epoch();
+            self.job.settings.max_steps = Some(most.min(self.progress.step + count));
+            self.job.settings.epochs = range.end;
+            let mut times = Vec::new();
+            let mut observer = |event: &Event<'_>| {
+                if let Event::Step { secs, .. } = event {
+                    times.push(*secs);
+                }
+            };
+            self.run(None, &mut observer, &AtomicBool::new(false))?;
+            let mut times = times.split_off(times.len().min(1));
+            times.sort_by(f64::total_cmp);
+            medians.push(times.get(times.len() / 2).copied());
+            self.job.settings.epochs = epochs;
+        }
+        Ok(medians)
     }
 
     /// Optimizer steps in an epoch.
@@ -263,7 +306,9 @@ impl Trainer {
     /// Inputs or labels that do not fit, or an unreadable example.
     pub fn evaluate(&mut self, loader: &Loader, observer: &mut dyn Observer) -> Result<Scored, TrainError> {
         let total = loader.len();
-        self.evaluator.evaluate(&self.weights, loader, |done| observer.event(&Event::Evaluating { done, total }))
+        self.programs
+            .evaluator
+            .evaluate(&self.weights, loader, |done| observer.event(&Event::Evaluating { done, total }))
     }
 
     /// Trains to the end, from wherever the run stands. With a run directory, everything that is needed to resume is kept there.
@@ -299,6 +344,8 @@ impl Trainer {
             }
             if epoch_ended {
                 self.progress.sums = EpochSums::default();
+                // Before the checkpoint, which then belongs to the stage that goes on from it.
+                self.enter_stage_of(self.progress.cursor.epoch);
             }
             let interrupted = interrupt.load(Ordering::Relaxed) && !self.is_finished();
             let save_due = self.job.settings.save_every.is_due(self.progress.step, epoch_ended);
@@ -331,7 +378,8 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<Option<StepSummary>, TrainError> {
         let start = Instant::now();
-        let Trainer { job, weights, program, optimizer, sums, progress, .. } = self;
+        let Trainer { job, weights, stage, programs: Programs { program, .. }, optimizer, sums, progress, .. } = self;
+        let (schedule, first_step) = stage_rate(job, *stage);
         let wanted = batches_per_step(&job.train, job.settings.accumulate, &job.optimizer);
         let epoch = progress.cursor.epoch;
         let diverged = |value: f64, step: u64| TrainError::Diverged {
@@ -361,7 +409,7 @@ impl Trainer {
             }
             if complete {
                 let gradients = if alone { outputs.gradients() } else { sums.gradients() };
-                let rate = job.schedule.at(progress.step) * progress.plateau.factor;
+                let rate = schedule.at(progress.step - first_step) * progress.plateau.factor;
                 let clip = job.optimizer.clip_norm;
                 let summary = optimizer_step(&job.cpu, optimizer, rate, clip, &gradients, examples, weights);
                 if !summary.gradient_norm.is_finite() {
@@ -416,7 +464,8 @@ impl Trainer {
         let mut improved = false;
         if let Some(value) = judged {
             if let Some(plateau) = &self.job.settings.plateau {
-                let rate = self.job.schedule.at(step);
+                let (schedule, first_step) = stage_rate(&self.job, self.stage);
+                let rate = schedule.at(step - first_step);
                 if self.progress.plateau.observe(plateau, direction, value, rate) {
                     observer.event(&Event::LearningRateReduced { rate: rate * self.progress.plateau.factor });
                 }
@@ -425,7 +474,7 @@ impl Trainer {
             if improved {
                 self.progress.best = Some(Best { value, step, epoch });
             }
-            if let Some(stopping) = &self.job.settings.early_stopping {
+            if let Some(stopping) = self.job.settings.early_stopping.as_ref().filter(|_| self.ahead.is_empty()) {
                 self.progress.stopped_early = self.progress.stopping.observe(stopping, direction, value);
             }
         }
@@ -444,6 +493,12 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// The learning rate of a stage, and the number of optimizer steps before it.
+fn stage_rate(job: &Job, stage: usize) -> (&Schedule, u64) {
+    let Stage { schedule, first_epoch, .. } = &job.stages[stage];
+    (schedule, first_epoch * steps_per_epoch(&job.train, job.settings.accumulate, &job.optimizer))
 }
 
 fn batches_per_step(train: &Loader, accumulate: usize, optimizer: &OptimizerSettings) -> usize {

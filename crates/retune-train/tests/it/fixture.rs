@@ -9,7 +9,7 @@ use retune_tensor::{Key, Purpose, Tensor};
 use retune_train::losses::Loss;
 use retune_train::optimizers::{Adam, Optimizer};
 use retune_train::schedules::{Cosine, Decay, Schedule, Warmup};
-use retune_train::trainer::{Job, TrainSettings};
+use retune_train::trainer::{Job, Stage, TrainSettings};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ pub fn job(threads: usize) -> Job {
         input_shapes: None,
         loss: Loss::SparseCategoricalCrossEntropy { from_logits: false, label_smoothing: 0.05 },
         optimizer: Optimizer::Adam(Adam::default()).into(),
-        schedule: Schedule { learning_rate: 0.01, warmup: Warmup { steps: 3, start: 0.1 }, decay },
+        stages: vec![Stage::whole(Schedule { learning_rate: 0.01, warmup: Warmup { steps: 3, start: 0.1 }, decay })],
         train: loader((0..44).collect(), 8, true),
         validation: Some(loader((44..60).collect(), 8, false)),
         test: None,

@@ -13,4 +13,5 @@ mod optimizers;
 mod recipes;
 mod runs;
 mod schedules;
+mod stages;
 mod texts;

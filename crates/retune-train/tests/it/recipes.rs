@@ -25,7 +25,7 @@ fn parse(text: &str) -> Result<Settings, RecipeError> {
 }
 
 /// A folder with `base.keras` and `data.npz`: 60 images `[8, 8, 1]` of 3 classes.
-fn folder() -> tempfile::TempDir {
+pub fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     model(true, 3).save(folder.path().join("base.keras")).unwrap();
     let data = data(60);
@@ -36,7 +36,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn build(folder: &Path, more: &str) -> Result<recipe::Built, TrainError> {
+pub fn build(folder: &Path, more: &str) -> Result<recipe::Built, TrainError> {
     let text = format!("{GOOD}{more}");
     let settings = parse(&text)?;
     recipe::build(&settings, folder, "test", &["retune".into(), "fit".into()])
@@ -208,7 +208,7 @@ fn the_resolved_recipe_says_the_same_again() {
     let again = parse(&resolved).unwrap();
     assert_eq!(again.optimizer(), settings.optimizer());
     assert_eq!(again.train(), settings.train());
-    assert_eq!(again.schedule(7), settings.schedule(7));
+    assert_eq!(again.schedule(7, [0, 10]), settings.schedule(7, [0, 10]));
     assert_eq!(again.recipe().to_toml().unwrap(), resolved);
 }
 

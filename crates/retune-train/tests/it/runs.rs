@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-fn manifest() -> Manifest {
+pub fn manifest() -> Manifest {
     Manifest {
         retune: "test".into(),
         command: vec![],
@@ -29,7 +29,7 @@ fn manifest() -> Manifest {
     }
 }
 
-fn train(job: Job, folder: &Path) -> Trainer {
+pub fn train(job: Job, folder: &Path) -> Trainer {
     let mut run = RunDirectory::create(folder, &manifest(), None).unwrap();
     let mut trainer = Trainer::new(job).unwrap();
     let ending = trainer.run(Some(&mut run), &mut Silent, &NEVER).unwrap();
@@ -37,7 +37,7 @@ fn train(job: Job, folder: &Path) -> Trainer {
     trainer
 }
 
-fn resume(job: Job, folder: &Path) -> Trainer {
+pub fn resume(job: Job, folder: &Path) -> Trainer {
     let (mut run, _) = RunDirectory::open(folder).unwrap();
     let mut trainer = Trainer::new(job).unwrap();
     run.restore(&mut trainer, &mut Silent).unwrap();
@@ -45,7 +45,7 @@ fn resume(job: Job, folder: &Path) -> Trainer {
     trainer
 }
 
-fn bits(weights: &[Tensor]) -> Vec<Vec<u32>> {
+pub fn bits(weights: &[Tensor]) -> Vec<Vec<u32>> {
     weights.iter().map(|w| w.as_f32().unwrap().iter().map(|x| x.to_bits()).collect()).collect()
 }
 
@@ -62,7 +62,7 @@ fn log(folder: &Path) -> Vec<serde_json::Value> {
     text.lines().map(line).collect()
 }
 
-fn assert_same(found: &Trainer, found_folder: &Path, expected: &Trainer, expected_folder: &Path) {
+pub fn assert_same(found: &Trainer, found_folder: &Path, expected: &Trainer, expected_folder: &Path) {
     assert_eq!(bits(found.weights()), bits(expected.weights()));
     assert_eq!(found.progress(), expected.progress());
     assert_eq!(log(found_folder), log(expected_folder));
@@ -198,7 +198,7 @@ fn a_diverging_loss_stops_with_the_last_good_checkpoint() {
     let mut job = job(1);
     job.settings.save_every = Every::Steps(1);
     job.optimizer = Optimizer::Sgd(Sgd::default()).into();
-    job.schedule = Schedule::constant(1e25);
+    job.stages[0].schedule = Schedule::constant(1e25);
     let mut run = RunDirectory::create(&run_folder, &manifest(), None).unwrap();
     let mut trainer = Trainer::new(job).unwrap();
     let error = trainer.run(Some(&mut run), &mut Silent, &NEVER).unwrap_err();
@@ -236,7 +236,7 @@ fn early_stopping_ends_the_run_and_stays_ended() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = || {
         let mut job = job(1);
-        job.schedule = Schedule::constant(0.0);
+        job.stages[0].schedule = Schedule::constant(0.0);
         job.settings.early_stopping = Some(EarlyStopping { patience: 2, min_delta: 0.5 });
         job
     };
@@ -258,7 +258,7 @@ fn small_batches_accumulated_are_one_large_batch() {
         job.model = model(false, 3);
         job.train = loader((0..48).collect(), batch_size, true);
         job.optimizer = OptimizerSettings { weight_decay: 0.1, decay_mode, clip_norm: Some(0.05), ..optimizer.into() };
-        job.schedule = Schedule::constant(0.5);
+        job.stages[0].schedule = Schedule::constant(0.5);
         job.settings.accumulate = accumulate;
         job.settings.max_steps = Some(1);
         let mut trainer = Trainer::new(job).unwrap();

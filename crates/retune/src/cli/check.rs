@@ -75,9 +75,28 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         ),
     );
     if let Some(secs) = plan.secs_per_step {
-        let rate = step_flops as f64 / secs / 1e9;
-        row("time of a step", format!("{}, {rate:.0} GFLOP/s", text::seconds(secs)));
+        // Of several stages the work of a step differs.
+        let rate = match plan.stages.len() {
+            1 => format!(", {:.0} GFLOP/s", step_flops as f64 / secs / 1e9),
+            _ => " in the mean".to_owned(),
+        };
+        row("time of a step", format!("{}{rate}", text::seconds(secs)));
         row("time to train", format!("about {}, evaluation not counted", text::seconds(secs * plan.steps as f64)));
+    }
+    for (index, stage) in plan.stages.iter().enumerate().filter(|_| plan.stages.len() > 1) {
+        let [start, end] = stage.epochs;
+        let kept = stage.kept_bytes.map_or_else(String::new, |kept| format!(", {} kept", text::bytes(kept)));
+        let secs = stage.secs_per_step.map_or_else(String::new, |secs| format!(", {} a step", text::seconds(secs)));
+        row(
+            &format!("stage {}", index + 1),
+            format!(
+                "epoch {} to {end}: {}, {} weights, {} a step{kept}{secs}",
+                start + 1,
+                stage.name,
+                text::count(stage.trainable_parameters),
+                text::bytes(stage.step_bytes as u64)
+            ),
+        );
     }
     row("run's folder", output.display().to_string());
     let text = format!("{}\nno problems found", table.render(0));
@@ -90,6 +109,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             "tokens": plan.tokens,
             "epochs": epochs,
             "steps": plan.steps,
+            "stages": plan.stages,
             "step_bytes": plan.step_bytes,
             "optimizer_bytes": plan.optimizer_bytes,
             "kept_bytes": plan.kept_bytes,

@@ -22,7 +22,7 @@ pub struct JobArguments {
     /// .tsv, .jsonl, lines of label and text
     #[arg(long, value_name = "DATA", requires = "model")]
     pub data: Option<PathBuf>,
-    /// Which weights are trained: `full` or `head`
+    /// Which weights are trained: `full`, `head`, `lp-ft`, `gradual`, `lora`, `ia3`, `biases` or `norms`
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
     /// Passes over the data

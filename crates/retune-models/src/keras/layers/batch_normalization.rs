@@ -71,7 +71,8 @@ impl Lower for BatchNormalization {
         let moving_mean = statistic("moving_mean", self.moving_mean)?;
         let moving_variance = statistic("moving_variance", self.moving_variance)?;
 
-        let y = if b.is_training() && b.is_trainable() {
+        // The layer is trainable, but what trains it may still freeze it: adapters, or a stage of the run.
+        let y = if b.is_training() && b.moves(moving_mean.0) {
             let (y, mean, variance) = match mask {
                 None => {
                     let gamma = gamma.unwrap_or_else(|| b.graph.fill(retune_graph::Shape::fixed(&channels), 1.0));
