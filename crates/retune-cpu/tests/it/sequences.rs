@@ -16,7 +16,7 @@ const LENGTHS: &[usize] = &[5, 1, 33, 0, 14, 70];
 const SIZES: [(usize, usize); 4] = [(2, 3), (1, 8), (3, 32), (2, 40)];
 
 fn attentions(heads: usize, size: usize) -> Vec<Attention> {
-    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None };
+    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None };
     vec![
         all,
         Attention { dropout: Some((0.3, 5)), ..all },
@@ -60,7 +60,7 @@ fn encoder() -> Session {
     let x = graph.input("x", Shape::new([Dim::Scaled(1, Symbol::Tokens), Dim::Fixed(8)]), DType::F32);
     let lengths = graph.input("lengths", Shape::batch_of(&[]), DType::I32);
     graph.enter_layer("encoder");
-    let op = Attention { heads: 2, scale: 0.5, reach: Reach::All, dropout: Some((0.2, 1)) };
+    let op = Attention { heads: 2, scale: 0.5, reach: Reach::All, dropout: Some((0.2, 1)), relative: None };
     let y = graph.attention(op, [x; 3], Sequences::Ragged(lengths)).unwrap();
     let y = graph.sequence_dropout(y, Sequences::Ragged(lengths), 0.2, 2).unwrap();
     let y = graph.sequence_pool(y, lengths, Pooling::Mean).unwrap();

@@ -1,6 +1,7 @@
 //! Attention of every token to the tokens of its own sequence.
 //! Vaswani et al., *Attention is all you need*, 2017.
 
+use super::relative::Relative;
 use super::sequence::{Sequences, sequences};
 use super::{Operand, Operation, require};
 use crate::error::{GraphError, Rule};
@@ -10,9 +11,10 @@ use crate::shape::{DType, Dim, Shape};
 
 /// `y_i = Σⱼ pᵢⱼ · vⱼ` for each head, with `p = dropout(softmax(scale · q kᵀ))` over the tokens j that i sees.
 ///
-/// Inputs `(q, k, v)` of `[rows, heads · head size]`, one row a token, sequences one after the other, and `lengths` where
-/// the rows are [`Symbol::Tokens`](crate::Symbol::Tokens); see [`super::sequence`]. The output has the shape of q. Scores are
-/// made a band of rows at a time and never kept: the gradient makes them again.
+/// Inputs `(q, k, v)` of `[rows, heads · head size]`, one row a token, sequences one after the other, the tables of
+/// [`Relative`] positions if there are any, and `lengths` where the rows are [`Symbol::Tokens`](crate::Symbol::Tokens); see
+/// [`super::sequence`]. The output has the shape of q. Scores are made a band of rows at a time and never kept: the gradient
+/// makes them again. Tokens that are not seen cost nothing but where they share a band with one that is.
 ///
 /// A share is dropped where `uniform < rate`; it is number `(head · n + i) · n + j` of the stream of its example
 /// ([`super::random`]), n being the example's number of tokens.
@@ -26,6 +28,8 @@ pub struct Attention {
     pub reach: Reach,
     /// Probability that a share is dropped, and the number of its stream.
     pub dropout: Option<(f32, u32)>,
+    /// What the distance of two tokens adds to their score.
+    pub relative: Option<Relative>,
 }
 
 /// Which tokens j of its sequence a token i sees.
@@ -56,59 +60,108 @@ impl Operation for Attention {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        self.check(inputs, 3)?;
+        self.check(inputs, 0)?;
         Ok((inputs[0].shape.clone(), DType::F32))
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        let lengths = self.lengths(0);
+        let before = (0..lengths).map(|index| b.input(index));
         let inputs: Vec<NodeId> =
-            (0..3).map(|index| b.input(index)).chain([b.dy]).chain((3..b.input_count()).map(|i| b.input(i))).collect();
-        let all = b.graph.push(AttentionGrad(*self).into(), &inputs)?;
-        for index in 0..3 {
-            if b.needs(index) {
-                let shape = b.graph.shape(inputs[index]).clone();
-                let grad = b.graph.slice(all, 0, index, 1)?;
-                let grad = b.graph.reshape(grad, shape)?;
-                b.give(index, grad);
-            }
+            before.chain([b.dy]).chain((lengths..b.input_count()).map(|index| b.input(index))).collect();
+        if (0..3).any(|index| b.needs(index)) {
+            let all = b.graph.push(AttentionGrad(*self).into(), &inputs)?;
+            give_parts(b, all, 0..3)?;
+        }
+        if (3..lengths).any(|index| b.needs(index)) {
+            let all = b.graph.push(AttentionGradTables(*self).into(), &inputs)?;
+            give_parts(b, all, 3..lengths)?;
         }
         Ok(())
     }
 
     /// As if all sequences were equally long.
     fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
-        4 * (mean_length(inputs, 3) * output.iter().product::<usize>()) as u64
+        (self.products(2, 1) * self.mean_seen(inputs, 0) * output.iter().product::<usize>()) as u64
     }
 }
 
+/// Gives the parts of a stack of gradients to the inputs that need them.
+fn give_parts(b: &mut Backward<'_>, all: NodeId, inputs: std::ops::Range<usize>) -> Result<(), GraphError> {
+    for (part, index) in inputs.enumerate() {
+        if b.needs(index) {
+            let shape = b.graph.shape(b.input(index)).clone();
+            let grad = b.graph.slice(all, 0, part, 1)?;
+            let grad = b.graph.reshape(grad, shape)?;
+            b.give(index, grad);
+        }
+    }
+    Ok(())
+}
+
 impl Attention {
-    /// `count` inputs of one shape, and lengths.
-    fn check(&self, inputs: &[Operand<'_>], count: usize) -> Result<(), Rule> {
-        require(inputs.len() >= count, || "it takes query, key and value, and lengths of sequences".to_owned())?;
+    /// Number of tables of relative positions.
+    pub fn tables(&self) -> usize {
+        self.relative.map_or(0, Relative::tables)
+    }
+
+    /// The number of the input that holds lengths, if there is one, with `more` inputs before it than q, k, v and tables.
+    pub fn lengths(&self, more: usize) -> usize {
+        3 + self.tables() + more
+    }
+
+    /// q, k and v, tables, `more` inputs of the shape of q, and lengths.
+    fn check(&self, inputs: &[Operand<'_>], more: usize) -> Result<(), Rule> {
+        let count = self.lengths(more);
+        require(inputs.len() >= count, || {
+            "it takes query, key and value, tables of relative positions, and lengths of sequences".to_owned()
+        })?;
         let (rows, lengths) = inputs.split_at(count);
-        let (q, same) = (rows[0].shape, rows.iter().all(|r| r.shape == rows[0].shape && r.dtype == DType::F32));
+        let (rows, gradients) = rows.split_at(self.lengths(0));
+        let (rows, tables) = rows.split_at(3);
+        let q = rows[0].shape;
+        let same = rows.iter().chain(gradients).all(|r| r.shape == rows[0].shape && r.dtype == DType::F32);
         require(q.rank() == 2 && same, || "query, key and value must have one shape [rows, width]".to_owned())?;
         sequences(q, lengths)?;
         let width = q[1].fixed().unwrap_or(0);
         require(self.heads > 0 && width % self.heads == 0, || {
             format!("a width of {width} does not divide into {} heads", self.heads)
         })?;
+        if let Some(relative) = self.relative {
+            relative.check(tables, q[1], self.heads)?;
+        }
         let rate = self.dropout.map_or(0.0, |(rate, _)| rate);
         require((0.0..1.0).contains(&rate), || format!("the rate of dropout must be in [0, 1), found {rate}"))
     }
-}
 
-fn mean_length(inputs: &[Vec<usize>], rows: usize) -> usize {
-    let tokens = inputs[0][0];
-    match inputs.get(rows) {
-        Some(lengths) => tokens.div_ceil(lengths[0].max(1)),
-        None => tokens,
+    /// Floating-point operations for each value of q and each token seen: those of `plain` products, and `relative` ones for
+    /// each term of relative positions, two each.
+    fn products(&self, plain: usize, relative: usize) -> usize {
+        let terms = match self.relative {
+            Some(Relative::Vectors { keys, queries, .. }) => usize::from(keys) + usize::from(queries),
+            Some(Relative::Bias(_)) | None => 0,
+        };
+        2 * (plain + relative * terms)
+    }
+
+    /// How many tokens a token sees where all sequences are equally long; `more` as in [`Attention::lengths`].
+    fn mean_seen(&self, inputs: &[Vec<usize>], more: usize) -> usize {
+        let tokens = inputs[0][0];
+        let length = match inputs.get(self.lengths(more)) {
+            Some(lengths) => tokens.div_ceil(lengths[0].max(1)),
+            None => tokens,
+        };
+        match self.reach {
+            Reach::Window(distance) => length.min(2 * distance + 1),
+            Reach::All | Reach::Causal => length,
+        }
     }
 }
 
-/// The gradients of [`Attention`] with respect to q, k and v, stacked: inputs `(q, k, v, dy)` and perhaps lengths, output
-/// `[3, rows, width]`. With `dp = (dy vᵀ) · mask` and `ds = p · (dp − Σⱼ dp p)`: `dq = scale · ds k`, `dk = scale · dsᵀ q`,
-/// `dv = (p · mask)ᵀ dy`.
+/// The gradients of [`Attention`] with respect to q, k and v, stacked: inputs `(q, k, v)`, tables, `dy` and perhaps lengths,
+/// output `[3, rows, width]`. With `dp = (dy vᵀ) · mask` and `ds = p · (dp − Σⱼ dp p)`: `dq = scale · ds k`,
+/// `dk = scale · dsᵀ q`, `dv = (p · mask)ᵀ dy`; vectors of relative positions are added to k in the first, and to q in the
+/// second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AttentionGrad(pub Attention);
 
@@ -118,7 +171,7 @@ impl Operation for AttentionGrad {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        self.0.check(inputs, 4)?;
+        self.0.check(inputs, 1)?;
         let rows = inputs[0].shape;
         Ok((Shape::new([Dim::Fixed(3), rows[0], rows[1]]), DType::F32))
     }
@@ -128,7 +181,34 @@ impl Operation for AttentionGrad {
     }
 
     fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
-        10 * (mean_length(inputs, 4) * inputs[0].iter().product::<usize>()) as u64
+        (self.0.products(5, 2) * self.0.mean_seen(inputs, 1) * inputs[0].iter().product::<usize>()) as u64
+    }
+}
+
+/// The gradients of [`Attention`] with respect to its tables of relative positions, stacked: inputs as those of
+/// [`AttentionGrad`], output `[tables, buckets, columns]`. With ds as there, `Σ ds` for a bias, `scale · Σ ds qᵢ` for keys
+/// and `scale · Σ ds kⱼ` for queries, over all pairs of tokens whose distance is in the bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AttentionGradTables(pub Attention);
+
+impl Operation for AttentionGradTables {
+    fn name(&self) -> &'static str {
+        "attention_grad_tables"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        self.0.check(inputs, 1)?;
+        let tables = &inputs[3..self.0.lengths(0)];
+        let table = tables.first().ok_or("there are no relative positions")?.shape;
+        Ok((Shape::new([Dim::Fixed(tables.len()), table[0], table[1]]), DType::F32))
+    }
+
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        Err(b.refuse("second derivatives are not provided"))
+    }
+
+    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+        (self.0.products(2, 2) * self.0.mean_seen(inputs, 1) * inputs[0].iter().product::<usize>()) as u64
     }
 }
 
@@ -137,10 +217,22 @@ impl Graph {
     pub fn attention(
         &mut self,
         op: Attention,
-        [q, k, v]: [NodeId; 3],
+        rows: [NodeId; 3],
         sequences: Sequences,
     ) -> Result<NodeId, GraphError> {
-        let inputs: Vec<NodeId> = [q, k, v].into_iter().chain(sequences.lengths()).collect();
+        self.relative_attention(op, rows, &[], sequences)
+    }
+
+    /// The same with tables of relative positions.
+    pub fn relative_attention(
+        &mut self,
+        op: Attention,
+        rows: [NodeId; 3],
+        tables: &[NodeId],
+        sequences: Sequences,
+    ) -> Result<NodeId, GraphError> {
+        let inputs: Vec<NodeId> =
+            rows.into_iter().chain(tables.iter().copied()).chain(sequences.lengths()).collect();
         self.push(op.into(), &inputs)
     }
 }

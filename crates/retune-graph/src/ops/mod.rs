@@ -13,7 +13,9 @@
 //! | [`pool`] | [`Pool2d`] (maximum, average) and its gradient |
 //! | [`softmax`] | [`Softmax`], [`LogSoftmax`] over the last axis |
 //! | [`cross_entropy`] | [`SoftmaxCrossEntropy`] of logits against class indices or probabilities |
-//! | [`attention`] | [`Attention`] of tokens to their own sequence, and its gradient |
+//! | [`attention`] | [`Attention`] of tokens to their own sequence, and its gradients |
+//! | [`relative`] | what the distance of two tokens adds to their score there |
+//! | [`rotary`] | [`Rotary`] position embedding |
 //! | [`sequence`] | sequences of tokens without padding, [`SequencePool`] |
 //! | [`batch_norm`] | moments over all but the last axis, normalization by them |
 //! | [`layer_norm`] | the same over the last axes |
@@ -38,12 +40,14 @@ pub mod matmul;
 pub mod pool;
 pub mod random;
 pub mod reduce;
+pub mod relative;
 pub mod resize;
+pub mod rotary;
 pub mod sequence;
 pub mod softmax;
 
 pub use activation::{Activate, ActivateGrad, Activation};
-pub use attention::{Attention, AttentionGrad, Reach};
+pub use attention::{Attention, AttentionGrad, AttentionGradTables, Reach};
 pub use batch_norm::{BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums};
 pub use conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 pub use cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
@@ -58,7 +62,9 @@ pub use matmul::{MatMul, Precision};
 pub use pool::{Pool2d, Pool2dGrad};
 pub use random::{Dropout, Random};
 pub use reduce::{BroadcastTo, Reduce};
+pub use relative::{Buckets, Relative};
 pub use resize::{Resize, ResizeGrad};
+pub use rotary::Rotary;
 pub use sequence::{SequencePool, SequencePoolGrad, Sequences};
 pub use softmax::{LogSoftmax, LogSoftmaxGrad, Softmax, SoftmaxGrad};
 
@@ -126,10 +132,10 @@ macro_rules! operations {
 }
 
 operations! {
-    Activate, ActivateGrad, Affine, Attention, AttentionGrad, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, Binary, BroadcastTo,
+    Activate, ActivateGrad, Affine, Attention, AttentionGrad, AttentionGradTables, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, Binary, BroadcastTo,
     Cast, Concat, Conv2d, Conv2dGradInput, Conv2dGradWeight, DepthwiseConv2d, DepthwiseConv2dGradInput,
     DepthwiseConv2dGradWeight, Detach, Dropout, Gather, ImageAugment, LayerNorm, LayerNormGradInput, LayerNormGradSums, Linear,
-    LogSoftmax, LogSoftmaxGrad, MatMul, Pad, Pool2d, Pool2dGrad, Reduce, Reshape, Resize, ResizeGrad, Reverse, RowMoments,
+    LogSoftmax, LogSoftmaxGrad, MatMul, Pad, Pool2d, Pool2dGrad, Reduce, Reshape, Resize, ResizeGrad, Reverse, Rotary, RowMoments,
     ScatterAdd, SequencePool, SequencePoolGrad, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Transpose, Unary,
 }
 
@@ -149,7 +155,9 @@ impl Op {
     pub fn is_random(&self) -> bool {
         match self {
             Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_) => true,
-            Op::Attention(op) | Op::AttentionGrad(AttentionGrad(op)) => op.dropout.is_some(),
+            Op::Attention(op)
+            | Op::AttentionGrad(AttentionGrad(op))
+            | Op::AttentionGradTables(AttentionGradTables(op)) => op.dropout.is_some(),
             _ => false,
         }
     }

@@ -1,7 +1,7 @@
 //! Small compositions in which a value is used more than once, as attention and gated units use it.
 
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Attention, Reach, Sequences};
+use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences};
 use retune_graph::{DType, Shape};
 
 use super::build::{Case, case, input, integers, rows, tokens, weight};
@@ -18,7 +18,7 @@ pub fn cases() -> Vec<Case> {
         ("causal, dropped", Reach::Causal, DROPOUT),
         ("window", Reach::Window(1), None),
     ] {
-        let op = Attention { heads: 2, scale: 0.7, reach, dropout };
+        let op = Attention { heads: 2, scale: 0.7, reach, dropout, relative: None };
         let ragged = case(format!("attention to {name}"), move |g| {
             let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
             let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
@@ -31,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         });
         cases.push(even.range(-1.0, 1.0));
     }
+    cases.extend(relative());
     for pooling in [Pooling::First, Pooling::Last, Pooling::Mean] {
         let pooled = case(format!("{pooling:?} of a sequence"), move |g| {
             let x = tokens(g, "x", &[3]);
@@ -45,6 +46,37 @@ pub fn cases() -> Vec<Case> {
         g.sequence_dropout(x, Sequences::Ragged(lengths), 0.4, 2)
     });
     cases.push(dropped.lengths(&[3, 1, 4]));
+    cases
+}
+
+/// Attention with relative positions, of distances that share buckets, and rotary positions.
+fn relative() -> Vec<Case> {
+    let (halves, centred) =
+        (Buckets::Halves { count: 8, furthest: 6 }, Buckets::Centred { span: 3, furthest: Some(4) });
+    let mut cases = Vec::new();
+    for (name, reach, dropout, relative) in [
+        ("a bias", Reach::All, DROPOUT, Relative::Bias(halves)),
+        ("a bias in a window", Reach::Window(2), None, Relative::Bias(halves)),
+        ("keys", Reach::All, None, Relative::Vectors { buckets: centred, keys: true, queries: false }),
+        ("queries", Reach::All, None, Relative::Vectors { buckets: centred, keys: false, queries: true }),
+        ("keys and queries", Reach::All, DROPOUT, Relative::Vectors { buckets: centred, keys: true, queries: true }),
+        ("vectors, causal", Reach::Causal, None, Relative::Vectors { buckets: centred, keys: true, queries: true }),
+    ] {
+        let op = Attention { heads: 2, scale: 0.7, reach, dropout, relative: Some(relative) };
+        let ragged = case(format!("attention with {name} of relative positions"), move |g| {
+            let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[4]));
+            let shape = [relative.buckets().count(), relative.columns(4, 2)];
+            let tables: Vec<_> = (0..relative.tables()).map(|_| weight(g, &shape)).collect();
+            let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
+            g.relative_attention(op, parts, &tables, Sequences::Ragged(lengths))
+        });
+        cases.push(ragged.lengths(&[3, 1, 5]).range(-1.0, 1.0));
+    }
+    let rotary = case("rotary positions", |g| {
+        let (x, positions) = (input(g, "x", &[8]), integers(g, "positions", &[]));
+        g.rotary(x, positions, 4, 10.0)
+    });
+    cases.push(rotary.batch(4));
     cases
 }
 

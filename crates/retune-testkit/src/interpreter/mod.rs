@@ -20,6 +20,7 @@ mod pool;
 mod random;
 mod reduce;
 mod resize;
+mod rotary;
 mod sequence;
 mod softmax;
 
@@ -71,7 +72,8 @@ pub fn interpret(
             Op::Random(op) => random::random(op, &shape, bindings.batch, random),
             Op::Dropout(op) => random::dropout(op, operands[0], operands.get(1).copied(), bindings.batch, random),
             Op::Attention(op) => attention::attention(op, &operands, bindings.batch, random),
-            Op::AttentionGrad(op) => attention::attention_grad(op, &operands, bindings.batch, random),
+            Op::AttentionGrad(op) => attention::attention_grad(&op.0, &operands, bindings.batch, random).rows,
+            Op::AttentionGradTables(op) => attention::attention_grad(&op.0, &operands, bindings.batch, random).tables,
             Op::ImageAugment(op) => image::augment(op, operands[0], bindings.batch, random),
             op => evaluate(op, &operands, &shape),
         };
@@ -93,7 +95,12 @@ pub fn interpret(
 fn evaluate(op: &Op, inputs: &[&Array], shape: &[usize]) -> Array {
     match op {
         Op::Input(_) | Op::Weight(_) | Op::Fill(_) => unreachable!("`interpret` gives leaves their values"),
-        Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_) | Op::Attention(_) | Op::AttentionGrad(_) => {
+        Op::Random(_)
+        | Op::Dropout(_)
+        | Op::ImageAugment(_)
+        | Op::Attention(_)
+        | Op::AttentionGrad(_)
+        | Op::AttentionGradTables(_) => {
             unreachable!("`interpret` gives operations that may be random their values")
         }
         Op::Activate(op) => activation::activate(op, inputs[0]),
@@ -129,6 +136,7 @@ fn evaluate(op: &Op, inputs: &[&Array], shape: &[usize]) -> Array {
         Op::Resize(op) => resize::resize(op, inputs[0]),
         Op::ResizeGrad(op) => resize::resize_grad(op, inputs[0]),
         Op::Reverse(op) => layout::reverse(op, inputs[0]),
+        Op::Rotary(op) => rotary::rotary(op, inputs[0], inputs[1]),
         Op::RowMoments(op) => layer_norm::moments(op, inputs[0]),
         Op::ScatterAdd(op) => gather::scatter_add(op, inputs[0], inputs[1]),
         Op::SequencePool(op) => sequence::pool(op, inputs[0], inputs[1]),

@@ -245,7 +245,7 @@ impl Encoder {
         let v = b.linear(&name(self.names.value), x, hidden, hidden)?;
         let scale = 1.0 / ((hidden / self.heads) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout };
+        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative: None };
         let seen = b.graph.attention(attention, [q, k, v], sequences)?;
         let seen = b.linear(&name(self.names.attention_output), seen, hidden, hidden)?;
         let seen = self.drop_after_attention(b, seen, sequences)?;
