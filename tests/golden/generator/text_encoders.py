@@ -14,6 +14,7 @@ from transformers import (
     BertConfig,
     DistilBertConfig,
     ElectraConfig,
+    MPNetConfig,
     RobertaConfig,
     XLMRobertaConfig,
 )
@@ -21,6 +22,8 @@ from transformers import (
 SIZES = dict(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
 POSITIONS = dict(max_position_embeddings=12, type_vocab_size=2)
 LENGTHS = [5, 1, 8]
+# Longer than a band of queries and a panel of keys of retune's attention, and than all distances with a bucket of their own.
+LONG = [150, 1, 70]
 SEQUENCE, TOKEN, BARE = AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoModel
 
 CASES = {
@@ -43,21 +46,29 @@ CASES = {
         DistilBertConfig(vocab_size=40, dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=12, num_labels=3),
         SEQUENCE,
     ),
+    "mpnet_classification": (MPNetConfig(**SIZES, max_position_embeddings=14, num_labels=3), SEQUENCE),
+    "mpnet_tokens": (MPNetConfig(**SIZES, max_position_embeddings=152, num_labels=3), TOKEN),
+    "mpnet_bare": (MPNetConfig(**SIZES, max_position_embeddings=14), BARE),
 }
+
+# Cases with sequences of other lengths.
+CASE_LENGTHS = {"mpnet_tokens": LONG}
+# Encoders without types of tokens.
+UNTYPED = ["distilbert", "mpnet"]
 
 
 def seed_of(name):
     return sum(ord(letter) * 31**place for place, letter in enumerate(name)) % 2**31
 
 
-def batch(config):
+def batch(config, lengths):
     """Random sequences, padded as the peer needs them; the padding is not kept."""
     pad = config.pad_token_id or 0
-    width = max(LENGTHS)
-    ids = torch.full((len(LENGTHS), width), pad)
+    width = max(lengths)
+    ids = torch.full((len(lengths), width), pad)
     types = torch.zeros_like(ids)
     mask = torch.zeros_like(ids)
-    for row, length in enumerate(LENGTHS):
+    for row, length in enumerate(lengths):
         ids[row, :length] = torch.randint(3, 40, (length,))
         types[row, length // 2 : length] = getattr(config, "type_vocab_size", 2) - 1
         mask[row, :length] = 1
@@ -74,9 +85,10 @@ def make(folder, name):
     path = Path(folder) / name
     shutil.rmtree(path, ignore_errors=True)
     model.save_pretrained(path)
-    ids, types, mask = batch(config)
+    lengths = CASE_LENGTHS.get(name, LENGTHS)
+    ids, types, mask = batch(config, lengths)
     arguments = dict(input_ids=ids, attention_mask=mask.long())
-    if config.model_type != "distilbert":
+    if config.model_type not in UNTYPED:
         arguments["token_type_ids"] = types
     result = model(**arguments)
     if kind is BARE:
@@ -90,8 +102,8 @@ def make(folder, name):
     tensors = {
         "token_ids": ids[mask].int(),
         "token_types": types[mask].int(),
-        "positions": torch.cat([torch.arange(length) for length in LENGTHS]).int(),
-        "lengths": torch.tensor(LENGTHS).int(),
+        "positions": torch.cat([torch.arange(length) for length in lengths]).int(),
+        "lengths": torch.tensor(lengths).int(),
         "output": output.detach(),
         "cotangent": cotangent,
     }

@@ -2,9 +2,13 @@
 //!
 //! A task is one head of one sequence. It packs keys and values once, then goes over its queries a band of rows at a time:
 //! scores, shares and their gradients of a band stay in cache, and no matrix of all scores ever exists. Products are tiles of
-//! [`super::gemm`], which read queries and write results where they lie in the rows of all heads.
+//! [`super::gemm`], which read queries and write results where they lie in the rows of all heads. Of the keys only those are
+//! touched that a query of the band sees, so that the cost of a window is linear in the length. What the distance of two
+//! tokens adds to their score is in [`super::relative`].
 
-use retune_graph::ops::{Attention, AttentionGrad};
+use std::ops::Range;
+
+use retune_graph::ops::{Attention, AttentionGrad, AttentionGradTables};
 
 use crate::cpu::{Cpu, Parts};
 use crate::dispatch::Level;
@@ -12,16 +16,17 @@ use crate::error::CpuError;
 use crate::kernels::Call;
 use crate::kernels::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
 use crate::kernels::random::{ExampleKeys, multiply_by_mask};
+use crate::kernels::relative::{self, Distances, TableGradients};
 use crate::kernels::rows::{Add, Larger, dot, fold_row_inline};
 use crate::kernels::sequence::Sequences;
 use crate::math::exp;
 use crate::multiversion;
 
 /// Queries of a band: four tiles of the widest instruction set.
-const BAND: usize = 4 * MAX_ROWS;
+pub(super) const BAND: usize = 4 * MAX_ROWS;
 
 /// The widest tile of any level, so that scratch sizes do not depend on it.
-const WIDEST: usize = 32;
+pub(super) const WIDEST: usize = 32;
 
 multiversion! {
     /// `x = exp(scale · x − max) / Σ exp(scale · x − max)`.
@@ -49,15 +54,15 @@ multiversion! {
 
 /// A matrix whose rows are `stride` values apart, of which `columns` count.
 #[derive(Clone, Copy)]
-struct Rows<'a> {
-    values: &'a [f32],
-    stride: usize,
-    columns: usize,
+pub(super) struct Rows<'a> {
+    pub values: &'a [f32],
+    pub stride: usize,
+    pub columns: usize,
 }
 
 impl Rows<'_> {
     /// Rows `from..from + count` as panels of the right factor of a product whose sum runs over these rows.
-    fn pack(&self, level: Level, from: usize, count: usize, panels: &mut [f32]) {
+    pub fn pack(&self, level: Level, from: usize, count: usize, panels: &mut [f32]) {
         let wide = TileShape::of(level).columns;
         if count == 0 {
             return;
@@ -69,7 +74,7 @@ impl Rows<'_> {
     }
 
     /// All rows as panels of the right factor of a product whose sum runs over the columns.
-    fn pack_transposed(&self, level: Level, count: usize, panels: &mut [f32]) {
+    pub fn pack_transposed(&self, level: Level, count: usize, panels: &mut [f32]) {
         let wide = TileShape::of(level).columns;
         if self.columns == 0 {
             return;
@@ -82,30 +87,38 @@ impl Rows<'_> {
 
 /// A left factor: value `(m, k)` is `values[m · row + k · step]`.
 #[derive(Clone, Copy)]
-struct Left<'a> {
-    values: &'a [f32],
-    row: usize,
-    step: usize,
+pub(super) struct Left<'a> {
+    pub values: &'a [f32],
+    pub row: usize,
+    pub step: usize,
 }
 
 /// A right factor in panels of `steps` rows.
 #[derive(Clone, Copy)]
-struct Panels<'a> {
-    values: &'a [f32],
-    steps: usize,
-    columns: usize,
+pub(super) struct Panels<'a> {
+    pub values: &'a [f32],
+    pub steps: usize,
+    pub columns: usize,
 }
 
-/// `C[m, n] = Σ A(m, k) · B(k, n)` over the steps `sum`, for `count` rows of C that are `row` values apart.
+impl<'a> Panels<'a> {
+    /// These columns alone, of which the first is a multiple of [`WIDEST`].
+    pub fn of_columns(self, columns: Range<usize>) -> Panels<'a> {
+        debug_assert!(columns.start.is_multiple_of(WIDEST));
+        Panels { values: &self.values[columns.start * self.steps..], steps: self.steps, columns: columns.len() }
+    }
+}
+
+/// `C[m, n] = Σ A(m, k − sum.start) · B(k, n)` over the steps k of `sum`, for `count` rows of C that are `row` values apart.
 ///
 /// # Safety
 /// C is valid for these rows, and nobody else uses their `b.columns` values meanwhile.
-unsafe fn product(
+pub(super) unsafe fn product(
     level: Level,
     count: usize,
     a: Left<'_>,
     b: Panels<'_>,
-    sum: std::ops::Range<usize>,
+    sum: Range<usize>,
     store: Store<'_>,
     (c, row): (*mut f32, usize),
 ) {
@@ -125,7 +138,7 @@ unsafe fn product(
                 a_step: a.step,
                 b: &b.values[start..start + b.steps * wide],
                 b_step: wide,
-                segments: &[Segment { a: sum.start * a.step, b: sum.start * wide, len: sum.len() }],
+                segments: &[Segment { a: 0, b: sum.start * wide, len: sum.len() }],
                 columns: wide.min(b.columns - panel * wide),
                 store,
             };
@@ -135,12 +148,26 @@ unsafe fn product(
     }
 }
 
-/// Values of scratch that a thread needs for a sequence of `n` tokens and heads of `d` values, forward or backward.
-fn thread_scratch(n: usize, d: usize, is_gradient: bool) -> usize {
+/// What a kernel of this file is to compute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Forward,
+    /// The gradients of q, k and v.
+    Rows,
+    /// The gradients of tables of relative positions.
+    Tables,
+}
+
+/// Values of scratch that a thread needs for a sequence of `n` tokens and heads of `d` values.
+fn thread_scratch(op: &Attention, n: usize, d: usize, pass: Pass) -> usize {
     let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
     // Keys for scores, values for results; backward values for shares' gradients, and keys, and a band of q and of dy.
-    let packed = if is_gradient { 2 * d * wide_n + n * wide_d + 2 * BAND * wide_d } else { d * wide_n + n * wide_d };
-    packed + if is_gradient { 2 } else { 1 } * BAND * wide_n
+    let packed = match pass {
+        Pass::Forward => d * wide_n + n * wide_d,
+        Pass::Rows | Pass::Tables => 2 * d * wide_n + n * wide_d + 2 * BAND * wide_d,
+    };
+    let bands = if pass == Pass::Forward { 1 } else { 2 };
+    packed + bands * BAND * wide_n + relative::scratch_len(op, n, d, pass)
 }
 
 /// The most tokens that a sequence can have.
@@ -148,131 +175,258 @@ fn longest(rows: usize, batch: usize, is_ragged: bool) -> usize {
     if is_ragged { rows } else { rows / batch.max(1) }
 }
 
-/// Scratch values of [`attention`] and [`attention_grad`]. `batch` is the number of examples.
-pub(crate) fn scratch_len(op: &Attention, inputs: &[&[usize]], is_gradient: bool, cpu: &Cpu, batch: usize) -> usize {
-    let rows = if is_gradient { 4 } else { 3 };
-    let n = longest(inputs[0][0], batch, inputs.len() > rows);
-    cpu.threads() * thread_scratch(n, inputs[0][1] / op.heads, is_gradient)
+/// Scratch values of the kernels of attention. `batch` is the number of examples.
+pub(crate) fn scratch_len(op: &Attention, inputs: &[&[usize]], pass: Pass, cpu: &Cpu, batch: usize) -> usize {
+    let n = longest(inputs[0][0], batch, inputs.len() > lengths(op, pass));
+    cpu.threads() * thread_scratch(op, n, inputs[0][1] / op.heads, pass)
+}
+
+/// The number of the input that holds lengths, if there is one.
+fn lengths(op: &Attention, pass: Pass) -> usize {
+    op.lengths(if pass == Pass::Forward { 0 } else { 1 })
+}
+
+/// The next `len` values of scratch.
+pub(super) fn take<'s>(scratch: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
+    let (taken, rest) = std::mem::take(scratch).split_at_mut(len);
+    *scratch = rest;
+    taken
+}
+
+/// Queries that are computed together.
+#[derive(Clone)]
+pub(super) struct Band {
+    /// The first query, and how many there are.
+    pub first: usize,
+    pub count: usize,
+    /// The keys that any of them sees, from a whole panel on. Rows of scores hold these alone.
+    pub keys: Range<usize>,
+    /// Values of a padded row of scores.
+    pub row: usize,
 }
 
 /// One head of one sequence.
-struct Head<'a> {
-    op: &'a Attention,
-    level: Level,
+pub(super) struct Head<'a> {
+    pub op: &'a Attention,
+    pub level: Level,
     /// Number of the head, of tokens, and of values of a token.
-    head: usize,
-    n: usize,
-    d: usize,
-    q: Rows<'a>,
-    k: Rows<'a>,
-    v: Rows<'a>,
+    pub head: usize,
+    pub n: usize,
+    pub d: usize,
+    pub q: Rows<'a>,
+    pub k: Rows<'a>,
+    pub v: Rows<'a>,
+    /// Tables of relative positions, with the columns of all heads.
+    pub tables: [&'a [f32]; 2],
     keys: ExampleKeys<'a>,
     example: usize,
 }
 
-impl<'a> Head<'a> {
-    /// Values of a padded row of scores.
-    fn score_row(&self) -> usize {
-        self.n.next_multiple_of(TileShape::of(self.level).columns)
-    }
+/// What the gradients of a head need of all its keys and values.
+struct Packed<'s> {
+    keys_of_scores: &'s [f32],
+    values_of_shares: &'s [f32],
+    shares: &'s mut [f32],
+    gradient: &'s mut [f32],
+}
 
-    /// The tokens that any of these queries sees.
-    fn seen(&self, first: usize, count: usize) -> std::ops::Range<usize> {
-        self.op.reach.seen_by(first, self.n).start..self.op.reach.seen_by(first + count - 1, self.n).end
+impl<'a> Head<'a> {
+    fn bands(&self) -> impl Iterator<Item = Band> + use<'_> {
+        let wide = TileShape::of(self.level).columns;
+        (0..self.n).step_by(BAND).map(move |first| {
+            let count = BAND.min(self.n - first);
+            let seen = |query: usize| self.op.reach.seen_by(query, self.n);
+            let keys = seen(first).start / WIDEST * WIDEST..seen(first + count - 1).end;
+            Band { first, count, row: keys.len().next_multiple_of(wide), keys }
+        })
     }
 
     /// Shares of a band of queries before dropout, zero where a token is not seen.
-    fn shares(&self, first: usize, count: usize, packed_keys: &[f32], shares: &mut [f32]) {
-        let row = self.score_row();
-        let a = Left { values: &self.q.values[first * self.q.stride..], row: self.q.stride, step: 1 };
+    fn shares(&self, band: &Band, packed_keys: &[f32], distances: &mut Distances<'_>, shares: &mut [f32]) {
+        let a = Left { values: &self.q.values[band.first * self.q.stride..], row: self.q.stride, step: 1 };
         let b = Panels { values: packed_keys, steps: self.d, columns: self.n };
+        let (c, keys) = ((shares.as_mut_ptr(), band.row), b.of_columns(band.keys.clone()));
         // SAFETY: scratch of this task.
-        unsafe { product(self.level, count, a, b, 0..self.d, Store::Set, (shares.as_mut_ptr(), row)) };
-        for (i, shares) in shares.chunks_exact_mut(row).enumerate().take(count) {
-            let seen = self.op.reach.seen_by(first + i, self.n);
-            scaled_softmax(self.level, self.op.scale, &mut shares[seen.clone()]);
+        unsafe { product(self.level, band.count, a, keys, 0..self.d, Store::Set, c) };
+        let scale = distances.add(self, band, b, shares);
+        for (i, shares) in shares.chunks_exact_mut(band.row).enumerate().take(band.count) {
+            let seen = self.op.reach.seen_by(band.first + i, self.n);
+            let seen = seen.start - band.keys.start..seen.end - band.keys.start;
+            scaled_softmax(self.level, scale, &mut shares[seen.clone()]);
             shares[..seen.start].fill(0.0);
             shares[seen.end..].fill(0.0);
         }
     }
 
     /// Multiplies rows of a band by the mask of dropout.
-    fn drop(&self, first: usize, count: usize, shares: &mut [f32]) {
+    fn drop(&self, band: &Band, shares: &mut [f32]) {
         let Some((rate, _)) = self.op.dropout else { return };
         let key = self.keys.of(self.example);
-        for (i, shares) in shares.chunks_exact_mut(self.score_row()).enumerate().take(count) {
-            let number = (self.head * self.n + first + i) * self.n;
-            multiply_by_mask(self.level, key, number, rate, &mut shares[..self.n]);
+        for (i, shares) in shares.chunks_exact_mut(band.row).enumerate().take(band.count) {
+            let number = (self.head * self.n + band.first + i) * self.n + band.keys.start;
+            multiply_by_mask(self.level, key, number, rate, &mut shares[..band.keys.len()]);
         }
     }
 
     /// # Safety
     /// Nobody else uses this head's values of the sequence's rows of y, which are as far apart as those of q.
-    unsafe fn forward(&self, y: *mut f32, scratch: &mut [f32]) {
+    unsafe fn forward(&self, y: *mut f32, mut scratch: &mut [f32]) {
         let (n, d, level) = (self.n, self.d, self.level);
         let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
-        let (packed_keys, rest) = scratch.split_at_mut(d * wide_n);
-        let (packed_values, shares) = rest.split_at_mut(n * wide_d);
+        let packed_keys = take(&mut scratch, d * wide_n);
+        let packed_values = take(&mut scratch, n * wide_d);
+        let shares = take(&mut scratch, BAND * wide_n);
+        let mut distances = Distances::new(self, Pass::Forward, scratch);
         self.k.pack_transposed(level, n, packed_keys);
         self.v.pack(level, 0, n, packed_values);
-        for first in (0..n).step_by(BAND) {
-            let count = BAND.min(n - first);
-            self.shares(first, count, packed_keys, shares);
-            self.drop(first, count, shares);
-            let a = Left { values: shares, row: self.score_row(), step: 1 };
+        for band in self.bands() {
+            self.shares(&band, packed_keys, &mut distances, shares);
+            self.drop(&band, shares);
+            let a = Left { values: shares, row: band.row, step: 1 };
             let b = Panels { values: packed_values, steps: n, columns: d };
             let stride = self.q.stride;
             // SAFETY: by the caller's promise.
             unsafe {
-                product(level, count, a, b, self.seen(first, count), Store::Set, (y.add(first * stride), stride))
+                product(level, band.count, a, b, band.keys.clone(), Store::Set, (y.add(band.first * stride), stride))
             };
+        }
+    }
+
+    /// Shares of a band and the gradient of its scores, times `scale`. The shares are those before dropout.
+    fn scores_gradient(
+        &self,
+        band: &Band,
+        dy: Rows<'_>,
+        scale: f32,
+        packed: &mut Packed<'_>,
+        distances: &mut Distances<'_>,
+    ) {
+        let (d, level) = (self.d, self.level);
+        let Packed { keys_of_scores, values_of_shares, shares, gradient } = packed;
+        self.shares(band, keys_of_scores, distances, shares);
+        let a = Left { values: &dy.values[band.first * dy.stride..], row: dy.stride, step: 1 };
+        let b = Panels { values: values_of_shares, steps: d, columns: self.n }.of_columns(band.keys.clone());
+        // SAFETY: scratch of this task.
+        unsafe { product(level, band.count, a, b, 0..d, Store::Set, (gradient.as_mut_ptr(), band.row)) };
+        self.drop(band, gradient);
+        for i in 0..band.count {
+            let place = i * band.row..i * band.row + band.keys.len();
+            let (shares, gradient) = (&shares[place.clone()], &mut gradient[place]);
+            let sum = dot(level, shares, gradient);
+            score_gradient(level, scale, sum, shares, gradient);
         }
     }
 
     /// # Safety
     /// As [`Head::forward`], for each of the three gradients.
-    unsafe fn backward(&self, dy: Rows<'_>, [dq, dk, dv]: [*mut f32; 3], scratch: &mut [f32]) {
+    unsafe fn backward(&self, dy: Rows<'_>, [dq, dk, dv]: [*mut f32; 3], mut scratch: &mut [f32]) {
         let (n, d, level, stride) = (self.n, self.d, self.level, self.q.stride);
-        let (wide_n, wide_d, row) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST), self.score_row());
-        let (keys_of_scores, rest) = scratch.split_at_mut(d * wide_n);
-        let (values_of_shares, rest) = rest.split_at_mut(d * wide_n);
-        let (packed_keys, rest) = rest.split_at_mut(n * wide_d);
-        let (packed_band, rest) = rest.split_at_mut(BAND * wide_d);
-        let (packed_dy, rest) = rest.split_at_mut(BAND * wide_d);
-        let (shares, gradient) = rest.split_at_mut(BAND * wide_n);
-        self.k.pack_transposed(level, n, keys_of_scores);
-        self.v.pack_transposed(level, n, values_of_shares);
+        let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
+        let packed_keys = take(&mut scratch, n * wide_d);
+        let packed_band = take(&mut scratch, BAND * wide_d);
+        let packed_dy = take(&mut scratch, BAND * wide_d);
+        let mut packed = self.packed(&mut scratch, wide_n);
+        let mut distances = Distances::new(self, Pass::Rows, scratch);
         self.k.pack(level, 0, n, packed_keys);
-        for first in (0..n).step_by(BAND) {
-            let count = BAND.min(n - first);
-            self.shares(first, count, keys_of_scores, shares);
-            let a = Left { values: &dy.values[first * stride..], row: stride, step: 1 };
-            let b = Panels { values: values_of_shares, steps: d, columns: n };
-            // SAFETY: scratch of this task.
-            unsafe { product(level, count, a, b, 0..d, Store::Set, (gradient.as_mut_ptr(), row)) };
-            self.drop(first, count, gradient);
-            for i in 0..count {
-                let (shares, gradient) = (&shares[i * row..][..n], &mut gradient[i * row..][..n]);
-                let sum = dot(level, shares, gradient);
-                score_gradient(level, self.op.scale, sum, shares, gradient);
-            }
+        // Rows of dk and dv before this one have a value already.
+        let mut begun = 0;
+        for band in self.bands() {
+            self.scores_gradient(&band, dy, self.op.scale, &mut packed, &mut distances);
             // Only now, as the scores' gradient needs the shares themselves.
-            self.drop(first, count, shares);
-            self.q.pack(level, first, count, packed_band);
-            dy.pack(level, first, count, packed_dy);
-            let store = if first == 0 { Store::Set } else { Store::Add };
-            let by_key = |values| Left { values, row: 1, step: row };
-            let band = |values| Panels { values, steps: count, columns: d };
+            self.drop(&band, packed.shares);
+            self.q.pack(level, band.first, band.count, packed_band);
+            dy.pack(level, band.first, band.count, packed_dy);
+            let queries = |values| Panels { values, steps: band.count, columns: d };
+            let (queries, dy) = (queries(packed_band), queries(packed_dy));
             let keys = Panels { values: packed_keys, steps: n, columns: d };
-            let by_query = Left { values: gradient, row, step: 1 };
+            let by_query = Left { values: packed.gradient, row: band.row, step: 1 };
+            let old = band.keys.start..begun.max(band.keys.start);
+            let new = old.end..band.keys.end;
+            begun = new.end;
             // SAFETY: by the caller's promise.
             unsafe {
-                let dq = (dq.add(first * stride), stride);
-                product(level, count, by_query, keys, self.seen(first, count), Store::Set, dq);
-                product(level, n, by_key(gradient), band(packed_band), 0..count, store, (dk, stride));
-                product(level, n, by_key(shares), band(packed_dy), 0..count, store, (dv, stride));
+                let dq = (dq.add(band.first * stride), stride);
+                product(level, band.count, by_query, keys, band.keys.clone(), Store::Set, dq);
+                for (rows, store) in [(old, Store::Add), (new, Store::Set)] {
+                    for (values, factor, gradient) in [(&*packed.gradient, queries, dk), (&*packed.shares, dy, dv)] {
+                        let by_key = Left { values: &values[rows.start - band.keys.start..], row: 1, step: band.row };
+                        let gradient = (gradient.add(rows.start * stride), stride);
+                        product(level, rows.len(), by_key, factor, 0..band.count, store, gradient);
+                    }
+                }
+                distances.add_to_rows(self, &band, packed.gradient, (dq, dk));
             }
         }
+    }
+
+    /// Adds the gradients of the tables of relative positions.
+    fn tables_backward(&self, dy: Rows<'_>, tables: &mut TableGradients<'_>, mut scratch: &mut [f32]) {
+        let (wide_n, wide_d) = (self.n.next_multiple_of(WIDEST), self.d.next_multiple_of(WIDEST));
+        let packed_keys = take(&mut scratch, self.n * wide_d);
+        let packed_band = take(&mut scratch, BAND * wide_d);
+        let mut packed = self.packed(&mut scratch, wide_n);
+        let mut distances = Distances::new(self, Pass::Tables, scratch);
+        self.k.pack(self.level, 0, self.n, packed_keys);
+        for band in self.bands() {
+            let scale = distances.gradient_scale(self);
+            self.scores_gradient(&band, dy, scale, &mut packed, &mut distances);
+            self.q.pack(self.level, band.first, band.count, packed_band);
+            let queries = Panels { values: packed_band, steps: band.count, columns: self.d };
+            let keys = Panels { values: packed_keys, steps: self.n, columns: self.d };
+            distances.collect(self, &band, packed.gradient, queries, keys);
+        }
+        distances.add_to_tables(self, tables);
+    }
+
+    /// Scratch of the gradients, with packed keys and values.
+    fn packed<'s>(&self, scratch: &mut &'s mut [f32], wide_n: usize) -> Packed<'s> {
+        let keys_of_scores = take(scratch, self.d * wide_n);
+        let values_of_shares = take(scratch, self.d * wide_n);
+        self.k.pack_transposed(self.level, self.n, keys_of_scores);
+        self.v.pack_transposed(self.level, self.n, values_of_shares);
+        let (shares, gradient) = (take(scratch, BAND * wide_n), take(scratch, BAND * wide_n));
+        Packed { keys_of_scores, values_of_shares, shares, gradient }
+    }
+}
+
+/// The heads of the sequences of a call.
+struct Heads<'a> {
+    op: &'a Attention,
+    level: Level,
+    width: usize,
+    rows: [&'a [f32]; 3],
+    tables: [&'a [f32]; 2],
+    sequences: Sequences<'a>,
+    keys: ExampleKeys<'a>,
+}
+
+impl<'a> Heads<'a> {
+    fn new(call: &Call<'a>, op: &'a Attention, pass: Pass) -> Result<Heads<'a>, CpuError> {
+        let (rows, width) = (call.input_shape(0)[0], call.input_shape(0)[1]);
+        let table = |index: usize| if index < op.tables() { call.input(3 + index) } else { &[] };
+        Ok(Heads {
+            op,
+            level: call.cpu.level(),
+            width,
+            rows: [0, 1, 2].map(|index| call.input(index)),
+            tables: [table(0), table(1)],
+            sequences: Sequences::new(call, lengths(op, pass), rows)?,
+            keys: ExampleKeys::new(call, op.dropout.map_or(0, |(_, stream)| stream)),
+        })
+    }
+
+    /// A head, and where its values begin; `None` if it has none.
+    fn head(&self, example: usize, head: usize) -> Option<(Head<'a>, usize)> {
+        let d = self.width / self.op.heads;
+        let (start, n) = self.sequences.of(example);
+        if n == 0 || d == 0 {
+            return None;
+        }
+        let begin = start * self.width + head * d;
+        let [q, k, v] =
+            self.rows.map(|values| Rows { values: &values[begin..], stride: self.width, columns: d });
+        let (op, level, tables, keys) = (self.op, self.level, self.tables, self.keys);
+        Some((Head { op, level, head, n, d, q, k, v, tables, keys, example }, begin))
     }
 }
 
@@ -280,45 +434,56 @@ impl<'a> Head<'a> {
 fn for_each_head<'a>(
     call: &mut Call<'a>,
     op: &'a Attention,
-    is_gradient: bool,
+    pass: Pass,
     f: impl Fn(&Head<'a>, usize, &mut [f32]) + Sync,
 ) -> Result<(), CpuError> {
-    let (rows, width) = (call.input_shape(0)[0], call.input_shape(0)[1]);
-    let sequences = Sequences::new(call, if is_gradient { 4 } else { 3 }, rows)?;
-    let (level, d) = (call.cpu.level(), width / op.heads);
-    let keys = ExampleKeys::new(call, op.dropout.map_or(0, |(_, stream)| stream));
-    let (q, k, v) = (call.input(0), call.input(1), call.input(2));
+    let heads = Heads::new(call, op, pass)?;
     let scratch = Parts::new(call.scratch());
     let thread_len = scratch.len() / call.cpu.threads();
     call.cpu.run_on_threads(call.batch * op.heads, |thread, task| {
-        let (example, head) = (task / op.heads, task % op.heads);
-        let (start, n) = sequences.of(example);
-        if n == 0 || d == 0 {
-            return;
+        if let Some((head, begin)) = heads.head(task / op.heads, task % op.heads) {
+            // SAFETY: each thread has its own part.
+            f(&head, begin, unsafe { scratch.slice(thread * thread_len, thread_len) });
         }
-        let begin = start * width + head * d;
-        let rows = |values: &'a [f32]| Rows { values: &values[begin..], stride: width, columns: d };
-        let head = Head { op, level, head, n, d, q: rows(q), k: rows(k), v: rows(v), keys, example };
-        // SAFETY: each thread has its own part.
-        f(&head, begin, unsafe { scratch.slice(thread * thread_len, thread_len) });
     });
     Ok(())
 }
 
 pub(crate) fn attention<'a>(op: &'a Attention, mut call: Call<'a>) -> Result<(), CpuError> {
     let y = Parts::new(call.output());
-    for_each_head(&mut call, op, false, |head, begin, scratch| {
+    for_each_head(&mut call, op, Pass::Forward, |head, begin, scratch| {
         // SAFETY: heads of a sequence have columns of their own, and sequences rows of their own.
         unsafe { head.forward(y.at(begin), scratch) };
     })
 }
 
 pub(crate) fn attention_grad<'a>(op: &'a AttentionGrad, mut call: Call<'a>) -> Result<(), CpuError> {
-    let (dy, len) = (call.input(3), call.input(0).len());
+    let (dy, len) = (call.input(op.0.lengths(0)), call.input(0).len());
     let all = Parts::new(call.output());
-    for_each_head(&mut call, &op.0, true, |head, begin, scratch| {
+    for_each_head(&mut call, &op.0, Pass::Rows, |head, begin, scratch| {
         let dy = Rows { values: &dy[begin..], ..head.q };
         // SAFETY: as in the forward pass, in each of the three parts.
         unsafe { head.backward(dy, [0, 1, 2].map(|part| all.at(part * len + begin)), scratch) };
     })
+}
+
+/// A task is one head of all sequences, whose gradients are added in their order.
+pub(crate) fn attention_grad_tables<'a>(op: &'a AttentionGradTables, mut call: Call<'a>) -> Result<(), CpuError> {
+    let (op, dy) = (&op.0, call.input(op.0.lengths(0)));
+    let heads = Heads::new(&call, op, Pass::Tables)?;
+    let output = call.output();
+    output.fill(0.0);
+    let (gradients, scratch) = (Parts::new(output), Parts::new(call.scratch()));
+    let thread_len = scratch.len() / call.cpu.threads();
+    call.cpu.run_on_threads(op.heads, |thread, number| {
+        for example in 0..call.batch {
+            if let Some((head, begin)) = heads.head(example, number) {
+                let dy = Rows { values: &dy[begin..], ..head.q };
+                let mut tables = TableGradients { gradients, rows: call.shape[1], columns: call.shape[2] };
+                // SAFETY: each thread has its own part.
+                head.tables_backward(dy, &mut tables, unsafe { scratch.slice(thread * thread_len, thread_len) });
+            }
+        }
+    });
+    Ok(())
 }

@@ -7,6 +7,7 @@ use retune_graph::Op;
 
 use crate::cpu::Cpu;
 use crate::error::CpuError;
+use crate::kernels::attention::Pass;
 use crate::session::StepRandom;
 
 pub(crate) mod activation;
@@ -28,7 +29,9 @@ pub(crate) mod matmul;
 mod pool;
 mod random;
 mod reduce;
+mod relative;
 mod resize;
+mod rotary;
 mod rows;
 mod sequence;
 mod softmax;
@@ -159,8 +162,9 @@ pub(crate) fn in_place(op: &Op) -> &'static [usize] {
 /// Values of scratch memory that an operation needs for these shapes.
 pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch: usize, cpu: &Cpu) -> usize {
     match op {
-        Op::Attention(op) => attention::scratch_len(op, inputs, false, cpu, batch),
-        Op::AttentionGrad(op) => attention::scratch_len(&op.0, inputs, true, cpu, batch),
+        Op::Attention(op) => attention::scratch_len(op, inputs, Pass::Forward, cpu, batch),
+        Op::AttentionGrad(op) => attention::scratch_len(&op.0, inputs, Pass::Rows, cpu, batch),
+        Op::AttentionGradTables(op) => attention::scratch_len(&op.0, inputs, Pass::Tables, cpu, batch),
         Op::MatMul(op) => matmul::scratch_len(op, inputs, output, cpu),
         Op::Linear(op) => matmul::linear_scratch_len(op, inputs, output, cpu),
         Op::Conv2d(op) => conv2d::forward_scratch_len(op, inputs, output, cpu),
@@ -172,6 +176,7 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch:
         Op::BatchNormGradInput(_) => batch_norm::grad_input_scratch_len(inputs[0]),
         Op::DepthwiseConv2dGradWeight(_) => depthwise::grad_weight_scratch_len(inputs[1], output),
         Op::LayerNormGradSums(op) => layer_norm::sums_scratch_len(op, inputs[0]),
+        Op::Rotary(op) => rotary::scratch_len(op, cpu),
         _ => 0,
     }
 }
@@ -185,6 +190,7 @@ pub(crate) fn execute<'a>(op: &'a Op, call: Call<'a>) -> Result<(), CpuError> {
         Op::Affine(op) => elementwise::affine(op, call),
         Op::Attention(op) => attention::attention(op, call)?,
         Op::AttentionGrad(op) => attention::attention_grad(op, call)?,
+        Op::AttentionGradTables(op) => attention::attention_grad_tables(op, call)?,
         Op::BatchMoments(_) => batch_norm::moments(call),
         Op::BatchNorm(op) => batch_norm::batch_norm(op, call),
         Op::BatchNormGradInput(op) => batch_norm::grad_input(op, call),
@@ -214,6 +220,7 @@ pub(crate) fn execute<'a>(op: &'a Op, call: Call<'a>) -> Result<(), CpuError> {
         Op::Resize(op) => resize::resize(op, call),
         Op::ResizeGrad(op) => resize::resize_grad(op, call),
         Op::Reverse(op) => layout::reverse(op, call),
+        Op::Rotary(op) => rotary::rotary(op, call),
         Op::RowMoments(op) => layer_norm::row_moments(op, call),
         Op::ScatterAdd(_) => gather::scatter_add(call)?,
         Op::SequencePool(op) => sequence::pool(op, call)?,

@@ -20,7 +20,8 @@ pub struct Case {
     pub inputs: Vec<Operand>,
     /// Number of examples where the first axis is the batch, or a multiple of it.
     pub batch: Option<usize>,
-    /// Whether the `f32` inputs are rows of tokens, and the last input the lengths of their sequences.
+    /// Whether the `f32` inputs with as many rows as the first are rows of tokens, and the last input the lengths of their
+    /// sequences.
     pub has_sequences: bool,
     /// Relative and absolute tolerance.
     pub tolerance: (f64, f64),
@@ -83,8 +84,12 @@ impl Case {
         for (index, input) in self.inputs.iter().enumerate() {
             let mut shape = Shape::fixed(&input.values.shape);
             if self.has_sequences {
-                let symbol = if input.dtype == DType::F32 { Symbol::Tokens } else { Symbol::Batch };
-                shape = shape.with(0, Dim::Scaled(1, symbol));
+                let is_row = input.values.shape[0] == self.inputs[0].values.shape[0];
+                if input.dtype == DType::I32 {
+                    shape = shape.with(0, Dim::BATCH);
+                } else if is_row {
+                    shape = shape.with(0, Dim::Scaled(1, Symbol::Tokens));
+                }
             } else if let Some(batch) = self.batch.filter(|_| index == 0 || self.has_rows()) {
                 shape = shape.with(0, Dim::Scaled(input.values.shape[0] / batch, Symbol::Batch));
             }
@@ -151,7 +156,7 @@ impl Case {
 
     /// Whether all inputs have rows of the batch.
     fn has_rows(&self) -> bool {
-        matches!(self.op, Op::Attention(_) | Op::AttentionGrad(_))
+        matches!(self.op, Op::Attention(_) | Op::AttentionGrad(_) | Op::Rotary(_))
     }
 
     /// Whether the operation's kernels fuse multiplications and additions where an instruction set can.
@@ -161,6 +166,7 @@ impl Case {
             self.op,
             Attention(_)
                 | AttentionGrad(_)
+                | AttentionGradTables(_)
                 | DepthwiseConv2d(_)
                 | DepthwiseConv2dGradInput(_)
                 | DepthwiseConv2dGradWeight(_)
@@ -177,7 +183,7 @@ impl Operand {
     }
 }
 
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 
 /// Runs all cases at every instruction set, with every number of threads, and with each input run in place where the
 /// operation can.

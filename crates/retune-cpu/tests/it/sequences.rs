@@ -2,12 +2,14 @@
 
 use retune_cpu::{Cpu, CpuError, Session, StepRandom};
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Attention, AttentionGrad, Dropout, Reach, SequencePool, Sequences};
+use retune_graph::ops::{
+    Attention, AttentionGrad, AttentionGradTables, Buckets, Dropout, Reach, Relative, Rotary, SequencePool, Sequences,
+};
 use retune_graph::{DType, Dim, Graph, Shape, Symbol};
 use retune_tensor::Tensor;
 use retune_testkit::samples;
 
-use crate::case::{Case, check_all, normal};
+use crate::case::{Case, check_all, indices, normal};
 
 /// Lengths around the sizes of tiles and bands, a sequence of one token and an empty one.
 const LENGTHS: &[usize] = &[5, 1, 33, 0, 14, 70];
@@ -25,6 +27,21 @@ fn attentions(heads: usize, size: usize) -> Vec<Attention> {
     ]
 }
 
+/// Attention with relative positions: buckets that distances share, and such that none does.
+fn relative_attentions(heads: usize, size: usize) -> Vec<Attention> {
+    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None };
+    let vectors = |buckets, keys, queries| Some(Relative::Vectors { buckets, keys, queries });
+    let (few, many) = (Buckets::Centred { span: 8, furthest: Some(40) }, Buckets::Centred { span: 90, furthest: None });
+    vec![
+        Attention { relative: Some(Relative::Bias(Buckets::Halves { count: 16, furthest: 40 })), ..all },
+        Attention { relative: vectors(few, true, false), ..all },
+        Attention { relative: vectors(few, false, true), ..all },
+        Attention { relative: vectors(many, true, true), dropout: Some((0.3, 5)), ..all },
+        Attention { relative: vectors(few, true, true), reach: Reach::Window(20), ..all },
+        Attention { relative: vectors(few, true, true), reach: Reach::Causal, ..all },
+    ]
+}
+
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let tokens = LENGTHS.iter().sum();
@@ -39,12 +56,49 @@ pub fn cases() -> Vec<Case> {
             cases.push(Case::new(AttentionGrad(op), rows(4, 3 * 17)).with_batch(3).with_tolerance(1e-5, 2e-5));
         }
     }
+    cases.extend(relative_cases());
+    for (inverse, head_size, width) in [(false, 4, 12), (true, 64, 320)] {
+        let op = Rotary { head_size, theta: 10_000.0, inverse };
+        let turned = Case::new(op, [normal(1, &[150, width]), indices(2, &[150], 2000)]).with_batch(150);
+        // Angles up to 2000 are rounded to 32 bits.
+        cases.push(turned.with_tolerance(1e-5, 3e-4));
+    }
     for width in [3, 300] {
         for pooling in [Pooling::First, Pooling::Last, Pooling::Mean] {
             cases.push(Case::new(SequencePool(pooling), [normal(1, &[tokens, width])]).with_sequences(LENGTHS));
         }
         let dropout = Dropout { rate: 0.3, stream: 3, shared_axes: Vec::new() };
         cases.push(Case::new(dropout, [normal(1, &[tokens, width])]).with_sequences(LENGTHS));
+    }
+    cases
+}
+
+fn relative_cases() -> Vec<Case> {
+    // The longest spans several bands, and windows that begin behind the first panel of keys.
+    let lengths = &[5, 1, 0, 70, 150];
+    let tokens: usize = lengths.iter().sum();
+    let mut cases = Vec::new();
+    for (heads, size) in [(2, 3), (3, 32)] {
+        let window = Attention { reach: Reach::Window(20), ..attentions(heads, size)[1] };
+        for op in relative_attentions(heads, size).into_iter().chain([window]) {
+            let rows = |from: u32, count: u32| {
+                (from..from + count).map(|seed| normal(seed, &[tokens, heads * size])).collect::<Vec<_>>()
+            };
+            let table = |seed| {
+                let relative = op.relative.unwrap();
+                normal(seed, &[relative.buckets().count(), relative.columns(heads * size, heads)])
+            };
+            let tables: Vec<_> = (0..op.tables()).map(|index| table(10 + index as u32)).collect();
+            let forward = [rows(0, 3), tables.clone()].concat();
+            let backward = [rows(0, 3), tables, rows(3, 1)].concat();
+            cases.push(Case::new(op, forward).with_sequences(lengths).with_tolerance(1e-5, 2e-5));
+            let gradient = Case::new(AttentionGrad(op), backward.clone());
+            cases.push(gradient.with_sequences(lengths).with_tolerance(1e-5, 1e-4));
+            if op.relative.is_some() {
+                let gradient = Case::new(AttentionGradTables(op), backward);
+                cases.push(gradient.with_sequences(lengths).with_tolerance(1e-5, 2e-4));
+            }
+        }
     }
     cases
 }

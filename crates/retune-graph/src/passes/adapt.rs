@@ -148,6 +148,7 @@ impl Product {
     }
 }
 
+/// Dropout of rows; those that belong to no example, such as a table's, have none.
 fn dropped(
     graph: &mut Graph,
     x: NodeId,
@@ -155,7 +156,11 @@ fn dropped(
     stream: u32,
     lengths: Option<NodeId>,
 ) -> Result<NodeId, GraphError> {
-    let is_ragged = graph.shape(x).dims().first() == Some(&Dim::Scaled(1, Symbol::Tokens));
+    let rows = graph.shape(x).dims().first();
+    if matches!(rows, Some(Dim::Fixed(_))) {
+        return Ok(x);
+    }
+    let is_ragged = rows == Some(&Dim::Scaled(1, Symbol::Tokens));
     let sequences = lengths.filter(|_| is_ragged).map_or(Sequences::Even, Sequences::Ragged);
     graph.sequence_dropout(x, sequences, rate, stream)
 }

@@ -4,8 +4,8 @@ use super::{Family, TorchModel};
 use crate::model::{Architecture, Model};
 
 /// What architectures call keys, values and the second product of a layer, as PEFT's own lists have them.
-const KEYS: &[&str] = &["key", "k_lin", "k_proj"];
-const VALUES: &[&str] = &["value", "v_lin", "v_proj"];
+const KEYS: &[&str] = &["key", "k_lin", "k_proj", "k"];
+const VALUES: &[&str] = &["value", "v_lin", "v_proj", "v"];
 const INNER: &[&str] = &["output.dense", "ffn.lin2", "ffn_output", "fc2"];
 
 /// The places of a network where fine-tuning takes hold.

@@ -18,12 +18,13 @@ fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> =
         folder().read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     cases.sort();
-    assert_eq!(cases.len(), 10, "the cases of text_encoders.py");
+    assert_eq!(cases.len(), 13, "the cases of text_encoders.py");
     cases
 }
 
-/// What counts as zero among gradients.
+/// What counts as zero among outputs, and among gradients of a batch of one token; rounding errors add up over tokens.
 const LEAST: f32 = 1e-3;
+const LEAST_OF_A_TOKEN: f32 = 1e-4;
 
 /// The scores of a network, before probabilities are made of them.
 fn scores(model: &Model) -> (retune_models::Network, NodeId) {
@@ -61,6 +62,7 @@ fn outputs_and_gradients_are_those_of_transformers() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let error = difference(results.f32(0), &case.tensors["output"], LEAST);
         assert!(error < 1e-5, "{name}: the output differs by {error:e}");
+        let least = LEAST_OF_A_TOKEN * case.tensors["token_ids"].len() as f32;
         let mut compared = 0;
         for (index, &(weight, _)) in wanted.iter().enumerate() {
             let weight = &model.weights[weight];
@@ -70,7 +72,7 @@ fn outputs_and_gradients_are_those_of_transformers() {
             let expected = expected.unwrap_or_else(|| panic!("{name}: the peer has no gradient of {}", weight.name));
             let found = weight.torch_layout.to_file(&results.tensor(index + 1));
             assert_eq!(found.shape(), expected.shape(), "{name}: {}", weight.name);
-            let error = difference(found.as_f32().unwrap(), expected, LEAST);
+            let error = difference(found.as_f32().unwrap(), expected, least);
             assert!(error < 1e-4, "{name}: the gradient of {} differs by {error:e}", weight.name);
             compared += 1;
         }
@@ -177,7 +179,7 @@ fn every_weight_is_in_one_group_from_input_to_output() {
         assert_eq!(grouped.len(), model.weights.len(), "{name}");
         assert!(model.weights.iter().all(|weight| grouped.contains(&&weight.name)), "{name}");
         assert!(
-            structure.groups[0].iter().all(|weight| weight.contains("embedding")),
+            structure.groups[0].iter().all(|weight| weight.contains("embedding") || weight.contains("relative")),
             "{name}: {:?}",
             structure.groups
         );

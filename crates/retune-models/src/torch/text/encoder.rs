@@ -3,7 +3,7 @@
 
 use retune_graph::ops::reduce::Reduction;
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Attention, Reach, Sequences, Unary};
+use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences, Unary};
 use retune_graph::{DType, Dim, NodeId, Shape, Symbol};
 
 use super::names::{self, Between, Head, Names};
@@ -14,10 +14,13 @@ use crate::torch::config::Config;
 use crate::torch::task::Task;
 
 /// The values of `model_type` that are read here.
-pub(crate) const KINDS: &[&str] = &["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert"];
+pub(crate) const KINDS: &[&str] = &["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "mpnet"];
 
 /// Added to the square of a length before its root is taken, as in `torch.nn.functional.normalize` (whose bound is 1e-12).
 const LENGTH_EPSILON: f32 = 1e-24;
+
+/// The buckets of MPNet's distances, which no configuration changes.
+const MPNET_BUCKETS: Buckets = Buckets::Halves { count: 32, furthest: 128 };
 
 /// Sizes and rates of an encoder.
 #[derive(Debug, Clone)]
@@ -52,6 +55,7 @@ impl Encoder {
             "xlm-roberta" => names::XLM_ROBERTA,
             "electra" => names::ELECTRA,
             "albert" => names::ALBERT,
+            "mpnet" => names::MPNET,
             "distilbert" => return Encoder::distilbert(config).map(Some),
             _ => return Ok(None),
         };
@@ -72,7 +76,19 @@ impl Encoder {
             }
         }
         let hidden = config.size("hidden_size")?;
-        let is_roberta = names.base == "roberta";
+        if kind == "mpnet" && config.count_or("relative_attention_num_buckets", MPNET_BUCKETS.count())? != MPNET_BUCKETS.count() {
+            return Err(ModelError::Unsupported {
+                layer: "config.json".to_owned(),
+                class: kind.to_owned(),
+                what: "a `relative_attention_num_buckets` other than 32".to_owned(),
+                hint: "use one of the published MPNet models, which have 32".to_owned(),
+            });
+        }
+        let first_position = match names.base {
+            "roberta" => config.count_or("pad_token_id", 1)? + 1,
+            "mpnet" => 2,
+            _ => 0,
+        };
         let rate = if kind == "albert" { 0.0 } else { 0.1 };
         let hidden_dropout = config.rate_or("hidden_dropout_prob", rate)?;
         let classifier = if kind == "albert" { "classifier_dropout_prob" } else { "classifier_dropout" };
@@ -85,7 +101,7 @@ impl Encoder {
             layers: config.size("num_hidden_layers")?,
             heads: config.size("num_attention_heads")?,
             positions: config.size_if_any("max_position_embeddings")?.unwrap_or(512),
-            first_position: if is_roberta { config.count_or("pad_token_id", 1)? + 1 } else { 0 },
+            first_position,
             types: config.size_if_any("type_vocab_size")?.unwrap_or(2),
             epsilon: config.number_or("layer_norm_eps", 1e-12)?,
             activation: config.activation_or("hidden_act", Activation::Gelu { approximate: kind == "albert" })?,
@@ -154,7 +170,9 @@ impl Encoder {
         let layer =
             |number: usize| vec![format!("{}.", self.name(&self.names.layer.replace("{}", &number.to_string())))];
         let mut groups = vec![vec![self.name("embeddings")]];
-        groups[0].extend(self.names.widening.map(|widening| self.name(widening)));
+        // What all layers share learns as what stands before them.
+        let shared = [self.names.widening, self.names.relative_bias];
+        groups[0].extend(shared.into_iter().flatten().map(|layer| self.name(layer)));
         groups.extend((0..self.layers).map(layer));
         groups
     }
@@ -245,8 +263,11 @@ impl Encoder {
         let v = b.linear(&name(self.names.value), x, hidden, hidden)?;
         let scale = 1.0 / ((hidden / self.heads) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative: None };
-        let seen = b.graph.attention(attention, [q, k, v], sequences)?;
+        let relative = self.names.relative_bias.map(|_| Relative::Bias(MPNET_BUCKETS));
+        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative };
+        let table = self.names.relative_bias.map(|bias| b.table(&self.name(bias), MPNET_BUCKETS.count(), self.heads));
+        b.graph.enter_layer(&name(self.names.query));
+        let seen = b.graph.relative_attention(attention, [q, k, v], table.as_slice(), sequences)?;
         let seen = b.linear(&name(self.names.attention_output), seen, hidden, hidden)?;
         let seen = self.drop_after_attention(b, seen, sequences)?;
         let sum = b.graph.add(seen, x)?;

@@ -12,6 +12,8 @@ pub(crate) struct Names {
     /// The table of token types, if there is one.
     pub(crate) types: Option<&'static str>,
     pub(crate) embedding_norm: &'static str,
+    /// The table of what the distance of two tokens adds to their score, which all layers share.
+    pub(crate) relative_bias: Option<&'static str>,
     /// The product that widens embeddings, where they are narrower than the layers.
     pub(crate) widening: Option<&'static str>,
     /// A layer; `{}` stands for its number, and all layers are one where it is missing.
@@ -53,6 +55,7 @@ pub(crate) const BERT: Names = Names {
     positions: "embeddings.position_embeddings",
     types: Some("embeddings.token_type_embeddings"),
     embedding_norm: "embeddings.LayerNorm",
+    relative_bias: None,
     widening: None,
     layer: "encoder.layer.{}",
     query: "attention.self.query",
@@ -97,6 +100,21 @@ pub(crate) const DISTILBERT: Names = Names {
     down: "ffn.lin2",
     norm: "output_layer_norm",
     head: Head::PreClassifier,
+    ..BERT
+};
+
+/// Song et al., *MPNet*, 2020.
+pub(crate) const MPNET: Names = Names {
+    base: "mpnet",
+    class: "MPNet",
+    types: None,
+    relative_bias: Some("encoder.relative_attention_bias"),
+    query: "attention.attn.q",
+    key: "attention.attn.k",
+    value: "attention.attn.v",
+    attention_output: "attention.attn.o",
+    attention_norm: "attention.LayerNorm",
+    head: Head::DenseThenProjection(Between::Tanh),
     ..BERT
 };
 
