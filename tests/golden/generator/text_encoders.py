@@ -12,8 +12,10 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     BertConfig,
+    DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
+    ModernBertConfig,
     MPNetConfig,
     RobertaConfig,
     XLMRobertaConfig,
@@ -24,6 +26,13 @@ POSITIONS = dict(max_position_embeddings=12, type_vocab_size=2)
 LENGTHS = [5, 1, 8]
 # Longer than a band of queries and a panel of keys of retune's attention, and than all distances with a bucket of their own.
 LONG = [150, 1, 70]
+# Layers that see all and layers that see a window, as the published models mix them.
+MODERN = {**SIZES, "num_hidden_layers": 4, "pad_token_id": 0, "local_attention": 9}
+DISENTANGLED = dict(
+    relative_attention=True, position_biased_input=False, pos_att_type=["p2c", "c2p"], type_vocab_size=0, layer_norm_eps=1e-7
+)
+# As DeBERTa-v3 has them, in small.
+DEBERTA3 = {**SIZES, **DISENTANGLED, "share_att_key": True, "norm_rel_ebd": "layer_norm", "position_buckets": 8}
 SEQUENCE, TOKEN, BARE = AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoModel
 
 CASES = {
@@ -49,12 +58,35 @@ CASES = {
     "mpnet_classification": (MPNetConfig(**SIZES, max_position_embeddings=14, num_labels=3), SEQUENCE),
     "mpnet_tokens": (MPNetConfig(**SIZES, max_position_embeddings=152, num_labels=3), TOKEN),
     "mpnet_bare": (MPNetConfig(**SIZES, max_position_embeddings=14), BARE),
+    "modern_bert_classification": (ModernBertConfig(**MODERN, num_labels=3), SEQUENCE),
+    "modern_bert_mean": (
+        ModernBertConfig(
+            **MODERN, num_labels=3, classifier_pooling="mean", norm_bias=True, attention_bias=True, mlp_bias=True, classifier_bias=True
+        ),
+        SEQUENCE,
+    ),
+    "modern_bert_tokens": (ModernBertConfig(**MODERN, num_labels=3), TOKEN),
+    "modern_bert_bare": (ModernBertConfig(**MODERN), BARE),
+    "deberta_classification": (DebertaV2Config(**DEBERTA3, max_position_embeddings=12, num_labels=3), SEQUENCE),
+    "deberta_tokens": (DebertaV2Config(**DEBERTA3, max_position_embeddings=160, num_labels=3), TOKEN),
+    "deberta_bare": (DebertaV2Config(**DEBERTA3, max_position_embeddings=12), BARE),
+    # Version 2's own products for positions, a width of embeddings, absolute positions and types.
+    "deberta_unshared": (
+        DebertaV2Config(
+            **{**SIZES, **DISENTANGLED, "position_biased_input": True, "type_vocab_size": 2, "pos_att_type": ["c2p"]},
+            max_position_embeddings=12,
+            max_relative_positions=3,
+            embedding_size=8,
+            num_labels=3,
+        ),
+        SEQUENCE,
+    ),
 }
 
 # Cases with sequences of other lengths.
-CASE_LENGTHS = {"mpnet_tokens": LONG}
+CASE_LENGTHS = {"mpnet_tokens": LONG, "modern_bert_tokens": LONG, "deberta_tokens": LONG}
 # Encoders without types of tokens.
-UNTYPED = ["distilbert", "mpnet"]
+UNTYPED = ["distilbert", "mpnet", "modernbert"]
 
 
 def seed_of(name):
@@ -70,7 +102,7 @@ def batch(config, lengths):
     mask = torch.zeros_like(ids)
     for row, length in enumerate(lengths):
         ids[row, :length] = torch.randint(3, 40, (length,))
-        types[row, length // 2 : length] = getattr(config, "type_vocab_size", 2) - 1
+        types[row, length // 2 : length] = max(getattr(config, "type_vocab_size", 2) - 1, 0)
         mask[row, :length] = 1
     return ids, types, mask.bool()
 

@@ -165,6 +165,18 @@ impl<'a> Builder<'a> {
 
     /// `nn.LayerNorm` over the last axis.
     pub(crate) fn layer_norm(&mut self, layer: &str, x: NodeId, width: usize, epsilon: f32) -> Result<NodeId> {
+        self.layer_norm_with(layer, x, width, epsilon, true)
+    }
+
+    /// The same with or without a shift.
+    pub(crate) fn layer_norm_with(
+        &mut self,
+        layer: &str,
+        x: NodeId,
+        width: usize,
+        epsilon: f32,
+        has_bias: bool,
+    ) -> Result<NodeId> {
         self.graph.enter_layer(layer);
         let shape = [width];
         let spec = |initializer| Spec {
@@ -175,7 +187,10 @@ impl<'a> Builder<'a> {
             class: "LayerNorm",
         };
         let gamma = self.weight(layer, "weight", spec(Initializer::ONES));
-        let beta = self.weight(layer, "bias", spec(Initializer::ZEROS));
+        let beta = match has_bias {
+            true => self.weight(layer, "bias", spec(Initializer::ZEROS)),
+            false => self.graph.fill(Shape::fixed(&shape), 0.0),
+        };
         Ok(self.graph.layer_norm(x, gamma, beta, 1, epsilon)?)
     }
 

@@ -51,6 +51,14 @@ impl<'a> Config<'a> {
         })
     }
 
+    /// A size; `None` where there is none, or a number below 1 that stands for that.
+    pub(crate) fn size_or_none(&self, key: &str) -> Result<Option<usize>> {
+        match self.get(key).and_then(Value::as_i64) {
+            Some(size) if size < 1 => Ok(None),
+            _ => self.size_if_any(key),
+        }
+    }
+
     /// A whole number that may be 0, or `default`.
     pub(crate) fn count_or(&self, key: &str, default: usize) -> Result<usize> {
         let count = self.typed(key, "a whole number", |value| {
@@ -93,6 +101,12 @@ impl<'a> Config<'a> {
     pub(crate) fn factor_or(&self, key: &str, default: f64) -> Result<f32> {
         let read = |value: &Value| value.as_f64().filter(|factor| *factor > 0.0 && *factor <= 100.0);
         Ok(self.typed(key, "a number above 0 and at most 100", read)?.unwrap_or(default) as f32)
+    }
+
+    /// The base of rotary angles, a number of at least 1, or `default`.
+    pub(crate) fn base_of_angles_or(&self, key: &str, default: f64) -> Result<f32> {
+        let read = |value: &Value| value.as_f64().filter(|base| (1.0..1e12).contains(base));
+        Ok(self.typed(key, "a number of at least 1", read)?.unwrap_or(default) as f32)
     }
 
     /// A probability in `[0, 1)`, or `default`.

@@ -37,7 +37,7 @@ use crate::error::{ModelError, Result};
 use builder::Builder;
 use config::Config;
 use task::Task;
-use text::encoder::Encoder;
+use text::Text;
 use vision::Vision;
 
 /// A model with PyTorch's names, without its weights.
@@ -75,8 +75,8 @@ pub(crate) enum Origin {
 /// The architectures.
 #[derive(Debug, Clone)]
 pub(crate) enum Family {
-    /// BERT and what is built like it.
-    Encoder(Encoder),
+    /// An encoder of text.
+    Text(Text),
     /// A network for images.
     Vision(Vision),
 }
@@ -91,20 +91,20 @@ impl Family {
     /// The architecture that `config.json` of transformers describes, with `preprocessor_config.json` if there is one.
     pub(crate) fn read(config: &Config<'_>, processor: Option<&Value>) -> Result<Family> {
         let kind = config.text("model_type")?;
-        if let Some(encoder) = Encoder::read(&kind, config)? {
-            return Ok(Family::Encoder(encoder));
+        if let Some(text) = Text::read(&kind, config)? {
+            return Ok(Family::Text(text));
         }
         if let Some(vision) = vision::recognize::read(&kind, config, processor)? {
             return Ok(Family::Vision(vision));
         }
-        let known = [text::encoder::KINDS, vision::recognize::KINDS].concat().join(", ");
+        let known = [text::KINDS, vision::recognize::KINDS].concat().join(", ");
         Err(ModelError::UnknownArchitecture { kind, known })
     }
 
     /// What the names of all weights but the head's begin with; empty where they have nothing in common.
     pub(crate) fn base(&self) -> &'static str {
         match self {
-            Family::Encoder(encoder) => encoder.names.base,
+            Family::Text(text) => text.base(),
             Family::Vision(vision) => vision.base(),
         }
     }
@@ -112,7 +112,7 @@ impl Family {
     /// The architecture's name.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Family::Encoder(encoder) => encoder.names.base,
+            Family::Text(text) => text.name(),
             Family::Vision(vision) => vision.kind(),
         }
     }
@@ -121,8 +121,8 @@ impl Family {
     /// out, and with the present names of scales and shifts.
     pub(crate) fn present_name(&self, name: &str) -> String {
         let name = match (self, name.rsplit_once('.')) {
-            (Family::Encoder(_), Some((layer, "gamma"))) => format!("{layer}.weight"),
-            (Family::Encoder(_), Some((layer, "beta"))) => format!("{layer}.bias"),
+            (Family::Text(_), Some((layer, "gamma"))) => format!("{layer}.weight"),
+            (Family::Text(_), Some((layer, "beta"))) => format!("{layer}.bias"),
             _ => name.to_owned(),
         };
         let base = self.base();
@@ -133,7 +133,7 @@ impl Family {
     /// Whether a tensor of the pretraining or of another task's head is left out without a word of complaint.
     pub(crate) fn is_other_head(&self, name: &str) -> bool {
         match self {
-            Family::Encoder(encoder) => encoder.is_other_head(name),
+            Family::Text(text) => text.is_other_head(name),
             Family::Vision(vision) => vision.is_other_head(name),
         }
     }
@@ -145,13 +145,13 @@ impl Family {
 
     /// Whether a weight that the file lacks is drawn anew: the head's, and a pooler that was never trained.
     pub(crate) fn is_new_where_missing(&self, name: &str) -> bool {
-        self.is_head(name) || matches!(self, Family::Encoder(_)) && name.contains(".pooler.")
+        self.is_head(name) || matches!(self, Family::Text(_)) && name.contains(".pooler.")
     }
 
     /// Whether a weight belongs to the head of the task.
     pub(crate) fn is_head(&self, name: &str) -> bool {
         match self {
-            Family::Encoder(encoder) => !name.starts_with(&format!("{}.", encoder.names.base)),
+            Family::Text(text) => !name.starts_with(&format!("{}.", text.base())),
             Family::Vision(vision) => name.strip_prefix(vision.head()).is_some_and(|rest| rest.starts_with('.')),
         }
     }
@@ -159,7 +159,7 @@ impl Family {
     /// The class of transformers that a model of this task is.
     pub(crate) fn class(&self, task: &Task) -> String {
         match self {
-            Family::Encoder(encoder) => encoder.class(task),
+            Family::Text(text) => text.class(task),
             Family::Vision(vision) => vision.class(task),
         }
     }
@@ -167,7 +167,7 @@ impl Family {
     /// The preprocessing of the network's authors, as the model's `retune` entry holds it.
     pub(crate) fn metadata(&self) -> Option<Value> {
         match self {
-            Family::Encoder(_) => None,
+            Family::Text(_) => None,
             Family::Vision(vision) => Some(vision.preparation.metadata()),
         }
     }
@@ -175,7 +175,7 @@ impl Family {
     /// Most tokens of a sequence.
     pub(crate) fn max_tokens(&self) -> Option<usize> {
         match self {
-            Family::Encoder(encoder) => Some(encoder.max_tokens()),
+            Family::Text(text) => Some(text.max_tokens()),
             Family::Vision(_) => None,
         }
     }
@@ -183,7 +183,7 @@ impl Family {
     /// Appends the network's nodes. `size` is the height and width of images, where it is not the usual one.
     pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task, size: Option<[usize; 2]>) -> Result<Lowered> {
         match self {
-            Family::Encoder(encoder) => encoder.lower(b, task),
+            Family::Text(text) => text.lower(b, task),
             Family::Vision(vision) => vision.lower(b, task, size),
         }
     }

@@ -4,9 +4,10 @@ use super::{Family, TorchModel};
 use crate::model::{Architecture, Model};
 
 /// What architectures call keys, values and the second product of a layer, as PEFT's own lists have them.
-const KEYS: &[&str] = &["key", "k_lin", "k_proj", "k"];
-const VALUES: &[&str] = &["value", "v_lin", "v_proj", "v"];
-const INNER: &[&str] = &["output.dense", "ffn.lin2", "ffn_output", "fc2"];
+/// ModernBERT's are one product with the queries.
+const KEYS: &[&str] = &["key", "k_lin", "k_proj", "k", "key_proj", "Wqkv"];
+const VALUES: &[&str] = &["value", "v_lin", "v_proj", "v", "value_proj"];
+const INNER: &[&str] = &["output.dense", "ffn.lin2", "ffn_output", "fc2", "mlp.Wo"];
 
 /// The places of a network where fine-tuning takes hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,17 +33,13 @@ impl Model {
     pub fn structure(&self) -> Option<Structure> {
         let Architecture::Torch(torch) = &self.architecture else { return None };
         let (head, targets) = match &torch.family {
-            Family::Encoder(encoder) => {
-                let targets = [encoder.names.query, encoder.names.value];
-                let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-                ("classifier".to_owned(), targets.map(last).to_vec())
-            }
-            Family::Vision(vision) => (vision.head().to_owned(), vision.lora_targets()),
+            Family::Text(text) => (text.head(), text.lora_targets()),
+            Family::Vision(vision) => (vision.head(), vision.lora_targets()),
         };
         let without = self.weights.iter().filter(|weight| !weight.decays && !weight.name.contains(".running_"));
         let no_decay = without.map(|weight| weight.name.clone()).collect();
         Some(Structure {
-            head,
+            head: head.to_owned(),
             groups: self.grouped(torch),
             lora_targets: targets,
             keys_and_values: self.present(&[KEYS, VALUES]),
@@ -60,7 +57,7 @@ impl Model {
     /// Every weight in the group whose prefix its name has; those of no group are in the last before the head.
     fn grouped(&self, torch: &TorchModel) -> Vec<Vec<String>> {
         let prefixes = match &torch.family {
-            Family::Encoder(encoder) => encoder.groups(),
+            Family::Text(text) => text.groups(),
             Family::Vision(vision) => vision.groups(),
         };
         let mut groups = vec![Vec::new(); prefixes.len() + 1];

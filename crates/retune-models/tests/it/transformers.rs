@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use retune_cpu::{Cpu, Session, StepRandom};
 use retune_formats::safetensors::SafetensorsFile;
 use retune_graph::{DType, NodeId, Op, gradients};
-use retune_models::{Mode, Model, ModelError, Task};
+use retune_models::{Ia3, Lora, Mode, Model, ModelError, Task};
 use retune_tensor::Tensor;
 
 use crate::harness::difference;
@@ -18,7 +18,7 @@ fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> =
         folder().read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     cases.sort();
-    assert_eq!(cases.len(), 13, "the cases of text_encoders.py");
+    assert_eq!(cases.len(), 21, "the cases of text_encoders.py");
     cases
 }
 
@@ -178,8 +178,11 @@ fn every_weight_is_in_one_group_from_input_to_output() {
         let grouped: Vec<&String> = structure.groups.iter().flatten().collect();
         assert_eq!(grouped.len(), model.weights.len(), "{name}");
         assert!(model.weights.iter().all(|weight| grouped.contains(&&weight.name)), "{name}");
+        let is_shared = |weight: &String| {
+            ["embedding", "relative", "encoder.LayerNorm."].iter().any(|part| weight.contains(part))
+        };
         assert!(
-            structure.groups[0].iter().all(|weight| weight.contains("embedding") || weight.contains("relative")),
+            structure.groups[0].iter().all(is_shared),
             "{name}: {:?}",
             structure.groups
         );
@@ -187,6 +190,94 @@ fn every_weight_is_in_one_group_from_input_to_output() {
         let last = structure.groups.last().unwrap();
         assert_eq!(last.iter().any(|weight| weight.starts_with(&structure.head)), has_head, "{name}: {last:?}");
     }
+}
+
+/// Adapters at the places that the structure names: loss-free when fresh, merged and saved without a change of the output.
+#[test]
+fn adapters_go_where_the_structure_says() {
+    let values = |model: &Model, case: &SafetensorsFile| {
+        let (network, output) = scores(model);
+        let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
+        let mut session = Session::new(&Cpu::new(2), network.graph.clone(), vec![output]);
+        session.run(&weights, &inputs(&network, case), &StepRandom::NONE).unwrap().tensor(0)
+    };
+    for (name, per_layer, layers) in
+        [("mpnet_classification", 2, 2), ("modern_bert_classification", 1, 4), ("deberta_classification", 2, 2)]
+    {
+        let case = SafetensorsFile::read(folder().join(name).join("case.safetensors")).unwrap();
+        let base = Model::load(folder().join(name)).unwrap().0;
+        let structure = base.structure().unwrap();
+        let mut lora = base.with_task(base.task().unwrap().clone(), 0).unwrap();
+        let targets = structure.lora_targets.clone();
+        let products = lora.add_lora(&Lora { targets, dropout: 0.1, ..Lora::default() }, 3).unwrap();
+        assert_eq!(products, per_layer * layers, "{name}: {:?}", structure.lora_targets);
+        lora.build(Mode::Training, None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let plain = values(&base, &case);
+        assert!(difference(values(&lora, &case).as_f32().unwrap(), &plain, LEAST) < 1e-5, "{name}: fresh");
+        for weight in lora.weights.iter_mut().filter(|weight| weight.name.contains("lora_B")) {
+            let count = weight.value.len();
+            let moved: Vec<f32> = (0..count).map(|i| 0.1 * (i as f32).sin()).collect();
+            weight.value = Tensor::new(weight.value.shape().to_vec(), moved).unwrap();
+        }
+        let tuned = values(&lora, &case);
+        assert!(difference(tuned.as_f32().unwrap(), &plain, LEAST) > 1e-3, "{name}: LoRA changes the output");
+        let merged = values(&lora.merged().unwrap(), &case);
+        assert!(difference(merged.as_f32().unwrap(), &tuned, LEAST) < 1e-5, "{name}: merged");
+        let mut scaled = Model::load(folder().join(name)).unwrap().0;
+        let ia3 = Ia3 { outputs: structure.keys_and_values, inputs: structure.inner_products };
+        assert!(scaled.add_ia3(&ia3, 3).unwrap() >= 2 * layers, "{name}");
+        assert!(difference(values(&scaled, &case).as_f32().unwrap(), &plain, LEAST) < 1e-5, "{name}: fresh (IA)³");
+    }
+}
+
+#[test]
+fn configurations_of_other_encoders_are_refused() {
+    use serde_json::json;
+    type Change = (&'static str, &'static str, serde_json::Value, &'static str);
+    let cases: &[Change] = &[
+        ("mpnet_bare", "relative_attention_num_buckets", json!(64), "other than 32 is not supported"),
+        ("deberta_bare", "conv_kernel_size", json!(3), "`conv_kernel_size` above 0 is not supported"),
+        ("deberta_bare", "attention_head_size", json!(4), "`attention_head_size` other than 8 is not supported"),
+        ("deberta_bare", "pos_att_type", json!([]), "`relative_attention` without a `pos_att_type` is not supported"),
+        ("deberta_bare", "pos_att_type", json!("p2p"), "expected `c2p` and `p2c`, found `p2p`"),
+        ("deberta_bare", "position_buckets", json!(2), "config.json: position_buckets"),
+        ("deberta_bare", "norm_rel_ebd", json!("none"), "unused: `deberta.encoder.LayerNorm"),
+        ("modern_bert_bare", "classifier_pooling", json!("max"), "expected `cls` or `mean`, found max"),
+        ("modern_bert_bare", "layer_types", json!(["full_attention"]), "for each of the 4 layers"),
+        ("modern_bert_bare", "rope_scaling", json!({"factor": 2}), "`rope_scaling` is not supported"),
+        (
+            "modern_bert_bare",
+            "rope_parameters",
+            json!({"full_attention": {"rope_type": "yarn"}}),
+            "`rope_type` = `yarn` is not supported",
+        ),
+        ("modern_bert_bare", "num_attention_heads", json!(16), "expected an even number for each"),
+    ];
+    for (case, key, value, expected) in cases {
+        let folder = changed(case, |config| {
+            config.insert((*key).to_owned(), value.clone());
+        });
+        let message = Model::load(folder.path()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{key} = {value}: {message}");
+    }
+}
+
+/// The configurations of the published ModernBERT models are older than `layer_types` and `rope_parameters`.
+#[test]
+fn older_names_of_keys_are_read() {
+    let load = |older: bool| {
+        let folder = changed("modern_bert_tokens", |config| {
+            if older {
+                config.remove("layer_types");
+                config.remove("rope_parameters");
+                for (key, value) in [("global_attn_every_n_layers", 3), ("global_rope_theta", 160_000)] {
+                    config.insert(key.to_owned(), value.into());
+                }
+            }
+        });
+        scores(&Model::load(folder.path()).unwrap().0).0.graph.to_string()
+    };
+    assert_eq!(load(true), load(false));
 }
 
 #[test]

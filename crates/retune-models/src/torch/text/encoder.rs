@@ -1,23 +1,16 @@
 //! BERT and what is built like it: embeddings, then layers of attention and a product of two, each with a residual and layer
 //! normalization behind it. Sequences are ragged: no padding is ever computed.
 
-use retune_graph::ops::reduce::Reduction;
-use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences, Unary};
-use retune_graph::{DType, Dim, NodeId, Shape, Symbol};
+use retune_graph::NodeId;
+use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences};
 
 use super::names::{self, Between, Head, Names};
+use super::output::{self, CLASSIFIER, Inputs};
 use crate::error::{ModelError, Result};
 use crate::torch::Lowered;
 use crate::torch::builder::Builder;
 use crate::torch::config::Config;
 use crate::torch::task::Task;
-
-/// The values of `model_type` that are read here.
-pub(crate) const KINDS: &[&str] = &["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "mpnet"];
-
-/// Added to the square of a length before its root is taken, as in `torch.nn.functional.normalize` (whose bound is 1e-12).
-const LENGTH_EPSILON: f32 = 1e-24;
 
 /// The buckets of MPNet's distances, which no configuration changes.
 const MPNET_BUCKETS: Buckets = Buckets::Halves { count: 32, furthest: 128 };
@@ -47,8 +40,8 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// The encoder of this `model_type`; `None` if it is none of [`KINDS`].
-    pub(crate) fn read(kind: &str, config: &Config<'_>) -> Result<Option<Encoder>> {
+    /// The encoder of this `model_type`; `None` if it is none of these.
+    pub(super) fn read(kind: &str, config: &Config<'_>) -> Result<Option<Encoder>> {
         let names = match kind {
             "bert" => names::BERT,
             "roberta" => names::ROBERTA,
@@ -157,16 +150,12 @@ impl Encoder {
         Ok(self)
     }
 
-    pub(crate) fn max_tokens(&self) -> usize {
+    pub(super) fn max_tokens(&self) -> usize {
         self.positions - self.first_position
     }
 
-    pub(crate) fn class(&self, task: &Task) -> String {
-        format!("{}{}", self.names.class, task.class_suffix())
-    }
-
     /// The layers from input to output, as prefixes of names: the embeddings, and each layer.
-    pub(crate) fn groups(&self) -> Vec<Vec<String>> {
+    pub(super) fn groups(&self) -> Vec<Vec<String>> {
         let layer =
             |number: usize| vec![format!("{}.", self.name(&self.names.layer.replace("{}", &number.to_string())))];
         let mut groups = vec![vec![self.name("embeddings")]];
@@ -177,43 +166,22 @@ impl Encoder {
         groups
     }
 
-    /// Heads of pretraining and other tasks, buffers, and a pooler that the task has no use for.
-    pub(crate) fn is_other_head(&self, name: &str) -> bool {
-        const HEADS: &[&str] = &[
-            "cls.",
-            "lm_head.",
-            "predictions.",
-            "sop_classifier.",
-            "vocab_transform.",
-            "vocab_layer_norm.",
-            "vocab_projector.",
-            "generator_predictions.",
-            "generator_lm_head.",
-            "discriminator_predictions.",
-            "qa_outputs.",
-            "classifier.",
-            "pre_classifier.",
-            "summary.",
-        ];
-        let own = name.strip_prefix(self.names.base).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name);
-        HEADS.iter().any(|head| name.starts_with(head))
-            || own.starts_with("pooler.")
-            || matches!(own, "embeddings.position_ids" | "embeddings.token_type_ids")
-    }
-
-    pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
+    pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
         b.stddev = self.stddev;
-        let tokens = Shape::new([Dim::Scaled(1, Symbol::Tokens)]);
-        let ids = b.input("token_ids", tokens.clone(), DType::I32);
-        let types = self.names.types.map(|_| b.input("token_types", tokens.clone(), DType::I32));
-        let places = b.input("positions", tokens, DType::I32);
-        let lengths = b.input("lengths", Shape::batch_of(&[]), DType::I32);
-        let sequences = Sequences::Ragged(lengths);
-        let mut x = self.embed(b, ids, types, places, sequences)?;
+        let inputs = Inputs::declare(b, self.names.types.is_some(), true);
+        let mut x = self.embed(b, inputs)?;
         for layer in 0..self.layers {
-            x = self.layer(b, x, layer, sequences)?;
+            x = self.layer(b, x, layer, inputs.sequences())?;
         }
-        let output = self.output(b, task, x, lengths, sequences)?;
+        let of_tokens = |b: &mut Builder<'_>, outputs| {
+            let y = b.dropout(x, inputs.sequences(), self.classifier_dropout)?;
+            b.linear(CLASSIFIER, y, self.hidden, outputs)
+        };
+        let of_texts = |b: &mut Builder<'_>, outputs| {
+            let first = output::first_tokens(b, x, inputs.lengths)?;
+            self.scores(b, first, outputs)
+        };
+        let output = output::output(b, task, x, inputs.lengths, of_tokens, of_texts)?;
         Ok(Lowered { outputs: vec![output], updates: Vec::new() })
     }
 
@@ -222,17 +190,10 @@ impl Encoder {
         format!("{}.{layer}", self.names.base)
     }
 
-    fn embed(
-        &self,
-        b: &mut Builder<'_>,
-        ids: NodeId,
-        types: Option<NodeId>,
-        places: NodeId,
-        sequences: Sequences,
-    ) -> Result<NodeId> {
+    fn embed(&self, b: &mut Builder<'_>, inputs: Inputs) -> Result<NodeId> {
         let words = b.table(&self.name(self.names.words), self.vocabulary, self.embedding);
-        let mut x = b.graph.gather(words, ids)?;
-        if let Some((name, types)) = self.names.types.zip(types) {
+        let mut x = b.graph.gather(words, inputs.token_ids)?;
+        if let Some((name, types)) = self.names.types.zip(inputs.token_types) {
             let table = b.table(&self.name(name), self.types, self.embedding);
             let rows = b.graph.gather(table, types)?;
             x = b.graph.add(x, rows)?;
@@ -241,10 +202,11 @@ impl Encoder {
         if self.first_position > 0 {
             table = b.graph.slice(table, 0, self.first_position, self.max_tokens())?;
         }
-        let rows = b.graph.gather(table, places)?;
+        let positions = inputs.positions.expect("the network declares positions");
+        let rows = b.graph.gather(table, positions)?;
         x = b.graph.add(x, rows)?;
         x = b.layer_norm(&self.name(self.names.embedding_norm), x, self.embedding, self.epsilon)?;
-        x = b.dropout(x, sequences, self.hidden_dropout)?;
+        x = b.dropout(x, inputs.sequences(), self.hidden_dropout)?;
         match self.names.widening {
             // ALBERT has the product always, ELECTRA where it changes the width.
             Some(name) if self.embedding != self.hidden || self.names.base == "albert" => {
@@ -288,53 +250,16 @@ impl Encoder {
         }
     }
 
-    fn output(
-        &self,
-        b: &mut Builder<'_>,
-        task: &Task,
-        x: NodeId,
-        lengths: NodeId,
-        sequences: Sequences,
-    ) -> Result<(String, NodeId)> {
-        let outputs = task.outputs().unwrap_or(0);
-        let output = match task {
-            Task::Embedding { pooling, normalize } => {
-                let y = b.graph.sequence_pool(x, lengths, *pooling)?;
-                let y = if *normalize { unit_length(b, y)? } else { y };
-                return Ok(("embedding".to_owned(), y));
-            }
-            Task::TokenClassification { .. } => {
-                let x = b.dropout(x, sequences, self.classifier_dropout)?;
-                let scores = b.linear("classifier", x, self.hidden, outputs)?;
-                b.graph.softmax(scores)?
-            }
-            Task::Classification { .. } => {
-                let scores = self.scores(b, x, lengths, outputs)?;
-                b.graph.softmax(scores)?
-            }
-            Task::MultiLabel { .. } => {
-                let scores = self.scores(b, x, lengths, outputs)?;
-                b.graph.activate(scores, Activation::Sigmoid)?
-            }
-            Task::Regression { .. } => self.scores(b, x, lengths, outputs)?,
-        };
-        Ok(("classifier".to_owned(), output))
-    }
-
     /// The scores of each text from its first token.
-    fn scores(&self, b: &mut Builder<'_>, x: NodeId, lengths: NodeId, outputs: usize) -> Result<NodeId> {
-        let first = b.graph.sequence_pool(x, lengths, Pooling::First)?;
-        let drop = |b: &mut Builder<'_>, x: NodeId| match b.random(self.classifier_dropout) {
-            Some((rate, stream)) => Ok::<_, ModelError>(b.graph.dropout(x, rate, stream)?),
-            None => Ok(x),
-        };
+    fn scores(&self, b: &mut Builder<'_>, first: NodeId, outputs: usize) -> Result<NodeId> {
+        let drop = |b: &mut Builder<'_>, x: NodeId| output::drop_texts(b, x, self.classifier_dropout);
         let hidden = self.hidden;
         match self.names.head {
             Head::Pooler(name) => {
                 let y = b.linear(&self.name(name), first, hidden, hidden)?;
                 let y = b.graph.activate(y, Activation::Tanh)?;
                 let y = drop(b, y)?;
-                b.linear("classifier", y, hidden, outputs)
+                b.linear(CLASSIFIER, y, hidden, outputs)
             }
             Head::DenseThenProjection(between) => {
                 let y = drop(b, first)?;
@@ -353,17 +278,8 @@ impl Encoder {
                 let y = b.linear("pre_classifier", first, hidden, hidden)?;
                 let y = b.graph.activate(y, Activation::RELU)?;
                 let y = drop(b, y)?;
-                b.linear("classifier", y, hidden, outputs)
+                b.linear(CLASSIFIER, y, hidden, outputs)
             }
         }
     }
-}
-
-/// Rows divided by their length.
-fn unit_length(b: &mut Builder<'_>, x: NodeId) -> Result<NodeId> {
-    let squares = b.graph.unary(Unary::Square, x)?;
-    let sums = b.graph.reduce(Reduction::Sum, squares, &[1])?;
-    let sums = b.graph.affine(sums, 1.0, LENGTH_EPSILON)?;
-    let scale = b.graph.unary(Unary::Rsqrt, sums)?;
-    Ok(b.graph.mul(x, scale)?)
 }

@@ -1,0 +1,97 @@
+//! What encoders of text have in common besides their layers: the inputs, and the outputs of tasks.
+
+use retune_graph::ops::reduce::Reduction;
+use retune_graph::ops::sequence::Pooling;
+use retune_graph::ops::{Activation, Sequences, Unary};
+use retune_graph::{DType, Dim, NodeId, Shape, Symbol};
+
+use crate::error::Result;
+use crate::torch::builder::Builder;
+use crate::torch::task::Task;
+
+/// Added to the square of a length before its root is taken, as in `torch.nn.functional.normalize` (whose bound is 1e-12).
+const LENGTH_EPSILON: f32 = 1e-24;
+
+/// The layer that gives the scores of every task.
+pub(super) const CLASSIFIER: &str = "classifier";
+
+/// The inputs of an encoder, `[Tokens] i32` each but `lengths [Batch] i32`.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs {
+    pub token_ids: NodeId,
+    pub token_types: Option<NodeId>,
+    pub positions: Option<NodeId>,
+    pub lengths: NodeId,
+}
+
+impl Inputs {
+    /// Declares the inputs that a network reads.
+    pub fn declare(b: &mut Builder<'_>, has_types: bool, has_positions: bool) -> Inputs {
+        let mut of_tokens = |name: &str| b.input(name, Shape::new([Dim::Scaled(1, Symbol::Tokens)]), DType::I32);
+        let token_ids = of_tokens("token_ids");
+        let token_types = has_types.then(|| of_tokens("token_types"));
+        let positions = has_positions.then(|| of_tokens("positions"));
+        let lengths = b.input("lengths", Shape::batch_of(&[]), DType::I32);
+        Inputs { token_ids, token_types, positions, lengths }
+    }
+
+    pub fn sequences(self) -> Sequences {
+        Sequences::Ragged(self.lengths)
+    }
+}
+
+/// The output of a task and its name. `of_tokens` and `of_texts` give that many scores of each token or each text, from the rows
+/// `x` of all tokens.
+pub(super) fn output(
+    b: &mut Builder<'_>,
+    task: &Task,
+    x: NodeId,
+    lengths: NodeId,
+    of_tokens: impl FnOnce(&mut Builder<'_>, usize) -> Result<NodeId>,
+    of_texts: impl FnOnce(&mut Builder<'_>, usize) -> Result<NodeId>,
+) -> Result<(String, NodeId)> {
+    let outputs = task.outputs().unwrap_or(0);
+    let output = match task {
+        Task::Embedding { pooling, normalize } => {
+            let y = b.graph.sequence_pool(x, lengths, *pooling)?;
+            let y = if *normalize { unit_length(b, y)? } else { y };
+            return Ok(("embedding".to_owned(), y));
+        }
+        Task::TokenClassification { .. } => {
+            let scores = of_tokens(b, outputs)?;
+            b.graph.softmax(scores)?
+        }
+        Task::Classification { .. } => {
+            let scores = of_texts(b, outputs)?;
+            b.graph.softmax(scores)?
+        }
+        Task::MultiLabel { .. } => {
+            let scores = of_texts(b, outputs)?;
+            b.graph.activate(scores, Activation::Sigmoid)?
+        }
+        Task::Regression { .. } => of_texts(b, outputs)?,
+    };
+    Ok((CLASSIFIER.to_owned(), output))
+}
+
+/// Dropout of a row of each text.
+pub(super) fn drop_texts(b: &mut Builder<'_>, x: NodeId, rate: f32) -> Result<NodeId> {
+    match b.random(rate) {
+        Some((rate, stream)) => Ok(b.graph.dropout(x, rate, stream)?),
+        None => Ok(x),
+    }
+}
+
+/// The first token's row of each text.
+pub(super) fn first_tokens(b: &mut Builder<'_>, x: NodeId, lengths: NodeId) -> Result<NodeId> {
+    Ok(b.graph.sequence_pool(x, lengths, Pooling::First)?)
+}
+
+/// Rows divided by their length.
+fn unit_length(b: &mut Builder<'_>, x: NodeId) -> Result<NodeId> {
+    let squares = b.graph.unary(Unary::Square, x)?;
+    let sums = b.graph.reduce(Reduction::Sum, squares, &[1])?;
+    let sums = b.graph.affine(sums, 1.0, LENGTH_EPSILON)?;
+    let scale = b.graph.unary(Unary::Rsqrt, sums)?;
+    Ok(b.graph.mul(x, scale)?)
+}
