@@ -423,8 +423,7 @@ impl<'a> Heads<'a> {
             return None;
         }
         let begin = start * self.width + head * d;
-        let [q, k, v] =
-            self.rows.map(|values| Rows { values: &values[begin..], stride: self.width, columns: d });
+        let [q, k, v] = self.rows.map(|values| Rows { values: &values[begin..], stride: self.width, columns: d });
         let (op, level, tables, keys) = (self.op, self.level, self.tables, self.keys);
         Some((Head { op, level, head, n, d, q, k, v, tables, keys, example }, begin))
     }

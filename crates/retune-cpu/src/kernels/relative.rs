@@ -118,14 +118,8 @@ pub(super) struct Queries<'s> {
 /// What the distances of one head of one sequence add.
 pub(super) enum Distances<'s> {
     Nothing,
-    Bias {
-        bias: &'s [f32],
-        gradient: &'s mut [f32],
-    },
-    Vectors {
-        keys: Option<Keys<'s>>,
-        queries: Option<Queries<'s>>,
-    },
+    Bias { bias: &'s [f32], gradient: &'s mut [f32] },
+    Vectors { keys: Option<Keys<'s>>, queries: Option<Queries<'s>> },
 }
 
 /// Gradients of all tables, stacked, of this many rows and columns each.
@@ -237,7 +231,9 @@ impl<'s> Distances<'s> {
             let row = term.spread(head, band, gradient);
             let a = Left { values: term.scores, row, step: 1 };
             // SAFETY: by the caller's promise.
-            unsafe { product(level, band.count, a, by_places(term.by_distance, n, d), places(n, band), Store::Add, dq) };
+            unsafe {
+                product(level, band.count, a, by_places(term.by_distance, n, d), places(n, band), Store::Add, dq)
+            };
         }
         if let Some(term) = queries {
             for panel in panels(band) {

@@ -214,12 +214,7 @@ impl Operation for AttentionGradTables {
 
 impl Graph {
     /// Attention of rows of tokens. `sequences` says which rows belong together.
-    pub fn attention(
-        &mut self,
-        op: Attention,
-        rows: [NodeId; 3],
-        sequences: Sequences,
-    ) -> Result<NodeId, GraphError> {
+    pub fn attention(&mut self, op: Attention, rows: [NodeId; 3], sequences: Sequences) -> Result<NodeId, GraphError> {
         self.relative_attention(op, rows, &[], sequences)
     }
 
@@ -231,8 +226,7 @@ impl Graph {
         tables: &[NodeId],
         sequences: Sequences,
     ) -> Result<NodeId, GraphError> {
-        let inputs: Vec<NodeId> =
-            rows.into_iter().chain(tables.iter().copied()).chain(sequences.lengths()).collect();
+        let inputs: Vec<NodeId> = rows.into_iter().chain(tables.iter().copied()).chain(sequences.lengths()).collect();
         self.push(op.into(), &inputs)
     }
 }

@@ -140,7 +140,10 @@ mod tests {
         let expected = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91];
         assert_eq!(starts(buckets, -1), expected);
         assert_eq!(starts(buckets, 1), expected);
-        assert_eq!((buckets.of(0), buckets.of(-7), buckets.of(7), buckets.of(-2000), buckets.of(2000)), (0, 7, 23, 15, 31));
+        assert_eq!(
+            (buckets.of(0), buckets.of(-7), buckets.of(7), buckets.of(-2000), buckets.of(2000)),
+            (0, 7, 23, 15, 31)
+        );
     }
 
     #[test]

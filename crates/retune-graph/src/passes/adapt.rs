@@ -5,7 +5,7 @@
 
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::GraphError;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, Node, NodeId};
 use crate::ops::reduce::Reduction;
 use crate::ops::{Activation, Binary, Linear, Op, Sequences, Unary};
 use crate::shape::{Dim, Symbol};
@@ -73,9 +73,11 @@ pub fn adapt(
 ) -> Result<Rewritten, GraphError> {
     let kept: Vec<NodeId> = outputs.iter().copied().chain(lengths).collect();
     let mut new_lengths = None;
-    rewrite(old, &kept, |graph, _, node, inputs| {
-        if let Some(at) = node.inputs.iter().position(|&input| Some(input) == lengths) {
-            new_lengths = Some(inputs[at]);
+    rewrite(old, &kept, |graph, id, node, inputs| {
+        // An input of the network, before every product that may need it.
+        if Some(id) == lengths {
+            new_lengths = Some(graph.append(Node { inputs: inputs.to_vec(), ..node.clone() }));
+            return Ok(new_lengths);
         }
         let Op::Linear(Linear { activation: None, .. }) = node.op else { return Ok(None) };
         let Op::Weight(target) = old.node(node.inputs[1]).op else { return Ok(None) };

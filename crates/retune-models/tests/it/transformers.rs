@@ -178,14 +178,9 @@ fn every_weight_is_in_one_group_from_input_to_output() {
         let grouped: Vec<&String> = structure.groups.iter().flatten().collect();
         assert_eq!(grouped.len(), model.weights.len(), "{name}");
         assert!(model.weights.iter().all(|weight| grouped.contains(&&weight.name)), "{name}");
-        let is_shared = |weight: &String| {
-            ["embedding", "relative", "encoder.LayerNorm."].iter().any(|part| weight.contains(part))
-        };
-        assert!(
-            structure.groups[0].iter().all(is_shared),
-            "{name}: {:?}",
-            structure.groups
-        );
+        let is_shared =
+            |weight: &String| ["embedding", "relative", "encoder.LayerNorm."].iter().any(|part| weight.contains(part));
+        assert!(structure.groups[0].iter().all(is_shared), "{name}: {:?}", structure.groups);
         let has_head = model.task().unwrap().outputs().is_some();
         let last = structure.groups.last().unwrap();
         assert_eq!(last.iter().any(|weight| weight.starts_with(&structure.head)), has_head, "{name}: {last:?}");

@@ -38,9 +38,7 @@ fn at_distance<'a>(
 /// The numbers of the tables of vectors for keys and for queries.
 fn vector_tables(op: &Attention) -> (Option<usize>, Option<usize>) {
     match op.relative {
-        Some(Relative::Vectors { keys, queries, .. }) => {
-            (keys.then_some(0), queries.then_some(usize::from(keys)))
-        }
+        Some(Relative::Vectors { keys, queries, .. }) => (keys.then_some(0), queries.then_some(usize::from(keys))),
         Some(Relative::Bias(_)) | None => (None, None),
     }
 }

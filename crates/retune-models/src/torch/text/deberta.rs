@@ -69,7 +69,10 @@ impl Deberta {
             return Err(wrong("hidden_size", &expected, hidden.to_string()));
         }
         if config.count_or("conv_kernel_size", 0)? > 0 {
-            return Err(unsupported("`conv_kernel_size` above 0", "use a model without a convolution, such as DeBERTa-v3"));
+            return Err(unsupported(
+                "`conv_kernel_size` above 0",
+                "use a model without a convolution, such as DeBERTa-v3",
+            ));
         }
         for (key, only) in [("attention_head_size", hidden / heads), ("pooler_hidden_size", hidden)] {
             if config.count_or(key, only)? != only {
@@ -237,9 +240,7 @@ impl Disentangled {
         let furthest = config.size_or_none("max_relative_positions")?.unwrap_or(positions);
         let buckets = match config.size_or_none("position_buckets")? {
             None => Buckets::Centred { span: furthest, furthest: None },
-            Some(span) if span >= 4 && furthest > span / 2 + 1 => {
-                Buckets::Centred { span, furthest: Some(furthest) }
-            }
+            Some(span) if span >= 4 && furthest > span / 2 + 1 => Buckets::Centred { span, furthest: Some(furthest) },
             Some(span) => {
                 let expected = format!("at least 4, and less than twice the {furthest} relative positions");
                 return Err(wrong("position_buckets", &expected, span.to_string()));

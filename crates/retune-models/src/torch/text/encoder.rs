@@ -69,7 +69,9 @@ impl Encoder {
             }
         }
         let hidden = config.size("hidden_size")?;
-        if kind == "mpnet" && config.count_or("relative_attention_num_buckets", MPNET_BUCKETS.count())? != MPNET_BUCKETS.count() {
+        if kind == "mpnet"
+            && config.count_or("relative_attention_num_buckets", MPNET_BUCKETS.count())? != MPNET_BUCKETS.count()
+        {
             return Err(ModelError::Unsupported {
                 layer: "config.json".to_owned(),
                 class: kind.to_owned(),

@@ -25,17 +25,8 @@ use super::task::Task;
 use crate::error::Result;
 
 /// The values of `model_type` that are read here.
-pub(crate) const KINDS: &[&str] = &[
-    "bert",
-    "roberta",
-    "xlm-roberta",
-    "distilbert",
-    "electra",
-    "albert",
-    "mpnet",
-    "deberta-v2",
-    "modernbert",
-];
+pub(crate) const KINDS: &[&str] =
+    &["bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "mpnet", "deberta-v2", "modernbert"];
 
 /// Beginnings of names of heads of pretraining and of other tasks.
 const OTHER_HEADS: &[&str] = &[

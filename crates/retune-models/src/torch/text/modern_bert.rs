@@ -174,14 +174,7 @@ impl ModernBert {
         Ok(b.graph.add(x, y)?)
     }
 
-    fn attention(
-        &self,
-        b: &mut Builder<'_>,
-        x: NodeId,
-        prefix: &str,
-        layer: Layer,
-        inputs: Inputs,
-    ) -> Result<NodeId> {
+    fn attention(&self, b: &mut Builder<'_>, x: NodeId, prefix: &str, layer: Layer, inputs: Inputs) -> Result<NodeId> {
         let hidden = self.hidden;
         let head_size = hidden / self.heads;
         let fused = format!("{prefix}.Wqkv");
@@ -198,8 +191,7 @@ impl ModernBert {
         let attention = Attention { heads: self.heads, scale, reach: layer.reach, dropout, relative: None };
         let seen = b.graph.attention(attention, [q, k, v], inputs.sequences())?;
         let product = format!("{prefix}.Wo");
-        let seen =
-            self.product(b, &product, seen, [hidden, hidden], self.biases.attention, self.small_stddev())?;
+        let seen = self.product(b, &product, seen, [hidden, hidden], self.biases.attention, self.small_stddev())?;
         b.dropout(seen, inputs.sequences(), self.attention_dropout)
     }
 
