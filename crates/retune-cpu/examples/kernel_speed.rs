@@ -119,10 +119,11 @@ fn main() {
     for shape in [image, small, [32, 7, 7, 1024]] {
         let (channels, moments) = ([shape[3]], [2, shape[3]]);
         bench.report("batch moments", BatchMoments, &[&shape]);
-        bench.report("batch norm", BatchNorm { epsilon, activation: None }, &[&shape, &moments, &channels, &channels]);
-        bench.report("batch norm sums", BatchNormGradSums { epsilon }, &[&shape, &moments, &shape]);
-        let inputs: [&[usize]; 5] = [&shape, &moments, &channels, &shape, &moments];
-        bench.report("batch norm gradient", BatchNormGradInput { epsilon }, &inputs);
+        let activation = Some(Activation::RELU);
+        let inputs: [&[usize]; 6] = [&shape, &moments, &channels, &channels, &shape, &moments];
+        bench.report("batch norm", BatchNorm { epsilon, activation }, &inputs[..4]);
+        bench.report("batch norm sums", BatchNormGradSums { epsilon, activation }, &inputs[..5]);
+        bench.report("batch norm gradient", BatchNormGradInput { epsilon, activation }, &inputs);
     }
     let (axes, rows, row) = (1, [4096, 2], [1536]);
     bench.report("row moments", RowMoments { axes }, &[&gelu]);

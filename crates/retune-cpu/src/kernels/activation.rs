@@ -40,6 +40,17 @@ impl<F: Function> Map2 for Gradient<F> {
     }
 }
 
+/// `dy · f′` at an argument, where the derivative follows from the function's value.
+#[derive(Clone, Copy)]
+struct GradientByValue<F>(F);
+
+impl<F: Function> Map2 for GradientByValue<F> {
+    #[inline(always)]
+    fn at(self, argument: f32, dy: f32) -> f32 {
+        dy * self.0.derivative(self.0.value(argument))
+    }
+}
+
 /// What is done with the function that an [`Activation`] stands for.
 trait Visitor {
     fn visit(self, function: impl Function);
@@ -245,4 +256,44 @@ impl Visitor for InPlace<'_> {
 /// `y = f(y)`, for kernels that finish their results while these are in cache.
 pub(crate) fn apply(level: Level, activation: Activation, y: &mut [f32]) {
     visit(activation, InPlace(level, y));
+}
+
+/// What is done with an activation's gradient: a function of its argument and dy.
+pub(crate) trait GradientVisitor {
+    fn visit(self, gradient: impl Map2);
+}
+
+#[derive(Clone, Copy)]
+struct Unchanged;
+
+impl Map2 for Unchanged {
+    #[inline(always)]
+    fn at(self, _: f32, dy: f32) -> f32 {
+        dy
+    }
+}
+
+struct ByArgument<V> {
+    visitor: V,
+    from_output: bool,
+}
+
+impl<V: GradientVisitor> Visitor for ByArgument<V> {
+    fn visit(self, function: impl Function) {
+        if self.from_output {
+            self.visitor.visit(GradientByValue(function));
+        } else {
+            self.visitor.visit(Gradient(function));
+        }
+    }
+}
+
+/// Hands over `dy · f′(argument)`, for kernels that compute the argument anew; dy itself where there is no activation.
+pub(crate) fn visit_gradient(activation: Option<Activation>, visitor: impl GradientVisitor) {
+    match activation {
+        Some(activation) => {
+            visit(activation, ByArgument { visitor, from_output: activation.derivative_from_output() });
+        }
+        None => visitor.visit(Unchanged),
+    }
 }

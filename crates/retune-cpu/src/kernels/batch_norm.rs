@@ -3,8 +3,9 @@
 use retune_graph::ops::{BatchNorm, BatchNormGradInput, BatchNormGradSums};
 
 use crate::kernels::columns::{Blocks, TILE};
-use crate::kernels::stream::{PIECE, stream};
-use crate::kernels::{Call, activation};
+use crate::kernels::activation::{self, GradientVisitor};
+use crate::kernels::stream::{Map2, PIECE, stream};
+use crate::kernels::Call;
 use crate::multiversion;
 
 /// Wide rows whose moments are taken at once: their values are still in cache when the second pass reads them.
@@ -90,36 +91,43 @@ multiversion! {
         }
     }
 
-    /// `dx = dy · scale − (x − mean) · slope − shift`.
-    fn grad_input_piece(
+    /// `dx = dz · scale − (x − mean) · slope − shift`, with `dz` the gradient of the activation at `(x − mean) · scale + beta`.
+    fn grad_input_piece[G: Map2](
+        gradient: G,
         x: &[f32],
         dy: &[f32],
         mean: &[f32],
         scale: &[f32],
+        beta: &[f32],
         slope: &[f32],
         shift: &[f32],
         dx: &mut [f32],
     ) {
         let len = dx.len();
-        let (x, dy, mean) = (&x[..len], &dy[..len], &mean[..len]);
+        let (x, dy, mean, beta) = (&x[..len], &dy[..len], &mean[..len], &beta[..len]);
         let (scale, slope, shift) = (&scale[..len], &slope[..len], &shift[..len]);
         for i in 0..len {
-            dx[i] = (dy[i] * scale[i] - (x[i] - mean[i]) * slope[i]) - shift[i];
+            let centered = x[i] - mean[i];
+            let dz = gradient.at(centered * scale[i] + beta[i], dy[i]);
+            dx[i] = (dz * scale[i] - centered * slope[i]) - shift[i];
         }
     }
 
-    /// Adds `Σ dy · (x − mean)` to `products` and `Σ dy` to `sums` over rows as in `add_moments`.
-    fn add_products(
+    /// Adds `Σ dz · (x − mean)` to `products` and `Σ dz` to `sums` over rows as in `add_moments`; dz as in `grad_input_piece`.
+    fn add_products[G: Map2](
+        gradient: G,
         x: &[f32],
         dy: &[f32],
         width: usize,
         column: usize,
         mean: &[f32],
+        scale: &[f32],
+        beta: &[f32],
         products: &mut [f32],
         sums: &mut [f32],
     ) {
         let len = sums.len();
-        let (mean, products) = (&mean[..len], &mut products[..len]);
+        let (mean, scale, beta, products) = (&mean[..len], &scale[..len], &beta[..len], &mut products[..len]);
         let row_count = x.len() / width;
         let row = |index: usize| {
             let start = index * width + column;
@@ -129,16 +137,23 @@ multiversion! {
         for first in (0..fours).step_by(4) {
             let ((x0, d0), (x1, d1), (x2, d2), (x3, d3)) = (row(first), row(first + 1), row(first + 2), row(first + 3));
             for j in 0..len {
-                let m = mean[j];
-                products[j] += (d0[j] * (x0[j] - m) + d1[j] * (x1[j] - m)) + (d2[j] * (x2[j] - m) + d3[j] * (x3[j] - m));
-                sums[j] += (d0[j] + d1[j]) + (d2[j] + d3[j]);
+                let (m, s, b) = (mean[j], scale[j], beta[j]);
+                let (c0, c1, c2, c3) = (x0[j] - m, x1[j] - m, x2[j] - m, x3[j] - m);
+                let d0 = gradient.at(c0 * s + b, d0[j]);
+                let d1 = gradient.at(c1 * s + b, d1[j]);
+                let d2 = gradient.at(c2 * s + b, d2[j]);
+                let d3 = gradient.at(c3 * s + b, d3[j]);
+                products[j] += (d0 * c0 + d1 * c1) + (d2 * c2 + d3 * c3);
+                sums[j] += (d0 + d1) + (d2 + d3);
             }
         }
         for first in fours..row_count {
             let (x, d) = row(first);
             for j in 0..len {
-                products[j] += d[j] * (x[j] - mean[j]);
-                sums[j] += d[j];
+                let centered = x[j] - mean[j];
+                let dz = gradient.at(centered * scale[j] + beta[j], d[j]);
+                products[j] += dz * centered;
+                sums[j] += dz;
             }
         }
     }
@@ -174,7 +189,7 @@ fn tile(channels: &[f32], column: usize, len: usize) -> [f32; TILE] {
     tile
 }
 
-/// Scratch values of [`moments`] and [`grad_sums`].
+/// Scratch values of [`moments`].
 pub(crate) fn sums_scratch_len(input: &[usize]) -> usize {
     let (rows, channels) = rows_and_channels(input);
     if channels == 0 { 0 } else { Blocks::new(rows, channels).scratch_len(2) }
@@ -277,78 +292,117 @@ pub(crate) fn batch_norm(op: &BatchNorm, mut call: Call<'_>) {
     });
 }
 
-pub(crate) fn grad_sums(op: &BatchNormGradSums, mut call: Call<'_>) {
-    let (x, moments, dy) = (call.input(0), call.input(1), call.input(2));
-    let (output, scratch, level) = (call.output(), call.scratch(), call.cpu.level());
-    let (rows, channels) = rows_and_channels(call.input_shape(0));
-    if channels == 0 {
-        return;
-    }
-    let blocks = Blocks::new(rows, channels);
-    let width = blocks.width;
-    blocks.run(call.cpu, scratch, 2, |index, block| {
-        let (from, to) = blocks.range(index);
-        block.fill(0.0);
-        let (products, sums) = block.split_at_mut(width);
-        for column in (0..width).step_by(TILE) {
-            let end = (column + TILE).min(width);
-            let mean = tile(&moments[..channels], column, end - column);
-            let (products, sums) = (&mut products[column..end], &mut sums[column..end]);
-            add_products(level, &x[from..to], &dy[from..to], width, column, &mean, products, sums);
+/// Scratch values of [`grad_sums`].
+pub(crate) fn grad_sums_scratch_len(input: &[usize]) -> usize {
+    rows_and_channels(input).1 + sums_scratch_len(input)
+}
+
+pub(crate) fn grad_sums(op: &BatchNormGradSums, call: Call<'_>) {
+    activation::visit_gradient(op.activation, Sums { epsilon: op.epsilon, call });
+}
+
+struct Sums<'a> {
+    epsilon: f32,
+    call: Call<'a>,
+}
+
+impl GradientVisitor for Sums<'_> {
+    fn visit(self, gradient: impl Map2) {
+        let Sums { epsilon, mut call } = self;
+        let [x, moments, gamma, beta, dy] = [0, 1, 2, 3, 4].map(|index| call.input(index));
+        let (output, level) = (call.output(), call.cpu.level());
+        let (rows, channels) = rows_and_channels(call.input_shape(0));
+        if channels == 0 {
+            return;
         }
-    });
-    let (products, sums) = output.split_at_mut(channels);
-    products.fill(0.0);
-    sums.fill(0.0);
-    let (from, to) = blocks.rest_range();
-    for c in (0..channels).step_by(TILE) {
-        let end = (c + TILE).min(channels);
-        let (products, sums) = (&mut products[c..end], &mut sums[c..end]);
-        add_products(level, &x[from..to], &dy[from..to], channels, c, &moments[c..end], products, sums);
-    }
-    let (first, others) = scratch[..blocks.count * 2 * width].split_at_mut(2 * width);
-    for other in others.chunks_exact(2 * width) {
-        first.iter_mut().zip(other).for_each(|(first, other)| *first += other);
-    }
-    let (wide_products, wide_sums) = first.split_at(width);
-    for (totals, wide) in [(products, wide_products), (&mut *sums, wide_sums)] {
-        for wide in wide.chunks_exact(channels) {
-            totals.iter_mut().zip(wide).for_each(|(total, wide)| *total += wide);
+        let (scale, scratch) = call.scratch().split_at_mut(channels);
+        for c in 0..channels {
+            scale[c] = gamma[c] / (moments[channels + c] + epsilon).sqrt();
         }
-    }
-    for c in 0..channels {
-        output[c] /= (moments[channels + c] + op.epsilon).sqrt();
+        let (mean, scale) = (&moments[..channels], &*scale);
+        let blocks = Blocks::new(rows, channels);
+        let width = blocks.width;
+        blocks.run(call.cpu, scratch, 2, |index, block| {
+            let (from, to) = blocks.range(index);
+            block.fill(0.0);
+            let (products, sums) = block.split_at_mut(width);
+            for column in (0..width).step_by(TILE) {
+                let end = (column + TILE).min(width);
+                let [mean, scale, beta] = [mean, scale, beta].map(|factors| tile(factors, column, end - column));
+                let (products, sums) = (&mut products[column..end], &mut sums[column..end]);
+                let (x, dy) = (&x[from..to], &dy[from..to]);
+                add_products(level, gradient, x, dy, width, column, &mean, &scale, &beta, products, sums);
+            }
+        });
+        let (products, sums) = output.split_at_mut(channels);
+        products.fill(0.0);
+        sums.fill(0.0);
+        let (from, to) = blocks.rest_range();
+        let (x, dy) = (&x[from..to], &dy[from..to]);
+        for c in (0..channels).step_by(TILE) {
+            let end = (c + TILE).min(channels);
+            let (products, sums) = (&mut products[c..end], &mut sums[c..end]);
+            let [mean, scale, beta] = [mean, scale, beta].map(|factors| &factors[c..end]);
+            add_products(level, gradient, x, dy, channels, c, mean, scale, beta, products, sums);
+        }
+        let (first, others) = scratch[..blocks.count * 2 * width].split_at_mut(2 * width);
+        for other in others.chunks_exact(2 * width) {
+            first.iter_mut().zip(other).for_each(|(first, other)| *first += other);
+        }
+        let (wide_products, wide_sums) = first.split_at(width);
+        for (totals, wide) in [(products, wide_products), (&mut *sums, wide_sums)] {
+            for wide in wide.chunks_exact(channels) {
+                totals.iter_mut().zip(wide).for_each(|(total, wide)| *total += wide);
+            }
+        }
+        for c in 0..channels {
+            output[c] /= (moments[channels + c] + epsilon).sqrt();
+        }
     }
 }
 
 /// Scratch values of [`grad_input`].
 pub(crate) fn grad_input_scratch_len(input: &[usize]) -> usize {
-    4 * wide(rows_and_channels(input).1)
+    5 * wide(rows_and_channels(input).1)
 }
 
-/// `dx = dy · s − (x − mean) · (s · Σ(dy · x̂) / n / √(variance + epsilon)) − s · Σdy / n` with
+/// `dx = dz · s − (x − mean) · (s · Σ(dz · x̂) / n / √(variance + epsilon)) − s · Σdz / n` with
 /// `s = gamma / √(variance + epsilon)`.
-pub(crate) fn grad_input(op: &BatchNormGradInput, mut call: Call<'_>) {
-    let (moments, gamma, totals, level) = (call.input(1), call.input(2), call.input(4), call.cpu.level());
-    let (rows, channels) = rows_and_channels(call.shape);
-    if channels == 0 {
-        return;
+pub(crate) fn grad_input(op: &BatchNormGradInput, call: Call<'_>) {
+    activation::visit_gradient(op.activation, Input { epsilon: op.epsilon, call });
+}
+
+struct Input<'a> {
+    epsilon: f32,
+    call: Call<'a>,
+}
+
+impl GradientVisitor for Input<'_> {
+    fn visit(self, gradient: impl Map2) {
+        let Input { epsilon, mut call } = self;
+        let [moments, gamma, beta, totals] = [1, 2, 3, 5].map(|index| call.input(index));
+        let level = call.cpu.level();
+        let (rows, channels) = rows_and_channels(call.shape);
+        if channels == 0 {
+            return;
+        }
+        let width = wide(channels);
+        let factors = call.scratch();
+        for c in 0..channels {
+            let deviation = (moments[channels + c] + epsilon).sqrt();
+            let scale = gamma[c] / deviation;
+            factors[c] = moments[c];
+            factors[width + c] = scale;
+            factors[2 * width + c] = beta[c];
+            factors[3 * width + c] = scale * (totals[c] / (rows as f32 * deviation));
+            factors[4 * width + c] = scale * (totals[channels + c] / rows as f32);
+        }
+        repeat(factors, width, channels);
+        stream(&mut call, [0, 4], width, |column, [x, dy], dx| {
+            let len = dx.len();
+            let factor = |index: usize| &factors[index * width + column..][..len];
+            let [mean, scale, beta, slope, shift] = [0, 1, 2, 3, 4].map(factor);
+            grad_input_piece(level, gradient, x, dy, mean, scale, beta, slope, shift, dx);
+        });
     }
-    let width = wide(channels);
-    let factors = call.scratch();
-    for c in 0..channels {
-        let deviation = (moments[channels + c] + op.epsilon).sqrt();
-        let scale = gamma[c] / deviation;
-        factors[c] = moments[c];
-        factors[width + c] = scale;
-        factors[2 * width + c] = scale * (totals[c] / (rows as f32 * deviation));
-        factors[3 * width + c] = scale * (totals[channels + c] / rows as f32);
-    }
-    repeat(factors, width, channels);
-    let factor = |index: usize, column: usize, len: usize| &factors[index * width + column..][..len];
-    stream(&mut call, [0, 3], width, |column, [x, dy], dx| {
-        let len = dx.len();
-        let [mean, scale, slope, shift] = [0, 1, 2, 3].map(|index| factor(index, column, len));
-        grad_input_piece(level, x, dy, mean, scale, slope, shift, dx);
-    });
 }

@@ -154,7 +154,8 @@ pub(crate) fn in_place(op: &Op) -> &'static [usize] {
         Op::Binary(_) => &[0, 1],
         Op::ActivateGrad(_) | Op::SoftmaxGrad(_) | Op::LogSoftmaxGrad(_) => &[1, 0],
         Op::BatchNorm(_) | Op::LayerNorm(_) => &[0],
-        Op::BatchNormGradInput(_) | Op::LayerNormGradInput(_) => &[3, 0],
+        Op::BatchNormGradInput(_) => &[4, 0],
+        Op::LayerNormGradInput(_) => &[3, 0],
         _ => &[],
     }
 }
@@ -171,7 +172,8 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch:
         Op::Conv2dGradInput(op) => conv2d::grad_input_scratch_len(op, inputs, output, cpu),
         Op::Conv2dGradWeight(op) => conv2d::grad_weight_scratch_len(op, inputs, output, cpu),
         Op::Reduce(op) => reduce::scratch_len(op, inputs),
-        Op::BatchMoments(_) | Op::BatchNormGradSums(_) => batch_norm::sums_scratch_len(inputs[0]),
+        Op::BatchMoments(_) => batch_norm::sums_scratch_len(inputs[0]),
+        Op::BatchNormGradSums(_) => batch_norm::grad_sums_scratch_len(inputs[0]),
         Op::BatchNorm(_) => batch_norm::scratch_len(inputs[0]),
         Op::BatchNormGradInput(_) => batch_norm::grad_input_scratch_len(inputs[0]),
         Op::DepthwiseConv2dGradWeight(_) => depthwise::grad_weight_scratch_len(inputs[1], output),

@@ -38,15 +38,15 @@ pub fn cases() -> Vec<Case> {
         let epsilon = 1e-3;
         cases.push(Case::new(BatchMoments, [x.clone()]).with_tolerance(1e-5, 1e-6));
         let inputs = [x.clone(), moments(channels), factors(), normal(4, &[channels])];
-        for activation in [None, Some(Activation::RELU), Some(Activation::Tanh)] {
+        for activation in [None, Some(Activation::RELU), Some(Activation::Tanh), Some(Activation::Silu)] {
             let op = BatchNorm { epsilon, activation };
             cases.push(Case::new(op, inputs.clone()).with_tolerance(1e-5, 1e-5));
+            let inputs = [inputs.as_slice(), &[dy.clone()]].concat();
+            let sums = Case::new(BatchNormGradSums { epsilon, activation }, inputs.clone());
+            cases.push(sums.with_tolerance(1e-5, 1e-6 * (rows as f64).max(100.0)));
+            let inputs = [inputs.as_slice(), &[normal(5, &[2, channels])]].concat();
+            cases.push(Case::new(BatchNormGradInput { epsilon, activation }, inputs).with_tolerance(1e-5, 1e-4));
         }
-        let inputs = [x.clone(), moments(channels), dy.clone()];
-        let sums = Case::new(BatchNormGradSums { epsilon }, inputs);
-        cases.push(sums.with_tolerance(1e-5, 1e-6 * (rows as f64).max(100.0)));
-        let inputs = [x, moments(channels), factors(), dy, normal(5, &[2, channels])];
-        cases.push(Case::new(BatchNormGradInput { epsilon }, inputs).with_tolerance(1e-5, 1e-4));
     }
     cases.extend(layer_norm());
     cases

@@ -2,7 +2,7 @@
 //! scale and a shift per channel, which [`fold_scale`](crate::passes::fold_scale()) folds into the convolution before it.
 //! Ioffe and Szegedy, *Batch normalization*, 2015.
 
-use super::activation::{Activation, fused_gradient};
+use super::activation::Activation;
 use super::{Operand, Operation, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
@@ -40,7 +40,7 @@ impl Operation for BatchMoments {
 pub struct BatchNorm {
     /// Added to the variance; 1e-3 in Keras, 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// Applied to the result while it is in cache. Only functions whose derivative follows from their value.
+    /// Applied to the result while it is in cache. Gradients compute its argument anew from x, so neither is stored for them.
     pub activation: Option<Activation>,
 }
 
@@ -52,24 +52,18 @@ impl Operation for BatchNorm {
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
         let [x, moments, gamma, beta] = exactly(inputs)?;
         require_f32(inputs)?;
-        check_moments(x.shape, moments.shape)?;
-        let channels = [channels(x.shape)?];
-        require(gamma.shape.dims() == channels && beta.shape.dims() == channels, || {
-            format!("gamma and beta must be [{}]", channels[0])
-        })?;
+        check_parameters(x.shape, [moments.shape, gamma.shape, beta.shape])?;
         Ok((x.shape.clone(), DType::F32))
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
-        let (x, moments, gamma) = (b.input(0), b.input(1), b.input(2));
-        let epsilon = self.epsilon;
-        let dy = match self.activation {
-            Some(activation) => fused_gradient(b, activation)?,
-            None => b.dy,
-        };
-        let sums = b.graph.push(BatchNormGradSums { epsilon }.into(), &[x, moments, dy])?;
+        let [x, moments, gamma, beta] = [0, 1, 2, 3].map(|index| b.input(index));
+        let (BatchNorm { epsilon, activation }, dy) = (*self, b.dy);
+        let op = BatchNormGradSums { epsilon, activation };
+        let sums = b.graph.push(op.into(), &[x, moments, gamma, beta, dy])?;
         if b.needs(0) {
-            let dx = b.graph.push(BatchNormGradInput { epsilon }.into(), &[x, moments, gamma, dy, sums])?;
+            let op = BatchNormGradInput { epsilon, activation };
+            let dx = b.graph.push(op.into(), &[x, moments, gamma, beta, dy, sums])?;
             b.give(0, dx);
         }
         for (index, row) in [(2, 0), (3, 1)] {
@@ -88,12 +82,14 @@ impl Operation for BatchNorm {
     }
 }
 
-/// Row 0: `Σ dy · x̂` (the gradient of gamma); row 1: `Σ dy` (of beta), with `x̂ = (x − mean) / √(variance + epsilon)`;
-/// inputs `(x, moments, dy)`, output `[2, channels]`.
+/// Row 0: `Σ dz · x̂` (the gradient of gamma); row 1: `Σ dz` (of beta), with `x̂ = (x − mean) / √(variance + epsilon)` and
+/// `dz = dy · f′(gamma · x̂ + beta)`; inputs `(x, moments, gamma, beta, dy)`, output `[2, channels]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormGradSums {
     /// As in [`BatchNorm`].
     pub epsilon: f32,
+    /// f, none by default.
+    pub activation: Option<Activation>,
 }
 
 impl Operation for BatchNormGradSums {
@@ -102,9 +98,9 @@ impl Operation for BatchNormGradSums {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        let [x, moments, dy] = exactly(inputs)?;
+        let [x, moments, gamma, beta, dy] = exactly(inputs)?;
         require_f32(inputs)?;
-        check_moments(x.shape, moments.shape)?;
+        check_parameters(x.shape, [moments.shape, gamma.shape, beta.shape])?;
         require(x.shape == dy.shape, || "dy must have the shape of x".to_owned())?;
         Ok((moments.shape.clone(), DType::F32))
     }
@@ -118,12 +114,14 @@ impl Operation for BatchNormGradSums {
     }
 }
 
-/// `dx = gamma / √(variance + epsilon) · (dy − Σdy / n − x̂ · Σ(dy · x̂) / n)`, n values a channel;
-/// inputs `(x, moments, gamma, dy, sums)`.
+/// `dx = gamma / √(variance + epsilon) · (dz − Σdz / n − x̂ · Σ(dz · x̂) / n)`, n values a channel, dz as in
+/// [`BatchNormGradSums`]; inputs `(x, moments, gamma, beta, dy, sums)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BatchNormGradInput {
     /// As in [`BatchNorm`].
     pub epsilon: f32,
+    /// f, none by default.
+    pub activation: Option<Activation>,
 }
 
 impl Operation for BatchNormGradInput {
@@ -132,9 +130,9 @@ impl Operation for BatchNormGradInput {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        let [x, moments, _gamma, dy, sums] = exactly(inputs)?;
+        let [x, moments, gamma, beta, dy, sums] = exactly(inputs)?;
         require_f32(inputs)?;
-        check_moments(x.shape, moments.shape)?;
+        check_parameters(x.shape, [moments.shape, gamma.shape, beta.shape])?;
         require(x.shape == dy.shape, || "dy must have the shape of x".to_owned())?;
         require(moments.shape == sums.shape, || "sums must be [2, channels]".to_owned())?;
         Ok((x.shape.clone(), DType::F32))
@@ -153,9 +151,10 @@ fn channels(x: &Shape) -> Result<Dim, Rule> {
     x.last().filter(|_| x.rank() >= 2).ok_or_else(|| "it takes at least two axes, channels last".to_owned())
 }
 
-fn check_moments(x: &Shape, moments: &Shape) -> Result<(), Rule> {
-    let expected = [Dim::Fixed(2), channels(x)?];
-    require(moments.dims() == expected, || format!("moments must be [2, {}]", expected[1]))
+fn check_parameters(x: &Shape, [moments, gamma, beta]: [&Shape; 3]) -> Result<(), Rule> {
+    let channels = channels(x)?;
+    require(moments.dims() == [Dim::Fixed(2), channels], || format!("moments must be [2, {channels}]"))?;
+    require(gamma.dims() == [channels] && beta.dims() == [channels], || format!("gamma and beta must be [{channels}]"))
 }
 
 impl Graph {

@@ -1,7 +1,8 @@
 //! Applies an activation inside the convolution, linear product or normalization that makes its argument, while the values are in cache.
 //!
-//! Only functions whose derivative follows from their value are fused where a gradient will be taken: the argument is then
-//! never stored. [`fuse_activations`] must run before [`crate::gradients`].
+//! The argument is then never stored, so a function is fused where its gradient can do without: its derivative follows from
+//! its value, or the argument is computed anew, which batch normalization does at no cost beside reading its input.
+//! [`fuse_activations`] must run before [`crate::gradients`].
 
 use super::rewrite::{Rewritten, rewrite, use_counts};
 use crate::error::GraphError;
@@ -13,10 +14,11 @@ pub fn fuse_activations(old: &Graph, outputs: &[NodeId]) -> Result<Rewritten, Gr
     let uses = use_counts(old, outputs);
     rewrite(old, outputs, |graph, _, node, inputs| {
         let Op::Activate(Activate(activation)) = node.op else { return Ok(None) };
-        if !activation.derivative_from_output() || uses[node.inputs[0].0] != 1 {
+        let maker = graph.node(inputs[0]).clone();
+        let can_fuse = activation.derivative_from_output() || matches!(maker.op, Op::BatchNorm(_));
+        if !can_fuse || uses[node.inputs[0].0] != 1 {
             return Ok(None);
         }
-        let maker = graph.node(inputs[0]).clone();
         let fused = match maker.op {
             Op::Conv2d(mut op) if op.activation.is_none() => {
                 op.activation = Some(activation);
