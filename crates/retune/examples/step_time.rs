@@ -199,11 +199,7 @@ fn in_memory(
 /// inputs of ones, as a training program does not tell the times of its parts.
 fn print_profile(trainer: &mut Trainer, cpu: &Cpu, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let graph = trainer.program().graph().clone();
-    let mut is_used = vec![false; graph.nodes().len()];
-    graph.nodes().iter().flat_map(|node| &node.inputs).for_each(|input| is_used[input.0] = true);
-    let results =
-        graph.ids().filter(|id| !is_used[id.0] && !matches!(graph.node(*id).op, Op::Input(_) | Op::Weight(_)));
-    let results = results.collect();
+    let results = trainer.program().outputs().to_vec();
     let bindings = Bindings::batch(arguments.batch);
     let ones = |node: &Node| {
         let shape: Vec<usize> = node.shape.dims().iter().map(|dim| dim.bind(&bindings)).collect();

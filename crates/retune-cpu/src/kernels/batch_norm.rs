@@ -2,10 +2,10 @@
 
 use retune_graph::ops::{BatchNorm, BatchNormGradInput, BatchNormGradSums};
 
-use crate::kernels::columns::{Blocks, TILE};
-use crate::kernels::activation::{self, GradientVisitor};
-use crate::kernels::stream::{Map2, PIECE, stream};
 use crate::kernels::Call;
+use crate::kernels::activation::{self, GradientVisitor};
+use crate::kernels::columns::{Blocks, TILE};
+use crate::kernels::stream::{Map2, PIECE, stream};
 use crate::multiversion;
 
 /// Wide rows whose moments are taken at once: their values are still in cache when the second pass reads them.

@@ -24,6 +24,9 @@ use crate::multiversion;
 /// Output pixels that make a task, roughly.
 const PIXELS_PER_TASK: usize = 256;
 
+/// Output pixels whose products make one sum of the gradient of a weight, roughly: enough to hide what it costs to add the sum.
+const PIXELS_PER_SUM: usize = 512;
+
 /// Segments of one tile; longer sums are done in several passes.
 const MAX_SEGMENTS: usize = 32;
 
@@ -336,6 +339,18 @@ fn image(shape: &[usize]) -> [usize; 3] {
     [shape[1], shape[2], shape[3]]
 }
 
+/// Whether every output pixel is a product of the pixel at its own place.
+fn is_pointwise(geometry: &ConvGeometry, kernel: [usize; 2]) -> bool {
+    kernel == [1, 1] && geometry.strides == [1, 1] && geometry.padding == [(0, 0); 2]
+}
+
+/// A batch of images; where pixels do not depend on each other, one tall image of all rows, so that tasks and sums may go across
+/// images.
+fn joined(shape: &[usize], is_pointwise: bool) -> [usize; 4] {
+    let [images, height, width, channels] = [0, 1, 2, 3].map(|axis| shape[axis]);
+    if is_pointwise { [1, images * height, width, channels] } else { [images, height, width, channels] }
+}
+
 /// The forward pass as a correlation, without its packed kernel.
 fn forward_sum<'a>(op: &Conv2d, x: &[usize], y: &[usize], taps: &'a Taps) -> Correlation<'a> {
     Correlation {
@@ -391,7 +406,8 @@ pub(crate) fn forward_scratch_len(op: &Conv2d, inputs: &[&[usize]], output: &[us
     }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| inputs[1][axis]);
     let taps = Taps::forward(&op.geometry, [kh, kw]);
-    let sum = forward_sum(op, inputs[0], output, &taps);
+    let shapes = [inputs[0], output].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
+    let sum = forward_sum(op, &shapes[0], &shapes[1], &taps);
     packed_len(kh * kw * ci, co / op.groups, op.groups) + cpu.threads() * sum.thread_scratch()
 }
 
@@ -408,7 +424,8 @@ pub(crate) fn forward(op: &Conv2d, mut call: Call<'_>) {
     let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * ci, co / op.groups, op.groups));
     pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, packed, false);
     let bias = (call.input_count() == 3).then(|| call.input(2));
-    let sum = Correlation { packed, bias, ..forward_sum(op, call.input_shape(0), call.shape, &taps) };
+    let shapes = [call.input_shape(0), call.shape].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
+    let sum = Correlation { packed, bias, ..forward_sum(op, &shapes[0], &shapes[1], &taps) };
     sum.run(call.cpu, call.input(0), &Parts::new(call.output()), scratch, op.activation);
 }
 
@@ -447,9 +464,10 @@ pub(crate) fn grad_input_scratch_len(op: &Conv2dGradInput, inputs: &[&[usize]], 
         return tiling.scratch_len(cpu);
     }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| inputs[1][axis]);
+    let shapes = [inputs[0], output].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
     let thread_scratch = phases(op).map(|phase| {
         let taps = Taps::phase(&op.geometry, [kh, kw], phase);
-        phase_sum(op, inputs[0], output, phase, &taps).thread_scratch()
+        phase_sum(op, &shapes[0], &shapes[1], phase, &taps).thread_scratch()
     });
     packed_len(kh * kw * (co / op.groups), ci, op.groups) + cpu.threads() * thread_scratch.max().unwrap_or(0)
 }
@@ -463,23 +481,26 @@ pub(crate) fn grad_input(op: &Conv2dGradInput, mut call: Call<'_>) {
     }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| call.input_shape(1)[axis]);
     let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * (co / op.groups), ci, op.groups));
+    let shapes = [call.input_shape(0), call.shape].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
     let target = Parts::new(call.output());
     for phase in phases(op) {
         let taps = Taps::phase(&op.geometry, [kh, kw], phase);
         pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, packed, true);
-        let sum = Correlation { packed, ..phase_sum(op, call.input_shape(0), call.shape, phase, &taps) };
+        let sum = Correlation { packed, ..phase_sum(op, &shapes[0], &shapes[1], phase, &taps) };
         sum.run(call.cpu, call.input(0), &target, scratch, None);
     }
 }
 
-/// How the gradient of a weight is divided: groups of images with partial sums of their own, and groups of kernel rows.
+/// How the gradient of a weight is divided: groups of images with partial sums of their own, summed a band of rows at a time.
 struct WeightTasks {
     /// Partial sums, the output among them.
     partial: usize,
     images_per_partial: usize,
-    /// The zero-bordered image each thread keeps, if there is padding.
+    /// Output rows that are summed at a time: what they take part in stays in cache.
+    band: usize,
+    /// The zero-bordered window of the input that a band reads, if there is padding.
     window: Option<(usize, usize)>,
-    /// Values of dy packed into panels, for one image.
+    /// Values of a band of dy packed into panels.
     packed: usize,
 }
 
@@ -490,15 +511,18 @@ impl WeightTasks {
         // Partial sums beyond the first cost memory; large weights have work enough within an image.
         let partial = if weights * MAX_PARTIAL <= 1 << 21 { MAX_PARTIAL } else { 2 }.min(images.max(1));
         let images_per_partial = images.div_ceil(partial).max(1);
+        let rows = if is_pointwise(&op.geometry, op.kernel) { images_per_partial * dy[1] } else { dy[1] };
+        let band = PIXELS_PER_SUM.div_ceil(dy[2].max(1)).min(MAX_SEGMENTS).min(rows).max(1);
         let padded = op.geometry.padding != [(0, 0); 2];
-        let [height, width] = [0, 1].map(|axis| {
-            (dy[axis + 1].max(1) - 1) * op.geometry.strides[axis] + op.geometry.extent(axis, op.kernel[axis])
-        });
+        let reach = |axis: usize, count: usize| {
+            (count.max(1) - 1) * op.geometry.strides[axis] + op.geometry.extent(axis, op.kernel[axis])
+        };
         WeightTasks {
             partial: images.div_ceil(images_per_partial).max(1),
             images_per_partial,
-            window: padded.then_some((height, width)),
-            packed: dy[1] * dy[2] * op.groups * (dy[3] / op.groups).next_multiple_of(32),
+            band,
+            window: padded.then(|| (reach(0, band), reach(1, dy[2]))),
+            packed: band * dy[2] * op.groups * (dy[3] / op.groups).next_multiple_of(32),
         }
     }
 
@@ -541,10 +565,14 @@ pub(crate) fn grad_weight(op: &Conv2dGradWeight, mut call: Call<'_>) {
         };
         sum.fill(0.0);
         let start = partial * tasks.images_per_partial;
-        for image in start..images.min(start + tasks.images_per_partial) {
-            let x = &x[image * x.len() / images..(image + 1) * x.len() / images];
-            let dy = &dy[image * dy.len() / images..(image + 1) * dy.len() / images];
-            add_image_weight_gradient(op, call.cpu.level(), (x, x_shape), (dy, dy_shape), &tasks, scratch, sum);
+        let end = images.min(start + tasks.images_per_partial);
+        // Images whose rows make one sum.
+        let together = if is_pointwise(&op.geometry, op.kernel) { end - start } else { 1 };
+        for first in (start..end).step_by(together) {
+            let part = |values: &'_ [f32]| first * values.len() / images..(first + together) * values.len() / images;
+            let shape = |shape: &[usize]| [together * shape[1], shape[2], shape[3]];
+            let (x, dy) = ((&x[part(x)], shape(x_shape)), (&dy[part(dy)], shape(dy_shape)));
+            add_weight_gradient(op, call.cpu.level(), x, dy, &tasks, scratch, sum);
         }
     });
     let dw = call.output();
@@ -567,51 +595,48 @@ multiversion! {
 }
 
 /// Adds one image's part of the weight's gradient to `dw`.
-fn add_image_weight_gradient(
+fn add_weight_gradient(
     op: &Conv2dGradWeight,
     level: Level,
-    (x, x_shape): (&[f32], &[usize]),
-    (dy, dy_shape): (&[f32], &[usize]),
+    (x, [height, width, channels]): (&[f32], [usize; 3]),
+    (dy, [oh, ow, co]): (&[f32], [usize; 3]),
     tasks: &WeightTasks,
     scratch: &mut [f32],
     dw: &mut [f32],
 ) {
     let TileShape { rows: tile_rows, columns: tile_columns } = TileShape::of(level);
-    let ([oh, ow, co], [_, _, channels]) = (image(dy_shape), image(x_shape));
     let (ci, co_group) = (channels / op.groups, co / op.groups);
     let ConvGeometry { strides, dilation, padding } = op.geometry;
     let (copy, packed) = scratch.split_at_mut(tasks.window.map_or(0, |(height, width)| height * width * channels));
-    let (x, width) = match tasks.window {
-        Some((height, width)) => {
-            let corner = (-(padding[0].0 as isize), -(padding[1].0 as isize));
-            copy_window(x, image(x_shape), corner, (height, width), copy);
-            (&*copy, width)
-        }
-        None => (x, x_shape[2]),
-    };
-
-    // dy as panels, so that the kernel reads it in order.
     let panels = co_group.div_ceil(tile_columns);
-    let panel_len = oh * ow * tile_columns;
-    for group in 0..op.groups {
-        for panel in 0..panels {
-            let part = &mut packed[(group * panels + panel) * panel_len..][..panel_len];
-            gemm::pack_panel(&dy[group * co_group..], (co, 1), oh * ow, panel * tile_columns, co_group, part);
-        }
-    }
-
     // Rows of the tile: channels of a tap, joined over neighbouring taps of a kernel row.
-    let joined = op.groups == 1 && dilation[1] == 1;
-    let (columns_per_part, part_len) = if joined { (1, op.kernel[1] * ci) } else { (op.kernel[1], ci) };
-    for pass in (0..oh).step_by(MAX_SEGMENTS) {
-        let used = MAX_SEGMENTS.min(oh - pass);
+    let is_joined = op.groups == 1 && dilation[1] == 1;
+    let (columns_per_part, part_len) = if is_joined { (1, op.kernel[1] * ci) } else { (op.kernel[1], ci) };
+    for first in (0..oh).step_by(tasks.band) {
+        let rows = tasks.band.min(oh - first);
+        let (x, first_row, width) = match tasks.window {
+            Some(window) => {
+                let corner = ((first * strides[0]) as isize - padding[0].0 as isize, -(padding[1].0 as isize));
+                copy_window(x, [height, width, channels], corner, window, copy);
+                (&*copy, 0, window.1)
+            }
+            None => (x, first * strides[0], width),
+        };
+        // dy as panels, so that the kernel reads it in order.
+        let panel_len = rows * ow * tile_columns;
+        for group in 0..op.groups {
+            for panel in 0..panels {
+                let part = &mut packed[(group * panels + panel) * panel_len..][..panel_len];
+                let dy = &dy[first * ow * co + group * co_group..];
+                gemm::pack_panel(dy, (co, 1), rows * ow, panel * tile_columns, co_group, part);
+            }
+        }
         for u in 0..op.kernel[0] {
             for v in 0..columns_per_part {
                 for group in 0..op.groups {
                     let mut segments = [Segment::default(); MAX_SEGMENTS];
-                    for (s, segment) in segments.iter_mut().enumerate().take(used) {
-                        let i = pass + s;
-                        let row = i * strides[0] + u * dilation[0];
+                    for (i, segment) in segments.iter_mut().enumerate().take(rows) {
+                        let row = first_row + i * strides[0] + u * dilation[0];
                         *segment = Segment {
                             a: (row * width + v * dilation[1]) * channels + group * ci,
                             b: i * ow * tile_columns,
@@ -633,7 +658,7 @@ fn add_image_weight_gradient(
                                 a_step: strides[1] * channels,
                                 b: &packed[(group * panels + panel) * panel_len..][..panel_len],
                                 b_step: tile_columns,
-                                segments: &segments[..used],
+                                segments: &segments[..rows],
                                 columns: tile_columns.min(co_group - n0),
                                 store: Store::Add,
                             };

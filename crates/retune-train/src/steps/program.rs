@@ -115,6 +115,11 @@ impl TrainingProgram {
         self.session.graph()
     }
 
+    /// What of the graph a step computes.
+    pub fn outputs(&self) -> &[NodeId] {
+        self.session.outputs()
+    }
+
     /// Memory and work of one batch of this size.
     ///
     /// # Errors
