@@ -1,12 +1,14 @@
-//! Times full training steps of a Keras model: loss, gradients of all trainable weights, Adam, moving statistics.
+//! Times full training steps: loss, gradients of all trainable weights, optimizer, moving statistics.
 //!
 //! ```text
 //! step_time MODEL [--head CLASSES] [--batch 32] [--steps 60] [--warmup 10] [--images FOLDER] [--threads N] [--profile]
+//! step_time --recipe FILE [--set KEY=VALUE]... [--steps 60] [--warmup 10] [--whole] [--profile]
 //! step_time --peak
 //! ```
 //!
-//! The last line on standard output is an object of numbers; `bench/README.md` says what they mean. `--profile` also prints
-//! how long each operation took. Steps run through the loader and the training loop, as in `retune fit`.
+//! The first form trains a network for images with Adam, the second does what a recipe says. The last line on standard output is
+//! an object of numbers; `bench/README.md` says what they mean. `--profile` also prints how long each operation took. Steps
+//! run through the loader and the training loop, as in `retune fit`.
 
 use clap::Parser;
 use retune::cpu::{Level, Session, StepRandom, multiversion};
@@ -17,12 +19,13 @@ use retune::models::{Mode, keras::LayerConfig};
 use retune::tensor::{Key, Purpose, Tensor};
 use retune::train::losses::Loss;
 use retune::train::optimizers::{Adam, Optimizer};
+use retune::train::recipe;
 use retune::train::schedules::Schedule;
 use retune::train::trainer::{Event, Job, OptimizerSettings, Stage, TrainSettings, Trainer};
 use retune::{Cpu, Model};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -30,9 +33,15 @@ use std::time::Instant;
 /// Time training steps of a model.
 #[derive(Parser)]
 struct Arguments {
-    /// A Keras model
-    #[arg(required_unless_present = "peak")]
+    /// A model for images
+    #[arg(required_unless_present_any = ["peak", "recipe"])]
     model: Option<PathBuf>,
+    /// What to train, instead of a model for images
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    recipe: Option<PathBuf>,
+    /// Changes a key of the recipe
+    #[arg(long, value_name = "KEY=VALUE", requires = "recipe")]
+    set: Vec<String>,
     /// Put the model inside a new Sequential with a dense softmax layer of so many classes
     #[arg(long, value_name = "CLASSES")]
     head: Option<usize>,
@@ -51,6 +60,9 @@ struct Arguments {
     /// Threads [default: all cores]
     #[arg(long)]
     threads: Option<usize>,
+    /// Do all that the recipe says, instead of some steps
+    #[arg(long, requires = "recipe")]
+    whole: bool,
     /// Print how long each operation took
     #[arg(long)]
     profile: bool,
@@ -63,16 +75,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let arguments = Arguments::parse();
     let cpu = arguments.threads.map_or_else(Cpu::all_threads, Cpu::new);
-    match &arguments.model {
-        Some(path) if !arguments.peak => time_steps(&arguments, path, &cpu, start),
-        _ => {
+    let job = match (&arguments.model, &arguments.recipe) {
+        (Some(model), _) => image_job(&arguments, model, cpu)?,
+        (None, Some(recipe)) => recipe_job(&arguments, recipe)?,
+        (None, None) => {
             println!("{{\"peak_flops\": {:e}}}", peak_flops(&cpu));
-            Ok(())
+            return Ok(());
         }
-    }
+    };
+    time_steps(&arguments, job, start)
 }
 
-fn time_steps(arguments: &Arguments, path: &std::path::Path, cpu: &Cpu, start: Instant) -> Result<(), Box<dyn Error>> {
+/// The job of a recipe, for as many steps as are wanted.
+fn recipe_job(arguments: &Arguments, path: &Path) -> Result<Job, Box<dyn Error>> {
+    let text = std::fs::read_to_string(path)?;
+    let steps = format!("train.max-steps={}", arguments.warmup + arguments.steps);
+    let changes: Vec<String> = arguments.set.iter().cloned().chain((!arguments.whole).then_some(steps)).collect();
+    let settings = recipe::parse(&path.display().to_string(), &text, &changes)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    Ok(recipe::build(&settings, folder, env!("CARGO_PKG_VERSION"), &[])?.job)
+}
+
+/// A network for images, trained with Adam on a fixed epoch.
+fn image_job(arguments: &Arguments, path: &Path, cpu: Cpu) -> Result<Job, Box<dyn Error>> {
     let (model, _) = Model::load(path)?;
     let model = match arguments.head {
         Some(classes) => {
@@ -102,8 +127,8 @@ fn time_steps(arguments: &Arguments, path: &std::path::Path, cpu: &Cpu, start: I
     let targets_only = Preprocessing { targets: TargetEncoding::OneHot, ..Preprocessing::default() };
     let options =
         LoaderOptions { batch_size: arguments.batch, preprocessing: targets_only, ..LoaderOptions::default() };
-    let job = Job {
-        cpu: cpu.clone(),
+    Ok(Job {
+        cpu,
         model,
         input_shapes: None,
         loss: Loss::CategoricalCrossEntropy { from_logits: false, label_smoothing: 0.0 },
@@ -113,9 +138,15 @@ fn time_steps(arguments: &Arguments, path: &std::path::Path, cpu: &Cpu, start: I
         validation: None,
         test: None,
         settings: TrainSettings { epochs: 1, ..TrainSettings::default() },
-    };
+    })
+}
+
+/// Trains, and prints the numbers.
+fn time_steps(arguments: &Arguments, job: Job, start: Instant) -> Result<(), Box<dyn Error>> {
+    let cpu = job.cpu.clone();
     let mut trainer = Trainer::new(job)?;
-    let plan = trainer.program().plan(BatchSize { examples: arguments.batch, tokens: 0 })?;
+    let size = trainer.job().train.largest_batch();
+    let plan = trainer.program().plan(size)?;
     let (plan_bytes, flops) = (plan.peak_bytes(), plan.flops());
     let (mut done, mut losses) = (Vec::new(), Vec::new());
     let mut observer = |event: &Event<'_>| {
@@ -124,7 +155,9 @@ fn time_steps(arguments: &Arguments, path: &std::path::Path, cpu: &Cpu, start: I
             losses.push(*loss);
         }
     };
+    let begin = Instant::now();
     trainer.run(None, &mut observer, &AtomicBool::new(false))?;
+    let train = begin.elapsed().as_secs_f64();
 
     let first_step = done[0].duration_since(start).as_secs_f64();
     let from = arguments.warmup.saturating_sub(1);
@@ -136,13 +169,14 @@ fn time_steps(arguments: &Arguments, path: &std::path::Path, cpu: &Cpu, start: I
     steps.sort_by(f64::total_cmp);
     let at = |share: f64| steps[((steps.len() - 1) as f64 * share).round() as usize];
     if arguments.profile {
-        print_profile(&mut trainer, cpu, arguments)?;
+        print_profile(&mut trainer, &cpu, size, arguments.steps)?;
     }
     let mut numbers = serde_json::json!({
         "median_ms": at(0.5),
         "p10_ms": at(0.1),
         "p90_ms": at(0.9),
         "first_step_s": first_step,
+        "train_s": train,
         "plan_bytes": plan_bytes,
         "flops": flops,
         "gflops": flops as f64 / at(0.5) / 1e6,
@@ -197,13 +231,18 @@ fn in_memory(
 
 /// Time of each operation, longest first, and of each kind of operation. The training graph is run once more by itself, on
 /// inputs of ones, as a training program does not tell the times of its parts.
-fn print_profile(trainer: &mut Trainer, cpu: &Cpu, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn print_profile(trainer: &mut Trainer, cpu: &Cpu, size: BatchSize, steps: usize) -> Result<(), Box<dyn Error>> {
     let graph = trainer.program().graph().clone();
     let results = trainer.program().outputs().to_vec();
-    let bindings = Bindings::batch(arguments.batch);
-    let ones = |node: &Node| {
-        let shape: Vec<usize> = node.shape.dims().iter().map(|dim| dim.bind(&bindings)).collect();
+    let bindings = Bindings { batch: size.examples, tokens: size.tokens };
+    // Sequences of equal lengths; the last takes what is left.
+    let each = size.tokens / size.examples.max(1);
+    let mut lengths = vec![each as i32; size.examples];
+    lengths.iter_mut().last().into_iter().for_each(|last| *last += (size.tokens - each * size.examples) as i32);
+    let plain = |name: &str, node: &Node| {
+        let shape = node.shape.bind(&bindings);
         match node.dtype {
+            DType::I32 if name == "lengths" => Tensor::new(shape, lengths.clone()),
             DType::I32 => Tensor::new(shape.clone(), vec![0i32; shape.iter().product()]),
             DType::F32 => Ok(Tensor::full(shape, 1.0)),
         }
@@ -211,19 +250,19 @@ fn print_profile(trainer: &mut Trainer, cpu: &Cpu, arguments: &Arguments) -> Res
     let mut inputs = Vec::new();
     for node in graph.nodes() {
         if let Op::Input(name) = &node.op {
-            inputs.push((name.clone(), ones(node)?));
+            inputs.push((name.clone(), plain(name, node)?));
         }
     }
     let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    let ids: Vec<u64> = (0..arguments.batch as u64).collect();
+    let ids: Vec<u64> = (0..size.examples as u64).collect();
     let random = StepRandom { seed: 0, epoch: 0, example_ids: &ids };
     let mut session = Session::new(cpu, graph, results);
     session.run(trainer.weights(), &inputs, &random)?;
     session.start_profile();
-    for _ in 0..arguments.steps {
+    for _ in 0..steps {
         session.run(trainer.weights(), &inputs, &random)?;
     }
-    let (profile, graph, steps) = (session.profile(), session.graph(), arguments.steps);
+    let (profile, graph) = (session.profile(), session.graph());
     let total: u64 = profile.iter().map(|(_, ns)| ns).sum();
     let line = |what: &str, ns: u64| {
         println!("{:9.3} ms  {:5.1} %  {what}", ns as f64 / steps as f64 / 1e6, 100.0 * ns as f64 / total.max(1) as f64)

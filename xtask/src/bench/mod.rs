@@ -3,7 +3,9 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`training`] | training steps beside Keras: time, memory, share of the machine's peak |
+//! | [`works`] | what is trained, in retune and in its peers |
+//! | [`training`] | training steps: time, memory, share of the machine's peak |
+//! | [`runs`] | whole trainings on a user's data |
 //! | [`startup`] | time until the first step, and until `retune --help` has answered |
 //! | [`build`] | a clean release build |
 //! | [`measurement`] | what a timed program reports |
@@ -11,10 +13,13 @@
 
 mod build;
 mod measurement;
+mod runs;
 mod startup;
 mod table;
 mod training;
+mod works;
 
+use std::cell::OnceCell;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
@@ -22,14 +27,16 @@ use std::path::PathBuf;
 use crate::Result;
 use crate::process::{build_retune, cargo, output, program, root, run as run_command, target};
 use crate::python::{self, Environment};
-use training::WORKS;
+use runs::RUNS;
+use works::WORKS;
 
 /// Where the last report is kept.
 const REPORT: &str = "bench/results/latest.md";
 
 /// The names of all works.
 fn names() -> Vec<&'static str> {
-    WORKS.iter().map(|work| work.name).chain(["startup", "build"]).collect()
+    let works = WORKS.iter().map(|work| work.name).chain(RUNS.iter().map(|run| run.name));
+    works.chain(["startup", "build"]).collect()
 }
 
 /// What the command line asks for.
@@ -40,15 +47,18 @@ struct Options {
     quick: bool,
     /// A folder with one sub-folder of images for each class, instead of random images.
     images: Option<PathBuf>,
+    /// A table of labelled texts, for the trainings of whole epochs.
+    texts: Option<PathBuf>,
 }
 
 impl Options {
     fn parse(args: &[String]) -> Result<Options> {
-        let mut options = Options { works: Vec::new(), quick: false, images: None };
+        let mut options = Options { works: Vec::new(), quick: false, images: None, texts: None };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--quick" => options.quick = true,
+                "--texts" => options.texts = Some(args.next().ok_or("`--texts` takes a file or folder")?.into()),
                 "--images" => options.images = Some(args.next().ok_or("`--images` takes a folder")?.into()),
                 name => match names().into_iter().find(|known| *known == name) {
                     Some(work) => options.works.push(work),
@@ -60,8 +70,13 @@ impl Options {
                 },
             }
         }
+        if let Some(run) = RUNS.iter().find(|run| options.works.contains(&run.name) && run.data(&options).is_none()) {
+            let hint = "`--texts FILE` names a table of labelled texts, `--images FOLDER` one sub-folder of photos for each class";
+            return Err(format!("`{}` needs data\nhint: {hint}", run.name).into());
+        }
         if options.works.is_empty() {
-            options.works = names();
+            let has_data = |name: &str| RUNS.iter().all(|run| run.name != name || run.data(&options).is_some());
+            options.works = names().into_iter().filter(|name| has_data(name)).collect();
         }
         Ok(options)
     }
@@ -72,7 +87,8 @@ struct Programs {
     retune: PathBuf,
     /// The example `step_time` of the crate `retune`.
     step_time: PathBuf,
-    peers: Environment,
+    keras: OnceCell<Environment>,
+    torch: OnceCell<Environment>,
 }
 
 impl Programs {
@@ -80,8 +96,25 @@ impl Programs {
         let retune = build_retune()?;
         run_command(cargo().args(["build", "--release", "--locked", "--package", "retune", "--example", "step_time"]))?;
         let step_time = target().join("release/examples").join(format!("step_time{}", std::env::consts::EXE_SUFFIX));
-        Ok(Programs { retune, step_time, peers: python::environment_of_file("bench", "bench/requirements.txt")? })
+        Ok(Programs { retune, step_time, keras: OnceCell::new(), torch: OnceCell::new() })
     }
+
+    /// Python with Keras, installed when it is first asked for.
+    fn keras(&self) -> Result<&Environment> {
+        installed(&self.keras, "bench", "bench/requirements.txt")
+    }
+
+    /// Python with PyTorch, timm, transformers and PEFT.
+    fn torch(&self) -> Result<&Environment> {
+        installed(&self.torch, "bench-torch", "bench/requirements-torch.txt")
+    }
+}
+
+fn installed<'a>(cell: &'a OnceCell<Environment>, name: &str, file: &str) -> Result<&'a Environment> {
+    if cell.get().is_none() {
+        let _ = cell.set(python::environment_of_file(name, file)?);
+    }
+    Ok(cell.get().expect("it was set above"))
 }
 
 /// Measures the works named, by default all, prints the report and keeps it.
@@ -91,10 +124,14 @@ pub(crate) fn run(args: &[String]) -> Result {
     let asks = |name| options.works.contains(&name);
 
     let trainings: Vec<_> = WORKS.iter().filter(|work| asks(work.name)).collect();
-    if !trainings.is_empty() || asks("startup") {
+    let runs: Vec<_> = RUNS.iter().filter(|run| asks(run.name)).collect();
+    if !trainings.is_empty() || !runs.is_empty() || asks("startup") {
         let programs = Programs::build()?;
         if !trainings.is_empty() {
             report += &training::measure(&programs, &trainings, &options)?;
+        }
+        if !runs.is_empty() {
+            report += &runs::measure(&programs, &runs, &options)?;
         }
         if asks("startup") {
             report += &startup::measure(&programs, &options)?;
@@ -146,14 +183,18 @@ mod tests {
 
     #[test]
     fn everything_is_measured_unless_named() {
-        assert_eq!(parse(&["--quick"]).unwrap().works, ["cifar-cnn", "mini-xception", "startup", "build"]);
+        let all = parse(&["--quick"]).unwrap().works;
+        assert_eq!((all.first(), all.last(), all.len()), (Some(&"cifar-cnn"), Some(&"build"), WORKS.len() + 2));
+        assert_eq!(parse(&["--texts", "a.tsv", "--images", "photos"]).unwrap().works, names());
         let some = parse(&["cifar-cnn", "--images", "photos"]).unwrap();
-        assert_eq!(some, Options { works: vec!["cifar-cnn"], quick: false, images: Some("photos".into()) });
+        let images = Some("photos".into());
+        assert_eq!(some, Options { works: vec!["cifar-cnn"], quick: false, images, texts: None });
     }
 
     #[test]
     fn what_is_not_known_is_refused() {
         assert!(parse(&["resnet"]).unwrap_err().to_string().contains("cifar-cnn"));
         assert!(parse(&["--images"]).is_err());
+        assert!(parse(&["sst2-epoch"]).unwrap_err().to_string().contains("--texts"));
     }
 }

@@ -4,20 +4,19 @@ use std::time::Instant;
 
 use super::measurement::{Measurement, all, median};
 use super::table::Table;
-use super::training::{WORKS, keras_step};
+use super::works::WORKS;
 use super::{Options, Programs};
+use crate::Result;
 use crate::process::{program, succeeds};
-use crate::{Result, assets};
 
 /// Measures the first step of the first work and `retune --help`.
 pub(super) fn measure(programs: &Programs, options: &Options) -> Result<String> {
     let rounds = if options.quick { 1 } else { 5 };
     let work = &WORKS[0];
-    let path = assets::path(work.asset)?;
     let (mut retune, mut keras) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        retune.push(Measurement::of(&mut work.command(program(&programs.step_time), &path, 0, 1))?);
-        keras.push(Measurement::of(&mut work.command(keras_step(programs, work), &path, 0, 1))?);
+        retune.push(Measurement::of(&mut work.retune(programs, options, 0, 1)?)?);
+        keras.push(Measurement::of(&mut work.peer(programs, options, 0, 1)?)?);
     }
     let mut table = Table::new("Waiting", &["what", "retune", "Keras on TensorFlow"]);
     table.row([

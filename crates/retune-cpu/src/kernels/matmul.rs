@@ -11,8 +11,11 @@ use crate::cpu::{Cpu, Parts};
 /// Rows of C that make a task, in tiles.
 const TILES_PER_TASK: usize = 4;
 
-/// Steps of the sum that are done at a time where A is read across its rows, so that A and B stay in cache.
+/// Steps of the sum that are done at a time where A is read across its rows, so that its part and that of B stay in cache.
 const K_BLOCK: usize = 256;
+
+/// Tasks of such a product, roughly.
+const ACROSS_TASKS: usize = 8;
 
 /// How a matrix product reads its factors: `C[m, n] = Σ A(m, k) B(k, n)`.
 #[derive(Clone, Copy)]
@@ -49,13 +52,15 @@ impl Product {
     fn scratch_len_at(&self, precision: Precision, cpu: &Cpu) -> usize {
         match precision {
             Precision::Bf16 if cpu.multiplies_bf16() => bf16::scratch_len(self.m, self.n, self.k),
-            _ => self.scratch_len(),
+            // The widest panels of any level, so that the plan does not depend on it.
+            _ if self.is_across() => cpu.threads() * K_BLOCK.min(self.k) * self.n.next_multiple_of(32),
+            _ => self.k * self.n.next_multiple_of(32),
         }
     }
 
-    fn scratch_len(&self) -> usize {
-        // The widest panels of any level, so that the plan does not depend on it.
-        self.k * self.n.next_multiple_of(32)
+    /// Whether the sum runs across the rows of A, as in the gradient of a weight.
+    fn is_across(&self) -> bool {
+        self.a.1 != 1
     }
 
     /// Divides C between tasks and calls `task(rows, panels of columns, C)` for each, in parallel. Tiles have `rows` rows, panels
@@ -104,11 +109,73 @@ impl Product {
         self.run(cpu, a, b, c, scratch, epilogue);
     }
 
-    /// Runs the product on all threads. `packed` holds [`Product::scratch_len`] values.
+    /// Runs a product whose sum runs across the rows of A: it is long, and C is small. Tasks take columns of C, and rows where there
+    /// are few columns; each copies the part of B that it is at, so that both factors are read once from memory.
+    fn run_across(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], scratch: &mut [f32]) {
+        let Product { m, n, k, .. } = *self;
+        let level = cpu.level();
+        let TileShape { rows, columns } = TileShape::of(level);
+        if k == 0 {
+            return c.fill(0.0);
+        }
+        let panels = n.div_ceil(columns);
+        let panels_per_task = panels.div_ceil(ACROSS_TASKS).max(1);
+        let column_tasks = panels.div_ceil(panels_per_task);
+        let tiles_per_task = m.div_ceil(rows).div_ceil(ACROSS_TASKS.div_ceil(column_tasks)).max(1);
+        let row_tasks = m.div_ceil(tiles_per_task * rows);
+        let panel_len = K_BLOCK.min(k) * columns;
+        let (parts, scratch) = (Parts::new(c), Parts::new(scratch));
+        cpu.run_on_threads(column_tasks * row_tasks, |thread, task| {
+            let (row_task, column_task) = (task / column_tasks, task % column_tasks);
+            let panels = column_task * panels_per_task..panels.min((column_task + 1) * panels_per_task);
+            let m_range = row_task * tiles_per_task * rows..m.min((row_task + 1) * tiles_per_task * rows);
+            // SAFETY: each thread has its own part.
+            let packed = unsafe { scratch.slice(thread * panels_per_task * panel_len, panels.len() * panel_len) };
+            for k0 in (0..k).step_by(K_BLOCK) {
+                let steps = K_BLOCK.min(k - k0);
+                for (packed, panel) in packed.chunks_exact_mut(panel_len).zip(panels.clone()) {
+                    let part = &mut packed[..steps * columns];
+                    gemm::pack_panel(&b[k0 * self.b.0..], self.b, steps, panel * columns, n, part);
+                }
+                for m0 in m_range.clone().step_by(rows) {
+                    let count = rows.min(m_range.end - m0);
+                    let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+                    for i in 0..count {
+                        a_rows[i] = (m0 + i) * self.a.0;
+                        c_rows[i] = (m0 + i) * n;
+                    }
+                    for (index, panel) in panels.clone().enumerate() {
+                        let n0 = panel * columns;
+                        let tile = Tile {
+                            a,
+                            rows: &a_rows[..count],
+                            a_step: self.a.1,
+                            b: packed,
+                            b_step: columns,
+                            segments: &[Segment { a: k0 * self.a.1, b: index * panel_len, len: steps }],
+                            columns: columns.min(n - n0),
+                            store: if k0 == 0 { Store::Set } else { Store::Add },
+                        };
+                        // SAFETY: the tile's rows and columns lie inside of C and belong to this task alone.
+                        unsafe { gemm::compute(level, &tile, parts.at(n0), &c_rows[..count]) };
+                    }
+                }
+            }
+        });
+    }
+
+    /// Runs the product on all threads. `packed` holds what [`Product::scratch_len_at`] asks for.
     fn run(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], packed: &mut [f32], epilogue: Epilogue<'_>) {
         let Product { m, n, k, .. } = *self;
         if m == 0 || n == 0 {
             return;
+        }
+        if self.is_across() {
+            debug_assert!(
+                epilogue.bias.is_none() && epilogue.activation.is_none(),
+                "only linear layers have an epilogue"
+            );
+            return self.run_across(cpu, a, b, c, packed);
         }
         let level = cpu.level();
         let TileShape { rows, columns } = TileShape::of(level);
@@ -122,39 +189,30 @@ impl Product {
         }
         let packed = &*packed;
 
-        // Where A is contiguous along the sum, one pass keeps C in registers from first to last step.
-        let k_block = if self.a.1 == 1 { k.max(1) } else { K_BLOCK };
+        // A is contiguous along the sum: one pass keeps C in registers from first to last step.
         self.for_each_task(cpu, rows, columns, c, |m_range, panel_range, parts| {
-            for k0 in (0..k.max(1)).step_by(k_block) {
-                let steps = k_block.min(k - k0);
-                for m0 in m_range.clone().step_by(rows) {
-                    let count = rows.min(m_range.end - m0);
-                    let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-                    for i in 0..count {
-                        a_rows[i] = (m0 + i) * self.a.0;
-                        c_rows[i] = (m0 + i) * n;
-                    }
-                    for panel in panel_range.clone() {
-                        let n0 = panel * columns;
-                        let used = columns.min(n - n0);
-                        let store = match epilogue.bias {
-                            _ if k0 > 0 => Store::Add,
-                            Some(bias) => Store::Bias(&bias[n0..n0 + used]),
-                            None => Store::Set,
-                        };
-                        let tile = Tile {
-                            a,
-                            rows: &a_rows[..count],
-                            a_step: self.a.1,
-                            b: packed,
-                            b_step: columns,
-                            segments: &[Segment { a: k0 * self.a.1, b: panel * panel_len + k0 * columns, len: steps }],
-                            columns: used,
-                            store,
-                        };
-                        // SAFETY: the tile's rows and columns lie inside of C and belong to this task alone.
-                        unsafe { gemm::compute(level, &tile, parts.at(n0), &c_rows[..count]) };
-                    }
+            for m0 in m_range.clone().step_by(rows) {
+                let count = rows.min(m_range.end - m0);
+                let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+                for i in 0..count {
+                    a_rows[i] = (m0 + i) * self.a.0;
+                    c_rows[i] = (m0 + i) * n;
+                }
+                for panel in panel_range.clone() {
+                    let n0 = panel * columns;
+                    let used = columns.min(n - n0);
+                    let tile = Tile {
+                        a,
+                        rows: &a_rows[..count],
+                        a_step: 1,
+                        b: packed,
+                        b_step: columns,
+                        segments: &[Segment { a: 0, b: panel * panel_len, len: k }],
+                        columns: used,
+                        store: epilogue.bias.map_or(Store::Set, |bias| Store::Bias(&bias[n0..n0 + used])),
+                    };
+                    // SAFETY: the tile's rows and columns lie inside of C and belong to this task alone.
+                    unsafe { gemm::compute(level, &tile, parts.at(n0), &c_rows[..count]) };
                 }
             }
             if let Some(activation) = epilogue.activation {
