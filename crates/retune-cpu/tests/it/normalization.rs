@@ -41,7 +41,7 @@ pub fn cases() -> Vec<Case> {
         for activation in [None, Some(Activation::RELU), Some(Activation::Tanh), Some(Activation::Silu)] {
             let op = BatchNorm { epsilon, activation };
             cases.push(Case::new(op, inputs.clone()).with_tolerance(1e-5, 1e-5));
-            let inputs = [inputs.as_slice(), &[dy.clone()]].concat();
+            let inputs = [inputs.as_slice(), std::slice::from_ref(&dy)].concat();
             let sums = Case::new(BatchNormGradSums { epsilon, activation }, inputs.clone());
             cases.push(sums.with_tolerance(1e-5, 1e-6 * (rows as f64).max(100.0)));
             let inputs = [inputs.as_slice(), &[normal(5, &[2, channels])]].concat();

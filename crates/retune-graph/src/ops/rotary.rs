@@ -41,9 +41,10 @@ impl Operation for Rotary {
             "positions must be i32 [rows]".to_owned()
         })?;
         let width = x.shape[1].fixed().unwrap_or(0);
-        require(self.head_size > 0 && self.head_size % 2 == 0 && width % self.head_size == 0, || {
-            format!("a width of {width} does not divide into heads of {} values in pairs", self.head_size)
-        })?;
+        require(
+            self.head_size > 0 && self.head_size.is_multiple_of(2) && width.is_multiple_of(self.head_size),
+            || format!("a width of {width} does not divide into heads of {} values in pairs", self.head_size),
+        )?;
         require(self.theta > 0.0, || format!("the base of the angles must be above 0, found {}", self.theta))?;
         Ok((x.shape.clone(), DType::F32))
     }

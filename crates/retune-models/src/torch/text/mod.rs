@@ -53,7 +53,7 @@ const OTHER_HEADS: &[&str] = &[
 /// An encoder of text.
 #[derive(Debug, Clone)]
 pub(crate) enum Text {
-    Encoder(Encoder),
+    Encoder(Box<Encoder>),
     Deberta(Deberta),
     ModernBert(ModernBert),
 }
@@ -64,7 +64,7 @@ impl Text {
         match kind {
             "deberta-v2" => Ok(Some(Text::Deberta(Deberta::read(config)?))),
             "modernbert" => Ok(Some(Text::ModernBert(ModernBert::read(config)?))),
-            _ => Ok(Encoder::read(kind, config)?.map(Text::Encoder)),
+            _ => Ok(Encoder::read(kind, config)?.map(|encoder| Text::Encoder(Box::new(encoder)))),
         }
     }
 
