@@ -103,6 +103,21 @@ pub enum DataError {
         /// The number of classes.
         classes: usize,
     },
+    /// A score outside of the range of scores.
+    #[error(
+        "{place}: expected a score from {low} to {high}, found {score}\nhint: check the score, or give the lowest and the highest \
+         one with `score-range`"
+    )]
+    ScoreOutOfRange {
+        /// The example.
+        place: String,
+        /// The score.
+        score: f32,
+        /// The lowest score there may be.
+        low: f32,
+        /// The highest.
+        high: f32,
+    },
     /// A class without examples.
     #[error("class `{class}` of {place} has no examples\nhint: add examples, or remove the class")]
     EmptyClass {

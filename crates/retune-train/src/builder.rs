@@ -35,7 +35,7 @@ use crate::optimizers::Optimizer;
 use crate::predict::{Predictor, suitable};
 use crate::recipe::build::{DataParts, JobParts, default_targets};
 use crate::schedules::Schedule;
-use crate::text;
+use crate::task::{self, TaskKind};
 use crate::trainer::{Job, Observer, OptimizerSettings, Silent, Stage, TrainSettings, Trainer};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
@@ -50,6 +50,7 @@ use std::sync::atomic::AtomicBool;
 #[must_use = "nothing happens before `train`"]
 pub struct FineTune {
     model: Model,
+    task: Option<TaskKind>,
     data: Option<Parts>,
     validation_share: f64,
     test_share: f64,
@@ -72,6 +73,7 @@ impl FineTune {
     pub fn new(model: Model) -> FineTune {
         FineTune {
             model,
+            task: None,
             data: None,
             validation_share: 0.1,
             test_share: 0.0,
@@ -88,6 +90,12 @@ impl FineTune {
             bucket: false,
             threads: None,
         }
+    }
+
+    /// What the model is trained for. Default: told from the labels.
+    pub fn task(mut self, task: TaskKind) -> FineTune {
+        self.task = Some(task);
+        self
     }
 
     /// The data, as [`retune_data::open`] gives it, or a [`Dataset`].
@@ -193,7 +201,7 @@ impl FineTune {
     pub fn job(self) -> Result<Job, TrainError> {
         let parts = self.data.ok_or_else(|| TrainError::unfit("there is no data", "call `data` before `train`"))?;
         let data = divided(parts, self.validation_share, self.test_share, self.settings.seed)?;
-        let model = text::for_data(self.model, &data.train.0, self.settings.seed)?;
+        let model = task::for_data(self.model, &data.train.0, self.task, self.settings.seed)?;
         let probe = model.build(Mode::Inference, None).ok();
         let output = probe.as_ref().and_then(|network| network.outputs.first());
         let loss = self.loss.unwrap_or_else(|| suitable(&data.train.0, output));

@@ -9,7 +9,8 @@
 //! - [`builder`]: the same in Rust, as seven steps;
 //! - [`recipe`]: what a run does, as a TOML file, up to a job ready to train;
 //! - [`check`]: whether model, data and loss fit, before training;
-//! - [`text`]: models of texts, fitted to the data's labels, with their tokenizers;
+//! - [`task`]: what a model is trained for, and the head for it;
+//! - [`text`]: models of texts, with their tokenizers;
 //! - [`stored`]: what travels with a saved model;
 //! - [`mod@fit`]: a whole run, from the first evaluation to the report;
 //! - [`predict`]: using a saved model;
@@ -34,6 +35,7 @@ pub mod schedules;
 pub mod steps;
 pub mod stored;
 pub mod summary;
+pub mod task;
 pub mod text;
 pub mod trainer;
 
@@ -41,3 +43,4 @@ pub use builder::{FineTune, FineTuned};
 pub use error::TrainError;
 pub use fit::{Outcome, fit, resume};
 pub use predict::Predictor;
+pub use task::TaskKind;

@@ -7,12 +7,13 @@ use crate::metrics::{Scored, scored::argmax};
 use crate::recipe::build::default_targets;
 use crate::steps::Evaluator;
 use crate::stored::Stored;
+use crate::task;
 use crate::text;
 use crate::trainer::{Event, Observer};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{Dataset, Loader, LoaderOptions, Preprocessing};
-use retune_models::{Mode, Model};
+use retune_models::{Mode, Model, Task};
 use retune_tensor::Tensor;
 use std::path::Path;
 use std::sync::Arc;
@@ -77,7 +78,8 @@ impl Predictor {
         &self.stored.preprocessing
     }
 
-    /// The network's raw outputs for every usable example: `[examples, …]`.
+    /// The network's raw outputs for every usable example: `[examples, …]`. A model that gives a vector for each text gives the
+    /// similarity of the two texts of pairs, `[examples, 1]`.
     ///
     /// # Errors
     /// Inputs that do not fit, or an unreadable example.
@@ -121,13 +123,14 @@ impl Predictor {
         let ids = data.ids();
         let total = ids.len();
         let mut preprocessing = self.stored.preprocessing.clone();
-        let encoder = text::encoder_for(&self.model, &data, &mut preprocessing)?;
+        let model = task::used_on(&self.model, &data)?;
+        let encoder = text::encoder_for(&model, &data, &mut preprocessing)?;
         let options = LoaderOptions { encoder, ..LoaderOptions::sequential(self.batch_size, preprocessing) };
         let loader = Loader::new(data, ids, options)?;
         let shape = loader.input_shape().map(|shape| vec![shape.iter().map(|&size| Some(size)).collect()]);
-        let network = self.model.build(Mode::Inference, shape.as_deref())?;
+        let network = model.build(Mode::Inference, shape.as_deref())?;
         let mut evaluator = Evaluator::without_loss(&self.cpu, network)?;
-        let weights: Vec<Tensor> = self.model.weights.iter().map(|weight| weight.value.clone()).collect();
+        let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
         let outputs =
             evaluator.predict(&weights, &loader, |done| observer.event(&Event::Evaluating { done, total }))?;
         Ok((outputs, evaluator.ending()))
@@ -145,23 +148,27 @@ impl Predictor {
         loss: Option<Loss>,
         observer: &mut dyn Observer,
     ) -> Result<Scored, TrainError> {
-        let probe = self.model.build(Mode::Inference, None).ok();
+        let model = task::used_on(&self.model, &data)?;
+        let probe = model.build(Mode::Inference, None).ok();
         let output = probe.as_ref().and_then(|network| network.outputs.first());
         let loss = loss.unwrap_or_else(|| suitable(&data, output));
         let mut preprocessing = self.stored.preprocessing.clone();
         if preprocessing.targets == TargetEncoding::AsStored {
             preprocessing.targets = default_targets(loss, &data);
         }
-        let facts = check_job(&self.model, &data, &preprocessing, loss, None)?;
+        let facts = check_job(&model, &data, &preprocessing, loss, None)?;
         let shape = facts.input_shape.map(|shape| vec![shape.into_iter().map(Some).collect()]);
         let ids = ids.unwrap_or_else(|| data.ids());
+        if matches!(model.task(), Some(Task::Similarity { .. })) && preprocessing.score_range.is_none() {
+            preprocessing.score_range = Some(task::score_range([(data.as_ref(), ids.as_slice())])?);
+        }
         let total = ids.len();
-        let encoder = text::encoder_for(&self.model, &data, &mut preprocessing)?;
+        let encoder = text::encoder_for(&model, &data, &mut preprocessing)?;
         let options = LoaderOptions { encoder, ..LoaderOptions::sequential(self.batch_size, preprocessing) };
         let loader = Loader::new(data, ids, options)?;
-        let network = self.model.build(Mode::Inference, shape.as_deref())?;
+        let network = model.build(Mode::Inference, shape.as_deref())?;
         let mut evaluator = Evaluator::new(&self.cpu, network, loss)?;
-        let weights: Vec<Tensor> = self.model.weights.iter().map(|weight| weight.value.clone()).collect();
+        let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
         evaluator.evaluate(&weights, &loader, |done| observer.event(&Event::Evaluating { done, total }))
     }
 }

@@ -24,6 +24,8 @@ from transformers import (
 SIZES = dict(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
 POSITIONS = dict(max_position_embeddings=12, type_vocab_size=2)
 LENGTHS = [5, 1, 8]
+# Of four texts, two pairs.
+PAIRS = [5, 1, 8, 3]
 # Longer than a band of queries and a panel of keys of retune's attention, and than all distances with a bucket of their own.
 LONG = [150, 1, 70]
 # Layers that see all and layers that see a window, as the published models mix them.
@@ -41,6 +43,7 @@ CASES = {
     "bert_regression": (BertConfig(**SIZES, **POSITIONS, num_labels=1, problem_type="regression"), SEQUENCE),
     "bert_tokens": (BertConfig(**SIZES, **POSITIONS, num_labels=4), TOKEN),
     "bert_bare": (BertConfig(**SIZES, **POSITIONS), BARE),
+    "bert_similarity": (BertConfig(**SIZES, **POSITIONS), BARE),
     "roberta_classification": (
         RobertaConfig(**SIZES, max_position_embeddings=14, type_vocab_size=1, pad_token_id=1, num_labels=3, layer_norm_eps=1e-5),
         SEQUENCE,
@@ -84,7 +87,7 @@ CASES = {
 }
 
 # Cases with sequences of other lengths.
-CASE_LENGTHS = {"mpnet_tokens": LONG, "modern_bert_tokens": LONG, "deberta_tokens": LONG}
+CASE_LENGTHS = {"bert_similarity": PAIRS, "mpnet_tokens": LONG, "modern_bert_tokens": LONG, "deberta_tokens": LONG}
 # Encoders without types of tokens.
 UNTYPED = ["distilbert", "mpnet", "modernbert"]
 
@@ -114,6 +117,12 @@ def make(folder, name):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.3 + (1.0 if "LayerNorm.weight" in name else 0.0))
+        if name == "bert_similarity":
+            # Vectors that are not nearly the same: little of what norms add to all of them.
+            for module in model.modules():
+                if isinstance(module, torch.nn.LayerNorm):
+                    torch.nn.init.ones_(module.weight)
+                    module.bias.data.mul_(0.1)
     path = Path(folder) / name
     shutil.rmtree(path, ignore_errors=True)
     model.save_pretrained(path)
@@ -127,6 +136,8 @@ def make(folder, name):
         # The mean over the tokens of each sequence, as sentence-transformers takes it.
         weights = mask.unsqueeze(-1).float()
         output = (result.last_hidden_state * weights).sum(1) / weights.sum(1)
+        if name == "bert_similarity":
+            output = torch.cosine_similarity(output[0::2], output[1::2]).unsqueeze(1)
     else:
         output = result.logits[mask] if kind is TOKEN else result.logits
     cotangent = torch.randn_like(output)

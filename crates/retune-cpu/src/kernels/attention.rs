@@ -219,7 +219,7 @@ pub(super) struct Head<'a> {
     /// Tables of relative positions, with the columns of all heads.
     pub tables: [&'a [f32]; 2],
     keys: ExampleKeys<'a>,
-    example: usize,
+    sequence: usize,
 }
 
 /// What the gradients of a head need of all its keys and values.
@@ -261,7 +261,7 @@ impl<'a> Head<'a> {
     /// Multiplies rows of a band by the mask of dropout.
     fn drop(&self, band: &Band, shares: &mut [f32]) {
         let Some((rate, _)) = self.op.dropout else { return };
-        let key = self.keys.of(self.example);
+        let key = self.keys.of(self.sequence);
         for (i, shares) in shares.chunks_exact_mut(band.row).enumerate().take(band.count) {
             let number = (self.head * self.n + band.first + i) * self.n + band.keys.start;
             multiply_by_mask(self.level, key, number, rate, &mut shares[..band.keys.len()]);
@@ -404,28 +404,29 @@ impl<'a> Heads<'a> {
     fn new(call: &Call<'a>, op: &'a Attention, pass: Pass) -> Result<Heads<'a>, CpuError> {
         let (rows, width) = (call.input_shape(0)[0], call.input_shape(0)[1]);
         let table = |index: usize| if index < op.tables() { call.input(3 + index) } else { &[] };
+        let sequences = Sequences::new(call, lengths(op, pass), rows)?;
         Ok(Heads {
             op,
             level: call.cpu.level(),
             width,
             rows: [0, 1, 2].map(|index| call.input(index)),
             tables: [table(0), table(1)],
-            sequences: Sequences::new(call, lengths(op, pass), rows)?,
-            keys: ExampleKeys::new(call, op.dropout.map_or(0, |(_, stream)| stream)),
+            sequences,
+            keys: ExampleKeys::of_sequences(call, op.dropout.map_or(0, |(_, stream)| stream), sequences),
         })
     }
 
     /// A head, and where its values begin; `None` if it has none.
-    fn head(&self, example: usize, head: usize) -> Option<(Head<'a>, usize)> {
+    fn head(&self, sequence: usize, head: usize) -> Option<(Head<'a>, usize)> {
         let d = self.width / self.op.heads;
-        let (start, n) = self.sequences.of(example);
+        let (start, n) = self.sequences.of(sequence);
         if n == 0 || d == 0 {
             return None;
         }
         let begin = start * self.width + head * d;
         let [q, k, v] = self.rows.map(|values| Rows { values: &values[begin..], stride: self.width, columns: d });
         let (op, level, tables, keys) = (self.op, self.level, self.tables, self.keys);
-        Some((Head { op, level, head, n, d, q, k, v, tables, keys, example }, begin))
+        Some((Head { op, level, head, n, d, q, k, v, tables, keys, sequence }, begin))
     }
 }
 
@@ -439,7 +440,7 @@ fn for_each_head<'a>(
     let heads = Heads::new(call, op, pass)?;
     let scratch = Parts::new(call.scratch());
     let thread_len = scratch.len() / call.cpu.threads();
-    call.cpu.run_on_threads(call.batch * op.heads, |thread, task| {
+    call.cpu.run_on_threads(heads.sequences.count(call.batch) * op.heads, |thread, task| {
         if let Some((head, begin)) = heads.head(task / op.heads, task % op.heads) {
             // SAFETY: each thread has its own part.
             f(&head, begin, unsafe { scratch.slice(thread * thread_len, thread_len) });
@@ -475,8 +476,8 @@ pub(crate) fn attention_grad_tables<'a>(op: &'a AttentionGradTables, mut call: C
     let (gradients, scratch) = (Parts::new(output), Parts::new(call.scratch()));
     let thread_len = scratch.len() / call.cpu.threads();
     call.cpu.run_on_threads(op.heads, |thread, number| {
-        for example in 0..call.batch {
-            if let Some((head, begin)) = heads.head(example, number) {
+        for sequence in 0..heads.sequences.count(call.batch) {
+            if let Some((head, begin)) = heads.head(sequence, number) {
                 let dy = Rows { values: &dy[begin..], ..head.q };
                 let mut tables = TableGradients { gradients, rows: call.shape[1], columns: call.shape[2] };
                 // SAFETY: each thread has its own part.

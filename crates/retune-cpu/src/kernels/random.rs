@@ -11,24 +11,33 @@ use crate::kernels::strided::{MAX_AXES, Strided};
 use crate::kernels::{CHUNK, Call};
 use crate::multiversion;
 
-/// The keys of a random operation's examples.
+/// The keys of a random operation's examples, or of their sequences.
 #[derive(Clone, Copy)]
 pub(crate) struct ExampleKeys<'a> {
     root: Key,
     epoch: u64,
     ids: &'a [u64],
+    /// Sequences of an example.
+    parts: usize,
 }
 
 impl<'a> ExampleKeys<'a> {
     pub fn new(call: &Call<'a>, stream: u32) -> ExampleKeys<'a> {
         let random = call.random;
         let root = Key::new(random.seed).with(Purpose::Layer(stream));
-        ExampleKeys { root, epoch: random.epoch, ids: random.example_ids }
+        ExampleKeys { root, epoch: random.epoch, ids: random.example_ids, parts: 1 }
     }
 
-    /// The key of example number `index` of the batch.
+    /// The keys of these sequences, of which each example has as many as any other.
+    pub fn of_sequences(call: &Call<'a>, stream: u32, sequences: Sequences<'_>) -> ExampleKeys<'a> {
+        let parts = (sequences.count(call.batch) / call.batch.max(1)).max(1);
+        ExampleKeys { parts, ..ExampleKeys::new(call, stream) }
+    }
+
+    /// The key of example, or sequence, number `index` of the batch.
     pub fn of(&self, index: usize) -> Key {
-        self.root.at(self.epoch, self.ids[index])
+        let (example, part) = (self.ids[index / self.parts], (index % self.parts) as u64);
+        self.root.at(self.epoch, example.wrapping_mul(self.parts as u64).wrapping_add(part))
     }
 }
 
@@ -122,9 +131,9 @@ fn for_each_example(
 
 /// The mask is drawn again wherever it is needed, as it costs less than reading one. Along shared axes it repeats.
 pub(crate) fn dropout(op: &Dropout, mut call: Call<'_>) -> Result<(), CpuError> {
-    let (keys, level) = (ExampleKeys::new(&call, op.stream), call.cpu.level());
     let row_len: usize = call.shape[1..].iter().product();
     let sequences = Sequences::new(&call, 1, call.shape[0])?;
+    let (keys, level) = (ExampleKeys::of_sequences(&call, op.stream, sequences), call.cpu.level());
     let (rate, scale) = (op.rate, 1.0 / (1.0 - op.rate));
     // One example: its rows of the first axis (all that there are bound them), then the other axes. The mask is stored
     // row-major without the shared ones.

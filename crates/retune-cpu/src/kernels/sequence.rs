@@ -32,6 +32,14 @@ impl<'a> Sequences<'a> {
         }
     }
 
+    /// Number of sequences, for `batch` examples.
+    pub fn count(self, batch: usize) -> usize {
+        match self {
+            Sequences::Ragged(lengths) => lengths.len(),
+            Sequences::Even(_) => batch,
+        }
+    }
+
     /// First row and number of rows of sequence `index`.
     pub fn of(self, index: usize) -> (usize, usize) {
         match self {

@@ -133,6 +133,7 @@ impl Preparer {
             }
         }
         check_targets(data.labels(), preprocessing.targets)?;
+        check_scores(&data, ids, preprocessing.score_range)?;
         let preparer = Preparer {
             affine: preprocessing.affine(channels)?,
             data,
@@ -356,7 +357,11 @@ impl Preparer {
             }
             (Labels::OneHot(t) | Labels::MultiHot(t) | Labels::Real(t), _) => {
                 let rows = ids.iter().filter_map(|&id| labels.row(id as usize));
-                dense(&t.shape()[1..], rows.flatten().copied().collect())
+                let mut values: Vec<f32> = rows.flatten().copied().collect();
+                if let (Labels::Real(_), Some([low, high])) = (labels, self.preprocessing.score_range) {
+                    values.iter_mut().for_each(|value| *value = (*value - low) / (high - low));
+                }
+                dense(&t.shape()[1..], values)
             }
         }
     }
@@ -404,6 +409,16 @@ fn check_targets(labels: &Labels, encoding: TargetEncoding) -> Result<(), DataEr
         "`as-stored` where an example has not exactly one class",
         format!("{encoding:?}"),
     ))
+}
+
+/// An error where a score lies outside of the range that scores have.
+fn check_scores(data: &Dataset, ids: &[u64], range: Option<[f32; 2]>) -> Result<(), DataError> {
+    let (Some([low, high]), Labels::Real(_)) = (range, data.labels()) else { return Ok(()) };
+    let outside = |&id: &u64| {
+        let score = data.labels().row(id as usize)?.iter().find(|score| !(low..=high).contains(*score))?;
+        Some(DataError::ScoreOutOfRange { place: data.place(id), score: *score, low, high })
+    };
+    ids.iter().find_map(outside).map_or(Ok(()), Err)
 }
 
 /// Values from `start` on, as many as `out` takes, as `f32`.

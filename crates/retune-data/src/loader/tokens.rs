@@ -33,7 +33,7 @@ impl Tokens {
         let mut bad = Vec::new();
         for (index, &id) in ids.iter().enumerate() {
             slots[id as usize] = index as u32;
-            if sequences.length(index) == 0 {
+            if sequences.lengths(index).any(|length| length == 0) {
                 bad.push(BadExample { id, place: data.place(id), reason: "the text has no tokens".into() });
             }
         }

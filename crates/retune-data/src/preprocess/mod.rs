@@ -100,6 +100,10 @@ pub struct Preprocessing {
     pub features: FeatureType,
     /// How labels are given to the loss. Default: as stored.
     pub targets: TargetEncoding,
+    /// The lowest and the highest score there may be; scores are given to the loss as `(score − low) / (high − low)`, from 0 to 1.
+    /// Default: real values as they are stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_range: Option<[f32; 2]>,
     /// Names of the classes in the order of the network's outputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_names: Option<Vec<String>>,
@@ -130,6 +134,12 @@ impl Preprocessing {
         }
         if let Some(text) = &self.text {
             text.check()?;
+        }
+        if let Some([low, high]) = self.score_range
+            && !(low.is_finite() && high.is_finite() && low < high)
+        {
+            let expected = "two finite numbers, the lower one first";
+            return Err(DataError::setting("score-range", expected, format!("{low} and {high}")));
         }
         if self.features == FeatureType::Integer && (self.rescale.is_some() || self.normalize.is_some()) {
             return Err(DataError::setting("features", "`float` where `rescale` or `normalize` is set", "integer"));

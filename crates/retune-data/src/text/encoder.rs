@@ -18,14 +18,15 @@ pub struct TextEncoder {
     tokenizer: Tokenizer,
     settings: TextSettings,
     most: usize,
+    is_apart: bool,
 }
 
-/// The tokens of one example.
+/// The tokens of one sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Encoded {
     /// Indices in the vocabulary.
     pub token_ids: Vec<i32>,
-    /// For each token the part of the example it belongs to: mostly 0 for the first text, 1 for the second.
+    /// For each token the part of the sequence it belongs to: mostly 0 for the first text, 1 for the second.
     pub token_types: Vec<u8>,
     /// Whether there were more tokens than may be.
     pub is_truncated: bool,
@@ -37,6 +38,7 @@ impl fmt::Debug for TextEncoder {
             .field("vocabulary_size", &self.vocabulary_size())
             .field("settings", &self.settings)
             .field("most", &self.most)
+            .field("is_apart", &self.is_apart)
             .finish_non_exhaustive()
     }
 }
@@ -56,13 +58,19 @@ impl TextEncoder {
         if let Some(limit) = limit.filter(|&limit| most > limit) {
             return Err(DataError::setting("max-tokens", format!("at most {limit}, as the network takes"), most));
         }
-        let encoder = TextEncoder { tokenizer, settings, most };
+        let encoder = TextEncoder { tokenizer, settings, most, is_apart: false };
         let marks = encoder.marks(false);
         if most <= marks {
             let expected = format!("more than the {marks} tokens that mark beginning and end");
             return Err(DataError::setting("max-tokens", expected, most));
         }
         Ok(encoder)
+    }
+
+    /// The same, but the two texts of a pair are a sequence each, as networks take them that compare texts by their vectors.
+    /// Each may have the most tokens.
+    pub fn apart(self) -> TextEncoder {
+        TextEncoder { is_apart: true, ..self }
     }
 
     /// How texts become tokens.
@@ -87,7 +95,7 @@ impl TextEncoder {
         self.tokenizer.get_post_processor().map_or(0, |post| post.added_tokens(is_pair))
     }
 
-    /// The tokens of one example, a text or a pair of texts.
+    /// The tokens of one sequence, a text or a pair of texts.
     ///
     /// # Errors
     /// A text that the tokenizer has no token for, not even one for the unknown.
@@ -121,6 +129,14 @@ impl TextEncoder {
         Ok(Encoded { token_ids, token_types, is_truncated })
     }
 
+    /// The sequences of one example: one, or one for each text of a pair.
+    fn sequences(&self, first: &str, second: Option<&str>) -> Result<Vec<Encoded>, DataError> {
+        match second {
+            Some(second) if self.is_apart => Ok(vec![self.encode(first, None)?, self.encode(second, None)?]),
+            second => Ok(vec![self.encode(first, second)?]),
+        }
+    }
+
     /// One text without its marks.
     fn sequence(&self, text: &str) -> tokenizers::Result<Encoding> {
         match self.settings.prefix.as_str() {
@@ -148,7 +164,7 @@ impl TextEncoder {
         }
     }
 
-    /// The tokens of many examples, in their order. Encoded by all threads; the result does not depend on their number.
+    /// The tokens of many examples, in their order, all of them pairs or none. Encoded by all threads; the result does not depend on their number.
     ///
     /// # Errors
     /// The first example, in order, that cannot be encoded, with its index.
@@ -157,18 +173,19 @@ impl TextEncoder {
         count: usize,
         text: impl Fn(usize) -> (&'a str, Option<&'a str>) + Sync,
     ) -> Result<TokenSequences, (usize, DataError)> {
+        let per_example = if self.is_apart && count > 0 && text(0).1.is_some() { 2 } else { 1 };
         let chunks: Vec<Result<TokenSequences, (usize, DataError)>> = (0..count.div_ceil(CHUNK))
             .into_par_iter()
             .map(|chunk| {
-                let mut sequences = TokenSequences::default();
+                let mut sequences = TokenSequences::new(per_example);
                 for index in chunk * CHUNK..count.min((chunk + 1) * CHUNK) {
                     let (first, second) = text(index);
-                    sequences.push(&self.encode(first, second).map_err(|error| (index, error))?);
+                    sequences.push(&self.sequences(first, second).map_err(|error| (index, error))?);
                 }
                 Ok(sequences)
             })
             .collect();
-        let mut all = TokenSequences::default();
+        let mut all = TokenSequences::new(per_example);
         for chunk in chunks {
             all.append(&chunk?);
         }

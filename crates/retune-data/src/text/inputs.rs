@@ -10,9 +10,9 @@ pub struct TokenInputs {
     pub token_ids: Tensor,
     /// `i32` `[tokens]`: mostly 0 for tokens of the first text of an example, 1 for those of the second.
     pub token_types: Tensor,
-    /// `i32` `[tokens]`: place of each token in its example, from 0.
+    /// `i32` `[tokens]`: place of each token in its sequence, from 0.
     pub positions: Tensor,
-    /// `i32` `[batch]`: number of tokens of each example.
+    /// `i32` `[batch]`: number of tokens of each sequence; `[2 · batch]` where the texts of pairs stand apart.
     pub lengths: Tensor,
 }
 
@@ -22,16 +22,16 @@ impl TokenInputs {
 
     /// The tokens of the examples at `indices`, in this order.
     pub(crate) fn gather(sequences: &TokenSequences, indices: &[usize]) -> TokenInputs {
-        let lengths: Vec<usize> = indices.iter().map(|&index| sequences.length(index)).collect();
+        let lengths: Vec<usize> = indices.iter().flat_map(|&index| sequences.lengths(index)).collect();
         let tokens = lengths.iter().sum();
         let mut ids = Vec::with_capacity(tokens);
         let mut types = Vec::with_capacity(tokens);
         let mut positions = Vec::with_capacity(tokens);
-        for (&index, &length) in indices.iter().zip(&lengths) {
+        for &index in indices {
             ids.extend_from_slice(sequences.token_ids(index));
             types.extend(sequences.token_types(index).iter().map(|&kind| i32::from(kind)));
-            positions.extend(0..length as i32);
         }
+        lengths.iter().for_each(|&length| positions.extend(0..length as i32));
         TokenInputs {
             token_ids: vector(ids),
             token_types: vector(types),
@@ -51,8 +51,8 @@ impl TokenInputs {
         }
     }
 
-    /// Number of examples.
-    pub fn examples(&self) -> usize {
+    /// Number of sequences.
+    pub fn sequences(&self) -> usize {
         self.lengths.len()
     }
 

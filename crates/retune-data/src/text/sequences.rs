@@ -1,25 +1,42 @@
-//! [`TokenSequences`]: tokens of many examples, one after the other.
+//! [`TokenSequences`]: tokens of many examples, one after the other; each example is a sequence, or several.
 
 use super::encoder::Encoded;
 use serde::Serialize;
 
-/// Tokens of many examples, one after the other, without padding.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Tokens of many examples, one after the other, without padding. All examples have the same number of sequences.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSequences {
     ids: Vec<i32>,
     types: Vec<u8>,
-    /// Where each example ends in `ids`.
+    /// Where each sequence ends in `ids`.
     ends: Vec<usize>,
+    /// Sequences of an example.
+    per_example: usize,
     truncated: usize,
 }
 
 impl TokenSequences {
-    /// Adds an example.
-    pub fn push(&mut self, example: &Encoded) {
-        self.ids.extend_from_slice(&example.token_ids);
-        self.types.extend_from_slice(&example.token_types);
-        self.ends.push(self.ids.len());
-        self.truncated += usize::from(example.is_truncated);
+    /// No examples yet, of `per_example` sequences each.
+    ///
+    /// # Panics
+    /// Examples without sequences.
+    pub fn new(per_example: usize) -> TokenSequences {
+        assert!(per_example > 0, "an example has a sequence at least");
+        TokenSequences { ids: Vec::new(), types: Vec::new(), ends: Vec::new(), per_example, truncated: 0 }
+    }
+
+    /// Adds an example by its sequences.
+    ///
+    /// # Panics
+    /// Another number of sequences than [`TokenSequences::new`] was told.
+    pub fn push(&mut self, example: &[Encoded]) {
+        assert_eq!(example.len(), self.per_example, "all examples have the same number of sequences");
+        for sequence in example {
+            self.ids.extend_from_slice(&sequence.token_ids);
+            self.types.extend_from_slice(&sequence.token_types);
+            self.ends.push(self.ids.len());
+        }
+        self.truncated += usize::from(example.iter().any(|sequence| sequence.is_truncated));
     }
 
     /// Adds the examples of another collection.
@@ -33,7 +50,7 @@ impl TokenSequences {
 
     /// Number of examples.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.ends.len() / self.per_example
     }
 
     /// Whether there are no examples.
@@ -42,8 +59,18 @@ impl TokenSequences {
     }
 
     fn range(&self, index: usize) -> std::ops::Range<usize> {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        start..self.ends[index]
+        let (first, behind) = (index * self.per_example, (index + 1) * self.per_example);
+        first.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[behind - 1]
+    }
+
+    /// Number of tokens of each sequence of an example.
+    ///
+    /// # Panics
+    /// An index that no example has.
+    pub fn lengths(&self, index: usize) -> impl Iterator<Item = usize> {
+        let ends = &self.ends[index * self.per_example..(index + 1) * self.per_example];
+        let starts = std::iter::once(self.range(index).start).chain(ends.iter().copied());
+        ends.iter().zip(starts).map(|(end, start)| end - start)
     }
 
     /// Number of tokens of an example.
@@ -122,27 +149,38 @@ mod tests {
 
     #[test]
     fn examples_stand_one_after_the_other() {
-        let mut first = TokenSequences::default();
-        [2, 0, 3].into_iter().for_each(|length| first.push(&example(length, length == 3)));
-        let mut second = TokenSequences::default();
-        second.push(&example(1, true));
+        let mut first = TokenSequences::new(1);
+        [2, 0, 3].into_iter().for_each(|length| first.push(&[example(length, length == 3)]));
+        let mut second = TokenSequences::new(1);
+        second.push(&[example(1, true)]);
         first.append(&second);
         assert_eq!((first.len(), first.length(0), first.length(1), first.length(3)), (4, 2, 0, 1));
         assert_eq!((first.token_ids(2), first.token_types(2)), (&[0, 1, 2][..], &[3, 3, 3][..]));
         assert!(first.token_ids(1).is_empty());
         let statistics = first.statistics().unwrap();
         assert_eq!((statistics.tokens, statistics.mean, statistics.most, statistics.truncated), (6, 1.5, 3, 2));
-        assert_eq!(TokenSequences::default().statistics(), None);
+        assert_eq!(TokenSequences::new(1).statistics(), None);
+    }
+
+    #[test]
+    fn examples_have_several_sequences() {
+        let mut pairs = TokenSequences::new(2);
+        [(2, 1), (0, 3)].into_iter().for_each(|(a, b)| pairs.push(&[example(a, a == 2), example(b, true)]));
+        assert_eq!((pairs.len(), pairs.length(0), pairs.length(1)), (2, 3, 3));
+        assert_eq!((pairs.token_ids(0), pairs.token_types(1)), (&[0, 1, 0][..], &[3, 3, 3][..]));
+        assert_eq!([0, 1].map(|index| pairs.lengths(index).collect::<Vec<_>>()), [[2, 1], [0, 3]]);
+        let statistics = pairs.statistics().unwrap();
+        assert_eq!((statistics.examples, statistics.tokens, statistics.truncated), (2, 6, 2), "examples are counted");
     }
 
     #[test]
     fn the_95th_percentile_is_the_nearest_rank() {
-        let mut sequences = TokenSequences::default();
-        (1..=100).rev().for_each(|length| sequences.push(&example(length, false)));
+        let mut sequences = TokenSequences::new(1);
+        (1..=100).rev().for_each(|length| sequences.push(&[example(length, false)]));
         let statistics = sequences.statistics().unwrap();
         assert_eq!((statistics.p95, statistics.most, statistics.truncated), (95, 100, 0));
-        let mut few = TokenSequences::default();
-        [7, 9].into_iter().for_each(|length| few.push(&example(length, false)));
+        let mut few = TokenSequences::new(1);
+        [7, 9].into_iter().for_each(|length| few.push(&[example(length, false)]));
         assert_eq!(few.statistics().unwrap().p95, 9);
     }
 }

@@ -51,7 +51,7 @@ fn examples(batches: &[Batch]) -> Examples {
             );
             assert!(found.insert((batch.cursor.epoch, batch.example_ids[index]), example).is_none(), "given once");
         }
-        assert_eq!((start, inputs.examples()), (inputs.tokens(), batch.len()));
+        assert_eq!((start, inputs.sequences()), (inputs.tokens(), batch.len()));
     }
     found
 }

@@ -8,7 +8,8 @@
 //! sequence, and let `size` be the number of values of a row. Value `i`
 //! (row-major) of row `r` is value number `(r mod k) · size + i` of its example, and takes that number of the stream
 //! `Key::new(seed).with(Purpose::Layer(stream)).at(epoch, example id)` of `retune_tensor`: `uniform(number)` for
-//! [`Random::Uniform`] and [`Dropout`], `normal(number)` for [`Random::Normal`].
+//! [`Random::Uniform`] and [`Dropout`], `normal(number)` for [`Random::Normal`]. Where an example has k sequences of tokens, each
+//! has numbers of its own: sequence s of them takes `k · id + s` for the id.
 
 use super::sequence::{Sequences, sequences};
 use super::{Operand, Operation, require, require_f32};

@@ -1,8 +1,9 @@
 //! Sequences of tokens without padding.
 //!
 //! The tokens of a batch stand one after the other along the first axis. Where sequences differ in length that axis is
-//! [`Symbol::Tokens`], and operations take `lengths [Batch] i32`, the number of tokens of each sequence. Where all have n
-//! tokens, as the patches of images do, it is `n · Batch`, and no lengths are needed.
+//! [`Symbol::Tokens`], and operations take `lengths [k · Batch] i32`, the number of tokens of each sequence: k sequences belong
+//! to an example, and stand together; mostly it is one. Where all sequences have n tokens, as the patches of images do, the
+//! first axis is `n · Batch`, and no lengths are needed.
 
 use super::{Operand, Operation, exactly, require};
 use crate::error::{GraphError, Rule};
@@ -16,7 +17,7 @@ pub(crate) const TOKENS: Dim = Dim::Scaled(1, Symbol::Tokens);
 /// How rows of tokens fall into sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sequences {
-    /// The node that holds their lengths, `[Batch] i32`.
+    /// The node that holds their lengths, `[k · Batch] i32`.
     Ragged(NodeId),
     /// All are equally long.
     Even,
@@ -37,8 +38,9 @@ impl Sequences {
 pub(crate) fn sequences(rows: &Shape, lengths: &[Operand<'_>]) -> Result<(), Rule> {
     match (rows.dims().first(), lengths) {
         (Some(&TOKENS), [lengths]) => {
-            require(lengths.dtype == DType::I32 && lengths.shape.dims() == [Dim::BATCH], || {
-                "lengths of sequences must be i32 [Batch]".to_owned()
+            let is_batch = matches!(lengths.shape.dims(), [Dim::Scaled(1.., Symbol::Batch)]);
+            require(lengths.dtype == DType::I32 && is_batch, || {
+                "lengths of sequences must be i32 [Batch], or of a multiple of the batch".to_owned()
             })
         }
         (Some(&TOKENS), _) => Err("rows of tokens need the lengths of their sequences".to_owned()),
@@ -58,7 +60,7 @@ pub enum Pooling {
     Mean,
 }
 
-/// `[Tokens, width]` and `lengths [Batch]` to `[Batch, width]`. A sequence without tokens gives zeros.
+/// `[Tokens, width]` and `lengths [k · Batch]` to `[k · Batch, width]`. A sequence without tokens gives zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SequencePool(pub Pooling);
 
@@ -68,10 +70,10 @@ impl Operation for SequencePool {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        let [x, _] = exactly(inputs)?;
+        let [x, lengths] = exactly(inputs)?;
         require(x.dtype == DType::F32 && x.shape.rank() == 2, || "it takes f32 rows [Tokens, width]".to_owned())?;
         sequences(x.shape, &inputs[1..])?;
-        Ok((x.shape.with(0, Dim::BATCH), DType::F32))
+        Ok((x.shape.with(0, lengths.shape[0]), DType::F32))
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
@@ -88,7 +90,7 @@ impl Operation for SequencePool {
     }
 }
 
-/// The gradient of [`SequencePool`]: inputs `(dy [Batch, width], lengths [Batch])`, output `[Tokens, width]`.
+/// The gradient of [`SequencePool`]: inputs `(dy [k · Batch, width], lengths [k · Batch])`, output `[Tokens, width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SequencePoolGrad(pub Pooling);
 
@@ -99,9 +101,8 @@ impl Operation for SequencePoolGrad {
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
         let [dy, lengths] = exactly(inputs)?;
-        require(dy.dtype == DType::F32 && dy.shape.rank() == 2 && dy.shape[0] == Dim::BATCH, || {
-            "it takes f32 rows [Batch, width]".to_owned()
-        })?;
+        let is_row = dy.shape.rank() == 2 && lengths.shape.dims() == &dy.shape.dims()[..1];
+        require(dy.dtype == DType::F32 && is_row, || "it takes an f32 row for each sequence".to_owned())?;
         let dx = dy.shape.with(0, TOKENS);
         sequences(&dx, std::slice::from_ref(lengths))?;
         Ok((dx, DType::F32))

@@ -41,7 +41,7 @@ impl Model {
     /// The name in PEFT's file of a weight of the model; `None` for frozen weights.
     fn peft_name(&self, torch: &TorchModel, name: &str) -> Option<String> {
         let is_own = self.adapters.iter().any(|adapter| adapter.weights.iter().any(|weight| weight == name));
-        (is_own || torch.family.is_head(name)).then(|| format!("{PREFIX}{name}"))
+        (is_own || torch.family.is_head(name)).then(|| format!("{PREFIX}{}", torch.stored_name(name)))
     }
 
     /// Writes the adapters and the head as a folder that PEFT loads. `base` is where the base model is to be found: a name on
@@ -89,7 +89,7 @@ impl Model {
             return refuse("the model has no adapters", "add some before they are saved, or save the model itself");
         };
         let layers = |kept: &dyn Fn(&Adapter) -> bool| -> Vec<&str> {
-            self.adapters.iter().filter(|a| kept(a)).map(|a| layer(&a.target)).collect()
+            self.adapters.iter().filter(|a| kept(a)).map(|a| layer(torch.stored_name(&a.target))).collect()
         };
         let heads: Vec<&str> = {
             let mut heads: Vec<&str> = self
@@ -104,7 +104,7 @@ impl Model {
         let task = match torch.task {
             Task::Classification { .. } | Task::MultiLabel { .. } | Task::Regression { .. } => json!("SEQ_CLS"),
             Task::TokenClassification { .. } => json!("TOKEN_CLS"),
-            Task::Embedding { .. } => json!("FEATURE_EXTRACTION"),
+            Task::Embedding { .. } | Task::Similarity { .. } => json!("FEATURE_EXTRACTION"),
         };
         let mut config = json!({
             "base_model_name_or_path": base,
@@ -127,7 +127,7 @@ impl Model {
                             decomposed: c,
                         } if (a, s, d, c) == (alpha, rank_stabilized, dropout, decomposed) => {
                             if other != rank {
-                                ranks.insert(layer(&adapter.target).to_owned(), json!(other));
+                                ranks.insert(layer(torch.stored_name(&adapter.target)).to_owned(), json!(other));
                             }
                         }
                         _ => return refuse("adapters of several kinds", "save the model with its adapters merged"),

@@ -16,7 +16,7 @@ use super::task::Task;
 use super::vision::Vision;
 use super::vision::recognize::{self, Hint};
 use super::vision::tensors::Tensors;
-use super::{Family, Origin, TorchModel, weights_file};
+use super::{Family, Origin, TorchModel, sentence, weights_file};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, Note, WrongShape, nearest};
@@ -83,7 +83,7 @@ pub(crate) fn load(path: &Path, seed: u64) -> Result<(Model, LoadReport)> {
     }
     let processor = folder.bytes("preprocessor_config.json")?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let family = Family::read(&config, processor.as_ref())?;
-    let (pooling, normalize) = sentence_modules(&folder)?;
+    let (pooling, normalize) = sentence::modules(&folder)?;
     let task = Task::read(&config, pooling, normalize)?;
     whole(&folder, Origin::Transformers, family, task, seed)
 }
@@ -150,37 +150,6 @@ fn load_timm(folder: &ModelDirectory, config: &Config<'_>, seed: u64) -> Result<
     let names = names.and_then(|names| names.iter().map(|name| name.as_str().map(str::to_owned)).collect());
     let task = recognize::task(&vision, &tensors, names);
     whole(folder, Origin::Timm, Family::Vision(vision), task, seed)
-}
-
-/// The pooling of a sentence-transformers model, and whether it makes vectors of length 1; else the mean and no.
-fn sentence_modules(folder: &ModelDirectory) -> Result<(Pooling, bool)> {
-    let modules = folder.sentence_modules()?.unwrap_or_default();
-    let normalize = modules.iter().any(|module| module.class.ends_with(".Normalize"));
-    let Some(pooling) = folder.sentence_pooling()? else { return Ok((Pooling::Mean, normalize)) };
-    let is_on = |key: &str| pooling.get(key).and_then(Value::as_bool).unwrap_or(false);
-    let on: Vec<&String> = pooling
-        .as_object()
-        .map(|keys| keys.keys().filter(|key| key.starts_with("pooling_mode_") && is_on(key)).collect())
-        .unwrap_or_default();
-    match on.as_slice() {
-        [] => Ok((Pooling::Mean, normalize)),
-        [key] => match key.as_str() {
-            "pooling_mode_mean_tokens" => Ok((Pooling::Mean, normalize)),
-            "pooling_mode_cls_token" => Ok((Pooling::First, normalize)),
-            "pooling_mode_lasttoken" => Ok((Pooling::Last, normalize)),
-            _ => Err(unsupported_pooling(key)),
-        },
-        [key, ..] => Err(unsupported_pooling(key)),
-    }
-}
-
-fn unsupported_pooling(key: &str) -> ModelError {
-    ModelError::Unsupported {
-        layer: "1_Pooling".to_owned(),
-        class: "Pooling".to_owned(),
-        what: format!("`{key}`"),
-        hint: "use a model that pools by the mean, the first or the last token alone".to_owned(),
-    }
 }
 
 /// The weights of an architecture from a file. Tensors without meaning, and the file's order, are kept in `torch`.
@@ -253,6 +222,12 @@ pub(super) fn read_weights(torch: &mut TorchModel, file: &Weights, seed: u64) ->
 }
 
 impl TorchModel {
+    /// The name of a weight in files, where a bare base stands without its own name.
+    pub(crate) fn stored_name<'a>(&self, name: &'a str) -> &'a str {
+        let short = name.strip_prefix(self.family.base()).and_then(|rest| rest.strip_prefix('.'));
+        short.filter(|_| self.task.outputs().is_none()).unwrap_or(name)
+    }
+
     /// The tensors of a file, in the order of the file that the model was read from.
     pub(super) fn tensors(&self, model: &Model) -> Vec<(String, Tensor)> {
         let weights = model.weights.iter().map(|w| (w.name.clone(), w.torch_layout.to_file(&w.value)));
@@ -296,15 +271,11 @@ pub(crate) fn save(torch: &TorchModel, model: &Model, path: &Path) -> Result<()>
     if let Some(metadata) = &model.metadata {
         folder.json(RETUNE, metadata)?;
     }
-    // A bare base stands in files without its own name.
-    let base = format!("{}.", torch.family.base());
-    let is_bare = torch.task.outputs().is_none();
-    let name = |name: String| match name.strip_prefix(&base) {
-        Some(short) if is_bare => short.to_owned(),
-        _ => name,
-    };
+    if matches!(torch.task, Task::Similarity { .. }) {
+        sentence::describe(torch, &mut folder)?;
+    }
     let tensors: Vec<(String, Tensor)> =
-        torch.tensors(model).into_iter().map(|(full, tensor)| (name(full), tensor)).collect();
+        torch.tensors(model).into_iter().map(|(name, tensor)| (torch.stored_name(&name).to_owned(), tensor)).collect();
     folder.write(path, tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)), existing(path)?)?;
     Ok(())
 }

@@ -13,6 +13,7 @@
 //! | [`task`] | what a network is for: its head, its labels |
 //! | [`text`] | encoders of text |
 //! | [`vision`] | networks for images |
+//! | [`sentence`] | how sentence-transformers makes vectors of texts |
 //! | [`files`] | values of a folder → weights, and the other way round |
 //! | [`weights_file`] | the same for a file of weights alone |
 //! | [`structure`] | what fine-tuning wants to know of a network: head, groups of layers, targets of adapters |
@@ -22,6 +23,7 @@ pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod layout;
+pub(crate) mod sentence;
 pub mod structure;
 pub(crate) mod surgery;
 pub mod task;

@@ -36,6 +36,15 @@ pub enum Task {
         /// Whether it is divided by its length.
         normalize: bool,
     },
+    /// How alike the two texts of a pair are: output `[Batch, 1]`, the cosine of the angle between their vectors. Both go through
+    /// one encoder, each by itself, so that an example has two sequences of tokens. In files this is the [`Task::Embedding`] of
+    /// the same settings.
+    Similarity {
+        /// How the vectors of tokens become one.
+        pooling: Pooling,
+        /// Whether the vectors of texts are divided by their length where they are given by themselves.
+        normalize: bool,
+    },
 }
 
 impl Task {
@@ -67,7 +76,22 @@ impl Task {
                 Some(labels.len())
             }
             Task::Regression { values } => Some(*values),
-            Task::Embedding { .. } => None,
+            Task::Embedding { .. } | Task::Similarity { .. } => None,
+        }
+    }
+
+    /// Number of sequences of tokens that an example of texts has.
+    pub fn sequences(&self) -> usize {
+        if matches!(self, Task::Similarity { .. }) { 2 } else { 1 }
+    }
+
+    /// The comparison of two texts by their vectors: pooled as the task says where it gives vectors, else by the mean.
+    pub fn similarity(&self) -> Task {
+        match *self {
+            Task::Embedding { pooling, normalize } | Task::Similarity { pooling, normalize } => {
+                Task::Similarity { pooling, normalize }
+            }
+            _ => Task::Similarity { pooling: Pooling::Mean, normalize: false },
         }
     }
 
@@ -77,7 +101,7 @@ impl Task {
             Task::Classification { labels } | Task::MultiLabel { labels } | Task::TokenClassification { labels } => {
                 labels
             }
-            Task::Regression { .. } | Task::Embedding { .. } => &[],
+            Task::Regression { .. } | Task::Embedding { .. } | Task::Similarity { .. } => &[],
         }
     }
 
@@ -88,7 +112,7 @@ impl Task {
                 "ForSequenceClassification"
             }
             Task::TokenClassification { .. } => "ForTokenClassification",
-            Task::Embedding { .. } => "Model",
+            Task::Embedding { .. } | Task::Similarity { .. } => "Model",
         }
     }
 
@@ -99,7 +123,7 @@ impl Task {
             Task::Classification { .. } => Some("single_label_classification"),
             Task::MultiLabel { .. } => Some("multi_label_classification"),
             Task::Regression { .. } => Some("regression"),
-            Task::TokenClassification { .. } | Task::Embedding { .. } => None,
+            Task::TokenClassification { .. } | Task::Embedding { .. } | Task::Similarity { .. } => None,
         };
         match problem {
             Some(problem) => config.insert("problem_type".to_owned(), json!(problem)),

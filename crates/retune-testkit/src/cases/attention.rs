@@ -2,7 +2,7 @@
 
 use retune_graph::ops::sequence::Pooling;
 use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences};
-use retune_graph::{DType, Shape};
+use retune_graph::{DType, Dim, Graph, NodeId, Shape, Symbol};
 
 use super::build::{Case, case, input, integers, rows, tokens, weight};
 
@@ -46,7 +46,43 @@ pub fn cases() -> Vec<Case> {
         g.sequence_dropout(x, Sequences::Ragged(lengths), 0.4, 2)
     });
     cases.push(dropped.lengths(&[3, 1, 4]));
+    cases.extend(two_sequences_an_example());
     cases
+}
+
+/// The same operations where an example has two sequences.
+fn two_sequences_an_example() -> [Case; 3] {
+    fn lengths(g: &mut Graph) -> NodeId {
+        g.input("lengths", Shape::new([Dim::Scaled(2, Symbol::Batch)]), DType::I32)
+    }
+    let plain = Attention { heads: 2, scale: 0.7, reach: Reach::All, dropout: DROPOUT, relative: None };
+    let attention = case("attention of two sequences an example", move |g| {
+        let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
+        let lengths = lengths(g);
+        g.attention(plain, parts, Sequences::Ragged(lengths))
+    });
+    let relative = Relative::Bias(Buckets::Halves { count: 8, furthest: 6 });
+    let biased = case("attention of two sequences an example with a bias of relative positions", move |g| {
+        let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[4]));
+        let table = weight(g, &[relative.buckets().count(), relative.columns(4, 2)]);
+        let lengths = lengths(g);
+        let op = Attention { relative: Some(relative), ..plain };
+        g.relative_attention(op, parts, &[table], Sequences::Ragged(lengths))
+    });
+    let products = case("products of two sequences' means", |g| {
+        let x = tokens(g, "x", &[3]);
+        let lengths = lengths(g);
+        let x = g.sequence_dropout(x, Sequences::Ragged(lengths), 0.4, 2)?;
+        let means = g.sequence_pool(x, lengths, Pooling::Mean)?;
+        let pairs = g.reshape(means, Shape::batch_of(&[2, 3]))?;
+        let (first, second) = (g.slice(pairs, 1, 0, 1)?, g.slice(pairs, 1, 1, 1)?);
+        g.mul(first, second)
+    });
+    [
+        attention.lengths(&[3, 1, 4, 2]).batch(2).range(-1.0, 1.0),
+        biased.lengths(&[3, 1, 4, 2]).batch(2).range(-1.0, 1.0),
+        products.lengths(&[3, 1, 4, 2, 1, 1]).batch(3),
+    ]
 }
 
 /// Attention with relative positions, of distances that share buckets, and rotary positions.

@@ -1,9 +1,9 @@
 //! Attention of tokens to their own sequence, and its gradients, with all scores of a head at once.
 
 use retune_graph::ops::{Attention, Relative};
-use retune_tensor::{Key, Purpose};
 
 use super::StepRandom;
+use super::random::sequence_key;
 use super::sequence::sequences;
 use crate::array::Array;
 
@@ -53,7 +53,8 @@ fn heads(
     let (q, k) = (inputs[0], inputs[1]);
     let size = q.shape[1] / op.heads;
     let mut heads = Vec::new();
-    for (example, (start, n)) in sequences(q.shape[0], batch, lengths).into_iter().enumerate() {
+    let sequences = sequences(q.shape[0], batch, lengths);
+    for (index, &(start, n)) in sequences.iter().enumerate() {
         for head in 0..op.heads {
             let columns = head * size..(head + 1) * size;
             let score = |i: usize, j: usize| {
@@ -72,8 +73,7 @@ fn heads(
             let kept = |i: usize, j: usize| match op.dropout {
                 None => 1.0,
                 Some((rate, stream)) => {
-                    let id = random.example_ids[example];
-                    let key = Key::new(random.seed).with(Purpose::Layer(stream)).at(random.epoch, id);
+                    let key = sequence_key(stream, index, sequences.len(), random);
                     let number = (head * n + i) * n + j;
                     if key.uniform(number as u64) >= rate { 1.0 / (1.0 - f64::from(rate)) } else { 0.0 }
                 }

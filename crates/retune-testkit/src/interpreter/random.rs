@@ -17,6 +17,13 @@ pub(super) fn row_key(stream: u32, row: usize, rows: usize, batch: usize, random
     (key, row % rows_per_example)
 }
 
+/// The key of sequence number `index` of `count`, of which each example has as many as any other.
+pub(super) fn sequence_key(stream: u32, index: usize, count: usize, random: &StepRandom<'_>) -> Key {
+    let parts = count / random.example_ids.len();
+    let id = random.example_ids[index / parts] * parts as u64 + (index % parts) as u64;
+    Key::new(random.seed).with(Purpose::Layer(stream)).at(random.epoch, id)
+}
+
 /// `f(key of the example, number of the value inside the example)` for each value of `shape`.
 fn by_example(
     shape: &[usize],
@@ -62,9 +69,10 @@ pub(super) fn dropout(
         None => by_example(&mask_shape, op.stream, batch, random, kept),
         Some(lengths) => {
             let row_size: usize = mask_shape[1..].iter().product();
-            let examples = sequences(x.shape[0], batch, Some(lengths)).into_iter().zip(random.example_ids);
-            let values = examples.flat_map(|((_, n), &id)| {
-                let key = Key::new(random.seed).with(Purpose::Layer(op.stream)).at(random.epoch, id);
+            let sequences = sequences(x.shape[0], batch, Some(lengths));
+            let count = sequences.len();
+            let values = sequences.into_iter().enumerate().flat_map(|(index, (_, n))| {
+                let key = sequence_key(op.stream, index, count, random);
                 (0..n * row_size).map(move |index| kept(key, index as u64))
             });
             Array::new(&mask_shape, values.collect())

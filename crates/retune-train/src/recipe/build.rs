@@ -8,6 +8,7 @@ use crate::error::TrainError;
 use crate::run::manifest::FileManifest;
 use crate::run::{DataManifest, Manifest, path_sha256};
 use crate::stored::Stored;
+use crate::task;
 use crate::text;
 use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epoch};
 use retune_cpu::Cpu;
@@ -15,7 +16,7 @@ use retune_data::preprocess::TargetEncoding;
 use retune_data::split::few_per_class;
 use retune_data::{Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, SourceKind, Split, open};
 use retune_models::keras::{LayerConfig, Sequential};
-use retune_models::{FinalActivation, LoadReport, Mode, Model};
+use retune_models::{FinalActivation, LoadReport, Mode, Model, Task};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,6 +52,14 @@ pub struct DataParts {
     pub test: Option<(Arc<Dataset>, Vec<u64>)>,
 }
 
+impl DataParts {
+    /// The parts that there are.
+    fn parts(&self) -> impl Iterator<Item = (&Dataset, &[u64])> {
+        let parts = [Some(&self.train), self.validation.as_ref(), self.test.as_ref()];
+        parts.into_iter().flatten().map(|(data, ids)| (data.as_ref(), ids.as_slice()))
+    }
+}
+
 /// Builds what a recipe describes. Relative paths start at `folder`; `command` goes into `run.json`.
 ///
 /// # Errors
@@ -62,7 +71,8 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let seed = settings.train().seed;
     let (model, report, files) = load_model(settings, folder)?;
     let data = load_data(settings, folder, seed, &model)?;
-    let (model, last_of_base) = changed(text::for_data(model, &data.train.0, seed)?, settings)?;
+    let asked = value(&recipe.model.task);
+    let (model, last_of_base) = changed(task::for_data(model, &data.train.0, asked, seed)?, settings)?;
     let outlines = method::stages(&model, &recipe.method, last_of_base.as_deref(), settings.train().epochs)?;
     let stored = Stored::of(&model)?;
     let mut preprocessing = settings.preprocessing().cloned().or(stored.map(|s| s.preprocessing)).unwrap_or_default();
@@ -76,6 +86,8 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         None => settings.loss_named(default_loss(&data.train.0, output), probabilities),
     };
     preprocessing.targets = value(&recipe.preprocess.targets).unwrap_or(default_targets(loss, &data.train.0));
+    // Not that of data which the model was trained on before.
+    preprocessing.score_range = value(&recipe.preprocess.score_range);
 
     let parts = JobParts {
         cpu: value(&recipe.train.threads).map_or_else(Cpu::all_threads, Cpu::new),
@@ -186,6 +198,9 @@ impl JobParts {
     /// Whatever does not fit together.
     pub fn job(mut self, stages: impl FnOnce(u64) -> Vec<Stage>) -> Result<(Job, Facts), TrainError> {
         let (train_data, train_ids) = self.data.train.clone();
+        if matches!(self.model.task(), Some(Task::Similarity { .. })) && self.preprocessing.score_range.is_none() {
+            self.preprocessing.score_range = Some(task::score_range(self.data.parts())?);
+        }
         let class_weights = self.class_weights.map(|weights| weights.resolve(&train_data, &train_ids)).transpose()?;
         let facts = check_job(&self.model, &train_data, &self.preprocessing, self.loss, self.input_shape.as_deref())?;
         let encoder = text::encoder_for(&self.model, &train_data, &mut self.preprocessing)?;
@@ -354,7 +369,7 @@ fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Re
     }
     let path = folder.join(value(&keys.data.path).unwrap_or_default());
     let mut parts = open(&path, &options)?;
-    if let Some(names) = text::label_order(model, &parts.train) {
+    if let Some(names) = task::label_order(model, &parts.train) {
         options.class_names = Some(names);
         parts = open(&path, &options)?;
     }

@@ -36,7 +36,8 @@ impl Check<'_> {
             features: value(&keys.features).unwrap_or_default(),
             ..Preprocessing::default()
         };
-        if let Err(error) = preprocessing.check() {
+        let scores = Preprocessing { score_range: value(&keys.score_range), ..Preprocessing::default() };
+        if let Err(error) = preprocessing.check().and_then(|()| scores.check()) {
             self.document.problem(Place::Absent, "preprocess", error.to_string(), None);
         }
         (preprocessing != Preprocessing::default()).then_some(preprocessing)

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 use crate::optimizers::{Convention, DecayMode};
+use crate::task::TaskKind;
 
 /// A key, for the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +177,8 @@ sections! {
         /// The pretrained model: `.keras`, `.h5`, `.hdf5`, or a folder as transformers writes it. Relative paths start at the recipe's folder.
         /// Example: `path = "cnn_model.h5"`.
         "path" path: PathBuf,
+        /// What it is trained for: `similarity` (of the texts of pairs, by the cosine of their vectors). Default: told from the labels.
+        "task" task: TaskKind,
         /// Weights to load into the model, from a `.weights.h5` or another model. Default: those of `path`.
         "weights-file" weights_file: PathBuf,
         /// `pretrained` keeps the file's weights, `none` draws fresh ones to train from scratch. Default `pretrained`.
@@ -294,6 +297,9 @@ sections! {
         "truncation" truncation: Truncation,
         /// Put in front of every text. Default: nothing. Example for E5's models: `prefix = "query: "`.
         "prefix" prefix: String,
+        /// The lowest and the highest score of pairs there may be, for the task `similarity`: scores are brought from there to
+        /// 0 to 1. Default: those of the data. Example: `score-range = [0, 5]`.
+        "score-range" score_range: [f32; 2],
         /// Type of inputs that are not images: `float` or `integer`. Default `float`.
         "features" features: FeatureType,
         /// How labels are given to the loss: `as-stored`, `integer`, `one-hot` or `value`. Default `as-stored`.

@@ -6,6 +6,7 @@ use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
 use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, Schedule, Step, Warmup};
+use crate::task::TaskKind;
 use crate::trainer::{EarlyStopping, Every, OptimizerSettings, TrainSettings};
 use retune_data::{Augmentation, Preprocessing, SourceOptions};
 
@@ -29,6 +30,7 @@ impl Settings {
         check.required(&recipe);
         check.ranges(&recipe);
         check.loss(&recipe);
+        check.task(&recipe);
         let optimizer = check.optimizer(&mut recipe);
         check.schedule(&mut recipe);
         let preprocessing = check.preprocessing(&recipe);
@@ -76,7 +78,7 @@ impl Settings {
         SourceOptions {
             kind: value(&data.kind),
             tolerance: value(&data.tolerance).unwrap_or(0),
-            labels: value(&data.labels),
+            labels: value(&data.labels).or(value(&self.recipe.model.task).map(TaskKind::labels)),
             classes: value(&data.classes),
             class_names: value(&data.class_names),
             input_shape: value(&data.input_shape),
@@ -298,6 +300,23 @@ impl Check<'_> {
         let shares = [("momentum", &o.momentum), ("beta-1", &o.beta_1), ("beta-2", &o.beta_2), ("rho", &o.rho)];
         for (key, field) in shares {
             self.require(&format!("optimizer.{key}"), field, "a share from 0 to below 1", share);
+        }
+    }
+
+    /// What does not go with the task.
+    fn task(&mut self, recipe: &Recipe) {
+        let is_similarity = value(&recipe.model.task) == Some(TaskKind::Similarity);
+        if let Some(Located { value: kind @ (Method::Head | Method::LpFt), place }) = &recipe.method.kind
+            && is_similarity
+        {
+            let hint = Some("train the encoder: `full`, `gradual`, `lora`, `ia3`, `biases` or `norms`".to_owned());
+            let name = if *kind == Method::Head { "head" } else { "lp-ft" };
+            let message = format!("`{name}` trains a head, and a model for `similarity` has none");
+            self.document.problem(place.clone(), "method.kind", message, hint);
+        }
+        if let Some(range) = recipe.preprocess.score_range.as_ref().filter(|_| !is_similarity) {
+            let hint = Some("add `task = \"similarity\"` to `[model]`, or leave it out".to_owned());
+            self.document.problem(range.place.clone(), "preprocess.score-range", "belongs to `similarity`", hint);
         }
     }
 

@@ -248,7 +248,11 @@ fn lengths(inputs: &BatchInputs, examples: usize) -> Vec<usize> {
         _ => None,
     };
     match lengths.map(Tensor::values) {
-        Some(retune_tensor::Values::I32(lengths)) => lengths.iter().map(|&length| length as usize).collect(),
+        Some(retune_tensor::Values::I32(lengths)) => {
+            // An example may have several sequences.
+            let of_example = lengths.chunks((lengths.len() / examples.max(1)).max(1));
+            of_example.map(|lengths| lengths.iter().map(|&length| length as usize).sum()).collect()
+        }
         _ => vec![0; examples],
     }
 }

@@ -13,5 +13,6 @@ mod optimizers;
 mod recipes;
 mod runs;
 mod schedules;
+mod similarity;
 mod stages;
 mod texts;

@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-const WORDS: [&str; 12] = ["a", "the", "film", "is", "was", "and", "very", "quite", "story", "plot", "actor", "scene"];
+pub const WORDS: [&str; 12] =
+    ["a", "the", "film", "is", "was", "and", "very", "quite", "story", "plot", "actor", "scene"];
 
 /// A folder of a tiny BERT for three labels (vocabulary 40, 12 positions) with a tokenizer of few words.
 pub fn model_folder(root: &Path) -> PathBuf {

@@ -5,7 +5,8 @@ use super::outcome::estimate_text;
 use super::progress::Progress;
 use super::text::{self, Table};
 use super::{Context, Result, paths};
-use retune::data::{self, SourceKind, SourceOptions};
+use retune::data::{self, LabelType, SourceKind, SourceOptions};
+use retune::models::Task;
 use retune::train::metrics::{Metric, bootstrap};
 use retune::train::predict::Predictor;
 use serde_json::{Value, json};
@@ -39,7 +40,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
     let predictor = Predictor::load(&context.cpu(), &arguments.model)?;
     let takes_texts = predictor.model().tokenizer().is_some();
+    // A model that gives vectors compares texts, which have scores.
+    let gives_vectors = matches!(predictor.model().task(), Some(Task::Embedding { .. }));
     let options = SourceOptions {
+        labels: (takes_texts && gives_vectors).then_some(LabelType::Real),
         kind: takes_texts.then_some(SourceKind::Text),
         // Labels of texts are numbered as the model numbers them.
         class_names: predictor.preprocessing().class_names.clone().filter(|_| takes_texts),

@@ -14,6 +14,7 @@ mod models;
 #[cfg(unix)]
 mod obstacles;
 mod resuming;
+mod similarity;
 mod support;
 mod texts;
 mod training;

@@ -123,7 +123,7 @@ impl Deberta {
 
     pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
         b.stddev = self.stddev;
-        let inputs = Inputs::declare(b, self.types > 0, self.has_positions);
+        let inputs = Inputs::declare(b, task, self.types > 0, self.has_positions);
         let mut x = self.embed(b, inputs)?;
         let distances = self.disentangled.map(|how| self.distances(b, how)).transpose()?;
         for number in 0..self.layers {

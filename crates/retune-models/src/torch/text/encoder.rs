@@ -170,7 +170,7 @@ impl Encoder {
 
     pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
         b.stddev = self.stddev;
-        let inputs = Inputs::declare(b, self.names.types.is_some(), true);
+        let inputs = Inputs::declare(b, task, self.names.types.is_some(), true);
         let mut x = self.embed(b, inputs)?;
         for layer in 0..self.layers {
             x = self.layer(b, x, layer, inputs.sequences())?;

@@ -7,12 +7,14 @@
 //! | [`deberta`] | DeBERTa of versions 2 and 3 |
 //! | [`modern_bert`] | ModernBERT |
 //! | [`output`] | the inputs and outputs that all have in common |
+//! | [`vectors`] | vectors of whole texts: length and angle |
 
 mod deberta;
 mod encoder;
 mod modern_bert;
 mod names;
 mod output;
+mod vectors;
 
 use deberta::Deberta;
 use encoder::Encoder;

@@ -107,7 +107,7 @@ impl ModernBert {
 
     pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
         b.stddev = self.stddev;
-        let inputs = Inputs::declare(b, false, true);
+        let inputs = Inputs::declare(b, task, false, true);
         let words = b.table(&name("embeddings.tok_embeddings"), self.vocabulary, self.hidden);
         let x = b.graph.gather(words, inputs.token_ids)?;
         let x = self.norm(b, &name("embeddings.norm"), x)?;

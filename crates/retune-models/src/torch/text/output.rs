@@ -1,21 +1,18 @@
 //! What encoders of text have in common besides their layers: the inputs, and the outputs of tasks.
 
-use retune_graph::ops::reduce::Reduction;
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Sequences, Unary};
+use retune_graph::ops::{Activation, Sequences};
 use retune_graph::{DType, Dim, NodeId, Shape, Symbol};
 
+use super::vectors;
 use crate::error::Result;
 use crate::torch::builder::Builder;
 use crate::torch::task::Task;
 
-/// Added to the square of a length before its root is taken, as in `torch.nn.functional.normalize` (whose bound is 1e-12).
-const LENGTH_EPSILON: f32 = 1e-24;
-
 /// The layer that gives the scores of every task.
 pub(super) const CLASSIFIER: &str = "classifier";
 
-/// The inputs of an encoder, `[Tokens] i32` each but `lengths [Batch] i32`.
+/// The inputs of an encoder, `[Tokens] i32` each but `lengths [k · Batch] i32` for the k sequences of an example.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs {
     pub token_ids: NodeId,
@@ -25,13 +22,13 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Declares the inputs that a network reads.
-    pub fn declare(b: &mut Builder<'_>, has_types: bool, has_positions: bool) -> Inputs {
+    /// Declares the inputs that a network reads for a task.
+    pub fn declare(b: &mut Builder<'_>, task: &Task, has_types: bool, has_positions: bool) -> Inputs {
         let mut of_tokens = |name: &str| b.input(name, Shape::new([Dim::Scaled(1, Symbol::Tokens)]), DType::I32);
         let token_ids = of_tokens("token_ids");
         let token_types = has_types.then(|| of_tokens("token_types"));
         let positions = has_positions.then(|| of_tokens("positions"));
-        let lengths = b.input("lengths", Shape::batch_of(&[]), DType::I32);
+        let lengths = b.input("lengths", Shape::new([Dim::Scaled(task.sequences(), Symbol::Batch)]), DType::I32);
         Inputs { token_ids, token_types, positions, lengths }
     }
 
@@ -54,8 +51,12 @@ pub(super) fn output(
     let output = match task {
         Task::Embedding { pooling, normalize } => {
             let y = b.graph.sequence_pool(x, lengths, *pooling)?;
-            let y = if *normalize { unit_length(b, y)? } else { y };
+            let y = if *normalize { vectors::unit_length(b, y)? } else { y };
             return Ok(("embedding".to_owned(), y));
+        }
+        Task::Similarity { pooling, .. } => {
+            let y = b.graph.sequence_pool(x, lengths, *pooling)?;
+            return Ok(("similarity".to_owned(), vectors::cosine(b, y)?));
         }
         Task::TokenClassification { .. } => {
             let scores = of_tokens(b, outputs)?;
@@ -85,13 +86,4 @@ pub(super) fn drop_texts(b: &mut Builder<'_>, x: NodeId, rate: f32) -> Result<No
 /// The first token's row of each text.
 pub(super) fn first_tokens(b: &mut Builder<'_>, x: NodeId, lengths: NodeId) -> Result<NodeId> {
     Ok(b.graph.sequence_pool(x, lengths, Pooling::First)?)
-}
-
-/// Rows divided by their length.
-fn unit_length(b: &mut Builder<'_>, x: NodeId) -> Result<NodeId> {
-    let squares = b.graph.unary(Unary::Square, x)?;
-    let sums = b.graph.reduce(Reduction::Sum, squares, &[1])?;
-    let sums = b.graph.affine(sums, 1.0, LENGTH_EPSILON)?;
-    let scale = b.graph.unary(Unary::Rsqrt, sums)?;
-    Ok(b.graph.mul(x, scale)?)
 }

@@ -127,9 +127,9 @@ impl Vision {
         let Features { pooled } = each_net!(&self.net, net => net.features(b, images)?);
         let (name, output) = match task {
             Task::Embedding { .. } => ("features".to_owned(), pooled),
-            Task::TokenClassification { .. } => {
+            Task::TokenClassification { .. } | Task::Similarity { .. } => {
                 return Err(ModelError::WrongKind {
-                    what: "labels for tokens",
+                    what: "a task of texts",
                     hint: "a network for images takes one of the tasks of whole images",
                 });
             }

@@ -58,6 +58,7 @@ fn task_text(task: &Task) -> String {
         Task::TokenClassification { labels } => {
             format!("for each token one of {}: {}", labels.len(), labels.join(", "))
         }
+        Task::Similarity { pooling, .. } => format!("similarity of texts, by {pooling:?} pooling").to_lowercase(),
         Task::Embedding { pooling, .. } => format!("a vector for each text, by {pooling:?} pooling").to_lowercase(),
     }
 }

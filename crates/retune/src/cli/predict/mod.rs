@@ -1,6 +1,8 @@
-//! `retune predict`: labels and probabilities of images and of texts ([`texts`]), or the network's raw outputs for arrays.
+//! `retune predict`: labels and probabilities of images and of texts ([`texts`]), similarities of pairs of texts, vectors of single
+//! ones ([`vectors`]), or the network's raw outputs for arrays.
 
 mod texts;
+mod vectors;
 
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
@@ -45,7 +47,7 @@ pub struct Arguments {
     /// The column or field of the second texts
     #[arg(long, value_name = "NAME", requires = "input")]
     pair_column: Option<String>,
-    /// Where to write: .npy for arrays, .csv for images and texts [default: standard output]
+    /// Where to write: .npy for arrays, .csv for images and texts, .npy or .jsonl for vectors of texts [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace OUTPUT if it exists
@@ -164,7 +166,7 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
     let answers = predictor.classify(Arc::new(Dataset::from_image_files(files.clone())?), &mut bar)?;
     bar.finish();
     let items = files.iter().map(|file| file.display().to_string()).collect();
-    write(context, arguments, &Predictions { item: "file", items, answers, names })
+    write(context, arguments, &Predictions { item: "file", value: "value", items, answers, names })
 }
 
 /// Writes predictions to the file named, or to standard output.
@@ -222,6 +224,8 @@ fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
 struct Predictions {
     /// What an item is called in files: `file` or `text`.
     item: &'static str,
+    /// What a number that is predicted is called: `value` or `similarity`.
+    value: &'static str,
     items: Vec<String>,
     answers: Vec<Answer>,
     names: Option<Vec<String>>,
@@ -254,7 +258,7 @@ impl Predictions {
 
     fn csv(&self) -> String {
         let has_probabilities = self.answers.iter().any(|answer| !answer.probabilities.is_empty());
-        let columns = if has_probabilities { "label,probability" } else { "value" };
+        let columns = if has_probabilities { "label,probability" } else { self.value };
         let mut text = format!("{},{columns}\n", self.item);
         for (item, answer) in self.rows() {
             text.push_str(&format!("{},{}", quoted(item), quoted(&answer.name)));
@@ -268,7 +272,7 @@ impl Predictions {
         self.rows()
             .map(|(item, answer)| {
                 if answer.probabilities.is_empty() {
-                    return json!({ self.item: item, "value": answer.name });
+                    return json!({ self.item: item, self.value: answer.name });
                 }
                 let named = answer.probabilities.iter().enumerate().map(|(class, p)| (self.name(class), (*p).into()));
                 let probabilities: serde_json::Map<String, Value> = named.collect();

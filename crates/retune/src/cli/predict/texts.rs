@@ -1,6 +1,6 @@
-//! Labels or values of texts: given on the command line, or in files of lines, tables or JSON lines.
+//! Labels or values of texts, similarities of pairs: given on the command line, or in files of lines, tables or JSON lines.
 
-use super::{Arguments, Predictions, write};
+use super::{Arguments, Predictions, vectors, write};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::{Context, Result};
@@ -17,6 +17,10 @@ use std::sync::Arc;
 pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) -> Result {
     let texts = texts(arguments)?;
     let task = model.task().cloned();
+    let gives_vectors = matches!(task, Some(Task::Embedding { .. }));
+    if gives_vectors && texts.second.is_none() {
+        return vectors::predict(context, arguments, model, texts);
+    }
     let predictor = Predictor::new(&context.cpu(), model)?;
     let names = predictor.preprocessing().class_names.clone();
     let items = (0..texts.first.len()).filter_map(|index| texts.get(index));
@@ -29,14 +33,17 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
         Some(Task::MultiLabel { labels }) => {
             rows(&predictor, data, &mut bar)?.into_iter().map(|row| several(row, labels)).collect()
         }
-        Some(Task::Regression { .. }) => rows(&predictor, data, &mut bar)?.into_iter().map(values).collect(),
+        Some(Task::Regression { .. } | Task::Embedding { .. }) => {
+            rows(&predictor, data, &mut bar)?.into_iter().map(values).collect()
+        }
         _ => {
-            let failure = Failure::new("the model has no head: it gives a vector for each text, not a label");
-            return Err(failure.hint("fine-tune it on labelled texts first"));
+            let failure = Failure::new("the model gives a label for each token, not for whole texts");
+            return Err(failure.hint("use a model for whole texts, or fine-tune this one on labelled texts"));
         }
     };
     bar.finish();
-    write(context, arguments, &Predictions { item: "text", items, answers, names })
+    let value = if gives_vectors { "similarity" } else { "value" };
+    write(context, arguments, &Predictions { item: "text", value, items, answers, names })
 }
 
 /// The texts on the command line and in the files named.

@@ -1,0 +1,124 @@
+//! What a model is trained for: labels by a head that fits the data, or the comparison of texts by their vectors.
+
+use crate::error::TrainError;
+use retune_data::{Dataset, LabelKind, LabelType};
+use retune_models::{Model, Task};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// A task that is asked for, where the labels do not tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// How alike two texts are, by the cosine of their vectors, against a score that is brought to 0 to 1. With the mean squared
+    /// error this is `CosineSimilarityLoss` of sentence-transformers. Reimers and Gurevych, *Sentence-BERT*, 2019.
+    Similarity,
+}
+
+impl TaskKind {
+    /// What the labels of such data are.
+    pub fn labels(self) -> LabelType {
+        match self {
+            TaskKind::Similarity => LabelType::Real,
+        }
+    }
+}
+
+/// The model for the task that is asked for, or else with a head for the labels of the data, where it is one with a task: its own
+/// head where that has the same labels, else a new one drawn from `seed`. Models of Keras have layers instead.
+///
+/// A head of as many labels as the data is kept where the data's have no names (class numbers): they are taken for the model's.
+///
+/// # Errors
+/// A model that takes no other head, a task that does not go with the model or the data.
+pub fn for_data(model: Model, data: &Dataset, asked: Option<TaskKind>, seed: u64) -> Result<Model, TrainError> {
+    if asked == Some(TaskKind::Similarity) {
+        check_similarity(&model, data)?;
+    }
+    let Some(task) = model.task() else { return Ok(model) };
+    let numbered = |classes: usize| match data.class_names() {
+        Some(names) => names.to_vec(),
+        None if task.labels().len() == classes => task.labels().to_vec(),
+        None => (0..classes).map(|class| class.to_string()).collect(),
+    };
+    let wanted = match data.label_kind() {
+        _ if asked == Some(TaskKind::Similarity) => task.similarity(),
+        LabelKind::ClassIndex { classes } | LabelKind::OneHot { classes } => {
+            Task::Classification { labels: numbered(classes) }
+        }
+        LabelKind::MultiHot { classes } => Task::MultiLabel { labels: numbered(classes) },
+        LabelKind::Real { shape } => Task::Regression { values: shape.iter().product() },
+        LabelKind::None => return Ok(model),
+    };
+    if wanted == *task { Ok(model) } else { Ok(model.with_task(wanted, seed)?) }
+}
+
+/// The names of the model's labels, where all of the data's are among them but in another order: classes are then to be numbered
+/// as the model does it, so that its head can be kept.
+pub fn label_order(model: &Model, data: &Dataset) -> Option<Vec<String>> {
+    let (known, found) = (model.task()?.labels(), data.class_names()?);
+    data.texts()?;
+    let is_known = !known.is_empty() && found.iter().all(|name| known.contains(name));
+    (is_known && found != known).then(|| known.to_vec())
+}
+
+/// The model as it is used on the data: one that gives a vector for each text compares the two of a pair.
+///
+/// # Errors
+/// Never for a model that gives vectors of texts.
+pub fn used_on<'a>(model: &'a Model, data: &Dataset) -> Result<Cow<'a, Model>, TrainError> {
+    let are_pairs = data.texts().is_some_and(|texts| texts.second.is_some());
+    match model.task() {
+        Some(task @ Task::Embedding { .. }) if are_pairs => Ok(Cow::Owned(model.with_task(task.similarity(), 0)?)),
+        _ => Ok(Cow::Borrowed(model)),
+    }
+}
+
+/// The lowest and the highest score of all parts of the data.
+///
+/// # Errors
+/// Scores that are all equal, which say nothing about how alike texts can be.
+pub fn score_range<'a>(parts: impl IntoIterator<Item = (&'a Dataset, &'a [u64])>) -> Result<[f32; 2], TrainError> {
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    for (data, ids) in parts {
+        for &score in ids.iter().filter_map(|&id| data.labels().row(id as usize)).flatten() {
+            (low, high) = (low.min(score), high.max(score));
+        }
+    }
+    if low < high {
+        return Ok([low, high]);
+    }
+    Err(TrainError::unfit(
+        format!("all scores of the pairs are {low}"),
+        "give the lowest and the highest score there may be with `score-range` in `[preprocess]`",
+    ))
+}
+
+/// Pairs of texts with a score each, for an encoder of texts.
+fn check_similarity(model: &Model, data: &Dataset) -> Result<(), TrainError> {
+    let is_encoder = model.task().is_some() && model.max_tokens().is_some();
+    if !is_encoder {
+        return Err(TrainError::unfit(
+            "similarity is learned from texts, but the model takes none",
+            "use a folder with a text encoder and its `tokenizer.json`",
+        ));
+    }
+    let Some(texts) = data.texts() else { return Ok(()) };
+    if texts.second.is_none() {
+        return Err(TrainError::unfit(
+            format!("similarity is that of two texts, but `{}` has one in each example", data.description()),
+            "name the columns of both with `text` and `text-pair` in `[data]`",
+        ));
+    }
+    match data.label_kind() {
+        LabelKind::Real { shape } if shape.iter().product::<usize>() == 1 => Ok(()),
+        kind => Err(TrainError::unfit(
+            format!(
+                "similarity is learned from a score for each pair, but the labels of `{}` are {kind:?}",
+                data.description()
+            ),
+            "name the column of scores with `label` in `[data]`, and set `labels = \"real\"` there",
+        )),
+    }
+}

@@ -1,0 +1,74 @@
+//! Vectors of single texts: as an array, or with the texts as JSON lines.
+
+use super::Arguments;
+use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::{Context, Result};
+use retune::data::Dataset;
+use retune::data::dataset::Texts;
+use retune::formats::atomic::write_bytes_atomic;
+use retune::formats::npy;
+use retune::train::predict::Predictor;
+use retune::{Model, Tensor};
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Forms of files of vectors.
+enum Form {
+    /// `[texts, width]`.
+    Array,
+    /// `{"text": …, "embedding": […]}` a line.
+    Lines,
+}
+
+impl Form {
+    fn of(path: &Path) -> Result<Form> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("npy") => Ok(Form::Array),
+            Some("jsonl") => Ok(Form::Lines),
+            _ => Err(Failure::usage(format!(
+                "the model gives a vector for each text, which `{}` cannot hold",
+                path.display()
+            ))
+            .hint("name a file with `.npy` or `.jsonl` at its end")),
+        }
+    }
+}
+
+/// Gives the vector of each text.
+pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model, texts: Texts) -> Result {
+    let output = arguments.output.as_deref().map(|path| Ok::<_, Failure>((path, Form::of(path)?))).transpose()?;
+    let names = texts.first.clone();
+    let data = Arc::new(Dataset::from_texts("texts to predict on", texts)?);
+    let mut bar = Progress::new(context.console, "predicting").bar_only();
+    let vectors = Predictor::new(&context.cpu(), model)?.outputs(data, &mut bar)?;
+    bar.finish();
+    match output {
+        None => context.console.result(lines(&names, &vectors).trim_end(), || {
+            let rows = rows(&vectors);
+            let items = names.iter().zip(rows).map(|(text, row)| json!({ "text": text, "embedding": row }));
+            json!({ "shape": vectors.shape(), "embeddings": items.collect::<Vec<_>>() })
+        }),
+        Some((path, form)) => {
+            match form {
+                Form::Array => npy::write(path, &vectors)?,
+                Form::Lines => write_bytes_atomic(path, lines(&names, &vectors).as_bytes())
+                    .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?,
+            }
+            let text = format!("wrote `{}` {:?}", path.display(), vectors.shape());
+            context.console.result(&text, || json!({ "output": path, "shape": vectors.shape() }));
+        }
+    }
+    Ok(())
+}
+
+fn rows(vectors: &Tensor) -> impl Iterator<Item = &[f32]> {
+    let width = vectors.shape().iter().skip(1).product::<usize>().max(1);
+    vectors.as_f32().unwrap_or(&[]).chunks_exact(width)
+}
+
+fn lines(texts: &[String], vectors: &Tensor) -> String {
+    let line = |(text, row): (&String, &[f32])| format!("{}\n", json!({ "text": text, "embedding": row }));
+    texts.iter().zip(rows(vectors)).map(line).collect()
+}
