@@ -6,18 +6,31 @@ use super::{Problem, Scored};
 pub fn correct(scored: &Scored) -> Vec<f64> {
     match scored.problem() {
         Problem::MultiLabel => {
-            let truth = scored.true_values().chunks_exact(scored.width());
-            let right = |(row, truth): (&[f32], &[f32])| {
-                let right = row.iter().zip(truth).filter(|(score, truth)| (**score > 0.5) == (**truth > 0.5)).count();
-                right as f64 / row.len() as f64
-            };
-            scored.scores().chunks_exact(scored.width()).zip(truth).map(right).collect()
+            labels_right(scored).into_iter().map(|right| right as f64 / scored.width() as f64).collect()
         }
         _ => {
             let right = |(item, &class)| f64::from(u8::from(scored.predicted_class(item) == class));
             scored.true_classes().iter().enumerate().map(right).collect()
         }
     }
+}
+
+/// The share of wrong labels of each item (scikit-learn's `hamming_loss`).
+pub fn labels_wrong(scored: &Scored) -> Vec<f64> {
+    labels_right(scored).into_iter().map(|right| (scored.width() - right) as f64 / scored.width() as f64).collect()
+}
+
+/// 1 or 0 per item: whether all of its labels are right (scikit-learn's `accuracy_score` of labels).
+pub fn all_labels_correct(scored: &Scored) -> Vec<f64> {
+    labels_right(scored).into_iter().map(|right| f64::from(u8::from(right == scored.width()))).collect()
+}
+
+fn labels_right(scored: &Scored) -> Vec<usize> {
+    let truth = scored.true_values().chunks_exact(scored.width()).enumerate();
+    let right = |(item, truth): (usize, &[f32])| {
+        truth.iter().enumerate().filter(|&(label, &truth)| scored.predicted_label(item, label) == (truth > 0.5)).count()
+    };
+    truth.map(right).collect()
 }
 
 /// 1 or 0 per item: whether fewer than k classes have a higher score than the true one (Keras's rule: ties count as inside).

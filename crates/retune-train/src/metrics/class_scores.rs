@@ -1,7 +1,17 @@
-//! Precision, recall and F1 from counts of right and wrong answers, and the confusion matrix.
+//! Scores of counts of right and wrong answers, and the confusion matrix.
 //!
-//! Of each class: precision = right / answered, recall = right / true, F1 = 2 · right / (answered + true); 0 where the divisor
-//! is 0. Averages over classes: *macro* counts each class alike, *weighted* by its true items, *micro* sums the counts first.
+//! Of each class or label: precision = right / answered, recall = right / true, F1 = 2 · right / (answered + true),
+//! Jaccard = right / (answered + true − right); 0 where the divisor is 0. All are in `[0, 1]`. Averages over classes: *macro*
+//! counts each class alike, also one without items, *weighted* by its true items, *micro* sums the counts first; *samples*
+//! scores the labels of each item, then takes the mean over the items.
+//!
+//! Of all classes, with `w` the weight of all items and `t`, `a` the vectors of true and answered weight of each class:
+//! - balanced accuracy: the mean recall of the classes that have items, in `[0, 1]`;
+//! - Matthews' correlation: `(w · right − t·a) / √((w² − t·t)(w² − a·a))`, 0 where the divisor is 0, in `[−1, 1]`
+//!   (Gorodkin, 2004, for more than two classes);
+//! - Cohen's kappa: `1 − (w − right) / (w − t·a / w)`, in `[−1, 1]`, not defined where all items are and are taken for one class.
+//!
+//! All of these are scikit-learn's, with `zero_division=0`.
 
 use super::{Problem, Scored};
 use serde::Serialize;
@@ -17,16 +27,20 @@ pub enum ClassScore {
     Recall,
     /// Harmonic mean of the two.
     F1,
+    /// Share that is right of what is true or answered.
+    Jaccard,
 }
 
 impl ClassScore {
-    pub(super) const ALL: [ClassScore; 3] = [ClassScore::Precision, ClassScore::Recall, ClassScore::F1];
+    pub(super) const ALL: [ClassScore; 4] =
+        [ClassScore::Precision, ClassScore::Recall, ClassScore::F1, ClassScore::Jaccard];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             ClassScore::Precision => "precision",
             ClassScore::Recall => "recall",
             ClassScore::F1 => "f1",
+            ClassScore::Jaccard => "jaccard",
         }
     }
 }
@@ -42,6 +56,8 @@ pub enum Average {
     Macro,
     /// Every class by its true items.
     Weighted,
+    /// Of the labels of each item; the mean over the items.
+    Samples,
     /// One class.
     Class(usize),
 }
@@ -56,7 +72,7 @@ impl Average {
     }
 }
 
-/// What stands behind the score's name: nothing, or `-micro`, `-macro`, `-weighted`, `-class-3`.
+/// What stands behind the score's name: nothing, or `-micro`, `-macro`, `-weighted`, `-samples`, `-class-3`.
 impl fmt::Display for Average {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -64,6 +80,7 @@ impl fmt::Display for Average {
             Average::Micro => f.write_str("-micro"),
             Average::Macro => f.write_str("-macro"),
             Average::Weighted => f.write_str("-weighted"),
+            Average::Samples => f.write_str("-samples"),
             Average::Class(class) => write!(f, "-class-{class}"),
         }
     }
@@ -78,6 +95,7 @@ impl FromStr for Average {
             "-micro" => Average::Micro,
             "-macro" => Average::Macro,
             "-weighted" => Average::Weighted,
+            "-samples" => Average::Samples,
             other => Average::Class(other.strip_prefix("-class-").and_then(|n| n.parse().ok()).ok_or(())?),
         })
     }
@@ -94,8 +112,15 @@ pub struct Answers {
 enum Kind {
     /// `(true, answered)` of each item.
     Single(Vec<(u32, u32)>),
-    /// `(true, answered)` of each label of each item.
-    Multiple(Vec<(bool, bool)>),
+    /// The labels of each item that are true or answered, and where those of each item end.
+    Multiple(Vec<LabelAnswer>, Vec<usize>),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LabelAnswer {
+    label: u32,
+    is_true: bool,
+    is_answered: bool,
 }
 
 impl Answers {
@@ -103,9 +128,17 @@ impl Answers {
     pub fn new(scored: &Scored) -> Answers {
         let classes = scored.class_count();
         let kind = if scored.problem() == Problem::MultiLabel {
-            Kind::Multiple(
-                scored.true_values().iter().zip(scored.scores()).map(|(t, s)| (*t > 0.5, *s > 0.5)).collect(),
-            )
+            let (mut answers, mut ends) = (Vec::new(), Vec::with_capacity(scored.len()));
+            for (item, truth) in scored.true_values().chunks_exact(scored.width()).enumerate() {
+                for (label, &truth) in truth.iter().enumerate() {
+                    let (is_true, is_answered) = (truth > 0.5, scored.predicted_label(item, label));
+                    if is_true || is_answered {
+                        answers.push(LabelAnswer { label: label as u32, is_true, is_answered });
+                    }
+                }
+                ends.push(answers.len());
+            }
+            Kind::Multiple(answers, ends)
         } else {
             let truth = scored.true_classes().iter().enumerate();
             Kind::Single(truth.map(|(item, &class)| (class, scored.predicted_class(item))).collect())
@@ -128,18 +161,40 @@ impl Answers {
                     counts.right[truth as usize] += if truth == answer { *weight } else { 0.0 };
                 }
             }
-            Kind::Multiple(answers) => {
-                for (row, weight) in answers.chunks_exact(self.classes.max(1)).zip(weights) {
-                    for (label, &(truth, answer)) in row.iter().enumerate() {
-                        let add = |on: bool| if on { *weight } else { 0.0 };
-                        counts.true_items[label] += add(truth);
-                        counts.answered[label] += add(answer);
-                        counts.right[label] += add(truth && answer);
+            Kind::Multiple(answers, ends) => {
+                let mut start = 0;
+                for (&end, &weight) in ends.iter().zip(weights) {
+                    for answer in &answers[start..end] {
+                        let (label, add) = (answer.label as usize, |on: bool| if on { weight } else { 0.0 });
+                        counts.true_items[label] += add(answer.is_true);
+                        counts.answered[label] += add(answer.is_answered);
+                        counts.right[label] += add(answer.is_true && answer.is_answered);
                     }
+                    start = end;
                 }
             }
         }
         counts
+    }
+
+    /// One score of the labels of each item.
+    pub fn of_items(&self, score: ClassScore) -> Vec<f64> {
+        match &self.kind {
+            Kind::Single(answers) => answers
+                .iter()
+                .map(|&(truth, answer)| ratio(score, f64::from(u8::from(truth == answer)), 1.0, 1.0))
+                .collect(),
+            Kind::Multiple(answers, ends) => {
+                let mut start = 0;
+                let of_item = |&end: &usize| {
+                    let labels = &answers[std::mem::replace(&mut start, end)..end];
+                    let count = |of: fn(&LabelAnswer) -> bool| labels.iter().filter(|label| of(label)).count() as f64;
+                    let right = count(|label| label.is_true && label.is_answered);
+                    ratio(score, right, count(|label| label.is_answered), count(|label| label.is_true))
+                };
+                ends.iter().map(of_item).collect()
+            }
+        }
     }
 }
 
@@ -172,7 +227,7 @@ impl ClassCounts {
             Average::Micro => {
                 ratio(score, self.right.iter().sum(), self.answered.iter().sum(), self.true_items.iter().sum())
             }
-            Average::Macro | Average::Default => each.sum::<f64>() / classes as f64,
+            Average::Macro | Average::Default | Average::Samples => each.sum::<f64>() / classes as f64,
             Average::Weighted => {
                 let total: f64 = self.true_items.iter().sum();
                 each.zip(&self.true_items).map(|(score, items)| score * items).sum::<f64>() / total
@@ -181,11 +236,43 @@ impl ClassCounts {
     }
 }
 
+impl ClassCounts {
+    /// The mean recall of the classes that have items.
+    pub fn balanced_accuracy(&self) -> f64 {
+        let recalls = self.right.iter().zip(&self.true_items).filter(|(_, items)| **items > 0.0);
+        let (sum, classes) = recalls.fold((0.0, 0.0), |(sum, n), (right, items)| (sum + right / items, n + 1.0));
+        sum / classes
+    }
+
+    /// Matthews' correlation.
+    pub fn matthews_correlation(&self) -> f64 {
+        let ClassCounts { right, answered, true_items } = self;
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let (all, right) = (true_items.iter().sum::<f64>(), right.iter().sum::<f64>());
+        let spread = (all * all - dot(answered, answered)) * (all * all - dot(true_items, true_items));
+        // Where all is one class, the difference is 0 but for rounding.
+        if spread <= 1e-12 * all.powi(4) {
+            return if all > 0.0 { 0.0 } else { f64::NAN };
+        }
+        (all * right - dot(true_items, answered)) / spread.sqrt()
+    }
+
+    /// Cohen's kappa; NaN where it is not defined.
+    pub fn cohen_kappa(&self) -> f64 {
+        let ClassCounts { right, answered, true_items } = self;
+        let (all, right) = (true_items.iter().sum::<f64>(), right.iter().sum::<f64>());
+        let by_chance = true_items.iter().zip(answered).map(|(t, a)| t * a).sum::<f64>() / all;
+        let wrong_by_chance = all - by_chance;
+        if wrong_by_chance <= 1e-12 * all { f64::NAN } else { 1.0 - (all - right) / wrong_by_chance }
+    }
+}
+
 fn ratio(score: ClassScore, right: f64, answered: f64, true_items: f64) -> f64 {
     let (above, below) = match score {
         ClassScore::Precision => (right, answered),
         ClassScore::Recall => (right, true_items),
         ClassScore::F1 => (2.0 * right, answered + true_items),
+        ClassScore::Jaccard => (right, answered + true_items - right),
     };
     if below == 0.0 { 0.0 } else { above / below }
 }

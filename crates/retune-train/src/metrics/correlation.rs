@@ -8,6 +8,7 @@
 //! `c`, lie between `c` and `c + w`, in the mean at `c + w / 2` (up to a constant, which changes no correlation).
 
 use super::Scored;
+use super::prepared::{is_constant, weighted_mean};
 
 /// True and predicted values of one output, for Pearson's r.
 #[derive(Debug, Clone)]
@@ -90,47 +91,18 @@ impl Order {
 }
 
 fn pearson(x: &[f64], y: &[f64], weights: &[f64]) -> f64 {
-    let total: f64 = weights.iter().sum();
-    let mean = |values: &[f64]| values.iter().zip(weights).map(|(value, weight)| value * weight).sum::<f64>() / total;
-    let (x_mean, y_mean) = (mean(x), mean(y));
+    if is_constant(x, weights) || is_constant(y, weights) {
+        return f64::NAN;
+    }
+    let (x_mean, y_mean) = (weighted_mean(x, weights), weighted_mean(y, weights));
     let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
-    // An item without weight must not count, and a constant that its mean misses by rounding has no spread.
-    let (mut x_range, mut y_range) = (Range::default(), Range::default());
-    for ((&x, &y), &weight) in x.iter().zip(y).zip(weights).filter(|(_, weight)| **weight > 0.0) {
+    for ((x, y), weight) in x.iter().zip(y).zip(weights) {
         let (dx, dy) = (x - x_mean, y - y_mean);
         xx += weight * dx * dx;
         yy += weight * dy * dy;
         xy += weight * dx * dy;
-        x_range.take(x);
-        y_range.take(y);
-    }
-    if x_range.is_point() || y_range.is_point() {
-        return f64::NAN;
     }
     (xy / (xx * yy).sqrt()).clamp(-1.0, 1.0)
-}
-
-/// Smallest and largest of some values.
-struct Range {
-    low: f64,
-    high: f64,
-}
-
-impl Default for Range {
-    fn default() -> Range {
-        Range { low: f64::INFINITY, high: f64::NEG_INFINITY }
-    }
-}
-
-impl Range {
-    fn take(&mut self, value: f64) {
-        self.low = self.low.min(value);
-        self.high = self.high.max(value);
-    }
-
-    fn is_point(&self) -> bool {
-        self.low >= self.high
-    }
 }
 
 #[cfg(test)]

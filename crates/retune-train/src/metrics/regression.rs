@@ -1,6 +1,8 @@
-//! Errors of real values.
+//! Errors of real values, of predictions y of true values t; of several outputs, the mean over the outputs (scikit-learn's
+//! `uniform_average`).
 
 use super::Scored;
+use super::prepared::{is_constant, mean, weighted_mean};
 
 /// `(t − y)²` of each item, the mean over its values.
 pub fn squared_errors(scored: &Scored) -> Vec<f64> {
@@ -31,36 +33,35 @@ fn per_item(scored: &Scored, f: impl Fn(f64) -> f64) -> Vec<f64> {
 /// Values and errors, for R² = `1 − Σ w (t − y)² / Σ w (t − t̄)²`, t̄ the weighted mean; the mean over the outputs.
 #[derive(Debug, Clone)]
 pub struct Variance {
-    width: usize,
-    truth: Vec<f64>,
-    squared_errors: Vec<f64>,
+    /// True values and squared errors of each output.
+    outputs: Vec<(Vec<f64>, Vec<f64>)>,
 }
 
 impl Variance {
     /// The values of predictions.
     pub fn new(scored: &Scored) -> Variance {
-        let truth: Vec<f64> = scored.true_values().iter().map(|&t| f64::from(t)).collect();
-        let squared_errors = truth.iter().zip(scored.scores()).map(|(t, &y)| (t - f64::from(y)).powi(2)).collect();
-        Variance { width: scored.width(), truth, squared_errors }
+        let truth = |output: usize| {
+            scored.true_values().iter().skip(output).step_by(scored.width()).map(|&t| f64::from(t)).collect()
+        };
+        let errors = squared_errors_of_outputs(scored).into_iter().enumerate();
+        Variance { outputs: errors.map(|(output, errors)| (truth(output), errors)).collect() }
     }
 
     /// R² for these weights of the items. Where an output's true values are all equal: 1 without errors, else 0
     /// (scikit-learn's `force_finite`).
     pub fn explained(&self, weights: &[f64]) -> f64 {
-        let total: f64 = weights.iter().sum();
-        let of_output = |output: usize| {
-            let column = |values: &[f64], f: &dyn Fn(f64) -> f64| -> f64 {
-                values.iter().skip(output).step_by(self.width).zip(weights).map(|(&x, w)| w * f(x)).sum()
-            };
-            let mean = column(&self.truth, &|t| t) / total;
-            let (residual, spread) =
-                (column(&self.squared_errors, &|e| e), column(&self.truth, &|t| (t - mean) * (t - mean)));
-            match (residual, spread) {
-                (0.0, 0.0) => 1.0,
-                (_, 0.0) => 0.0,
-                (residual, spread) => 1.0 - residual / spread,
+        mean(&self.outputs, |(truth, squared_errors)| {
+            let error = weighted_mean(squared_errors, weights);
+            if is_constant(truth, weights) {
+                return match error {
+                    0.0 => 1.0,
+                    error if error.is_nan() => error,
+                    _ => 0.0,
+                };
             }
-        };
-        (0..self.width).map(of_output).sum::<f64>() / self.width as f64
+            let center = weighted_mean(truth, weights);
+            let spread: f64 = truth.iter().zip(weights).map(|(t, w)| w * (t - center) * (t - center)).sum();
+            1.0 - error * weights.iter().sum::<f64>() / spread
+        })
     }
 }

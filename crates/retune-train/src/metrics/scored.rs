@@ -28,6 +28,8 @@ pub struct Scored {
     losses: Vec<f32>,
     weights: Vec<f64>,
     ids: Vec<u64>,
+    /// Above which probability the answer is yes, for each score; empty stands for one half.
+    thresholds: Vec<f32>,
 }
 
 impl Scored {
@@ -81,6 +83,7 @@ impl Scored {
             losses: vec![0.0; items],
             weights: vec![1.0; items],
             ids: (0..items as u64).collect(),
+            thresholds: Vec::new(),
         }
     }
 
@@ -115,6 +118,20 @@ impl Scored {
     pub fn with_ids(mut self, ids: Vec<u64>) -> Scored {
         assert_eq!(ids.len(), self.len(), "an id for each item");
         self.ids = ids;
+        self
+    }
+
+    /// Answers yes above this probability: of the second of two classes, or of each label. Default one half; of two classes with
+    /// a score each, the larger.
+    pub fn with_thresholds(mut self, thresholds: Vec<f32>) -> Scored {
+        let expected = match self.problem {
+            Problem::Binary => 1,
+            Problem::MultiClass if self.width == 2 => 1,
+            Problem::MultiLabel => self.width,
+            _ => 0,
+        };
+        assert_eq!(thresholds.len(), expected, "a threshold for each answer of yes or no");
+        self.thresholds = thresholds;
         self
     }
 
@@ -182,13 +199,24 @@ impl Scored {
         &self.ids
     }
 
+    /// The thresholds given by [`Scored::with_thresholds`].
+    pub fn thresholds(&self) -> &[f32] {
+        &self.thresholds
+    }
+
     /// The class answered for an item of one class: the largest score, the first of equals; of a single score, whether it is above
-    /// one half (Keras's threshold).
+    /// the threshold, by default one half (Keras's rule).
     pub fn predicted_class(&self, item: usize) -> u32 {
-        match self.row(item) {
-            [probability] => u32::from(*probability > 0.5),
-            row => argmax(row) as u32,
+        match (self.row(item), self.thresholds.as_slice()) {
+            ([yes], thresholds) => u32::from(*yes > thresholds.first().copied().unwrap_or(0.5)),
+            ([_, yes], [threshold]) => u32::from(yes > threshold),
+            (row, _) => argmax(row) as u32,
         }
+    }
+
+    /// Whether a label of an item is answered: its score is above the threshold, by default one half.
+    pub fn predicted_label(&self, item: usize, label: usize) -> bool {
+        self.row(item)[label] > self.thresholds.get(label).copied().unwrap_or(0.5)
     }
 }
 

@@ -112,3 +112,33 @@ fn correlations_and_errors_are_scipy_s_and_scikit_learn_s() {
     }
     assert_eq!(done, 7 * 2 * 6);
 }
+
+#[test]
+fn metrics_of_classes_and_labels_are_scikit_learn_s() {
+    let golden = Golden::load("classification");
+    let mut done = 0;
+    for case in golden.cases() {
+        let name = text(case, "case");
+        let f32s = |input: &str| golden.f32(&format!("{name}/{input}")).to_vec();
+        let classes = || -> Vec<u32> {
+            golden.tensor(&format!("{name}/target")).as_i32().unwrap().iter().map(|&c| c as u32).collect()
+        };
+        let scores = golden.tensor(&format!("{name}/scores"));
+        let width = scores.shape().get(1).copied().unwrap_or(1);
+        let plain = match text(case, "problem") {
+            "multilabel" => Scored::labels(f32s("scores"), width, f32s("target")),
+            _ => Scored::classes(f32s("scores"), width, classes()),
+        }
+        .unwrap();
+        let weights = f32s("sample_weight").iter().map(|&weight| f64::from(weight)).collect();
+        let weighted = plain.clone().with_weights(weights);
+        for (weighting, scored) in [("unweighted", plain), ("weighted", weighted)] {
+            for (metric, expected) in case["values"][weighting].as_object().unwrap() {
+                let found = metric.parse::<Metric>().unwrap().value(&scored);
+                close(&format!("{name} {weighting} {metric}"), found, expected, 1e-9);
+                done += 1;
+            }
+        }
+    }
+    assert_eq!(done, 1618);
+}

@@ -77,7 +77,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
 }
 
 fn metric(name: &str) -> Result<Metric> {
-    name.parse().map_err(|()| {
+    name.parse().map_err(|_| {
         let failure = Failure::new(format!("there is no metric `{name}`"));
         match paths::nearest(name, Metric::NAMES.iter().copied()) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
