@@ -3,8 +3,7 @@
 
 use crate::error::TrainError;
 use crate::metrics::{
-    ConfusionMatrix, Estimate, McNemar, Metric, PairedDifference, Scored, bootstrap, compare_accuracy,
-    paired_difference,
+    self, Compared, ConfusionMatrix, Estimate, McNemar, Metric, PairedDifference, Resampling, Scored, compare_accuracy,
 };
 use crate::recipe::{self, Built};
 use crate::run::manifest::FileManifest;
@@ -414,19 +413,16 @@ fn compare(
     after: &Scored,
     seed: u64,
 ) -> Result<Comparison, TrainError> {
-    let metrics = trainer.job().settings.metrics_for(after.problem());
-    let measured = |metric| {
-        Ok(Measured {
-            metric,
-            before: bootstrap(metric, before, seed),
-            after: bootstrap(metric, after, seed),
-            difference: paired_difference(metric, before, after, seed)?,
-        })
-    };
+    let job = trainer.job();
+    let threads = NonZeroUsize::new(job.cpu.threads()).unwrap_or(NonZeroUsize::MIN);
+    let resampling = Resampling { threads, ..Resampling::new(seed) };
+    let compared = metrics::compare(&job.settings.metrics_for(after.problem()), before, after, &resampling)?;
+    let measured =
+        |Compared { metric, first, second, difference }| Measured { metric, before: first, after: second, difference };
     Ok(Comparison {
         part,
         items: after.len(),
-        metrics: metrics.into_iter().map(measured).collect::<Result<_, TrainError>>()?,
+        metrics: compared.into_iter().map(measured).collect(),
         mcnemar: if Metric::Accuracy.applies_to(after.problem()) {
             Some(compare_accuracy(before, after)?)
         } else {

@@ -15,8 +15,13 @@
 //! | [`calibration`] | expected calibration error, the reliability diagram |
 //! | [`regression`] | mean squared and absolute error, R² |
 //! | [`correlation`] | Pearson's and Spearman's correlation |
+//! | [`resampling`] | [`Resampling`]: items drawn again, and items left out |
 //! | [`interval`] | 95 % intervals by the bootstrap |
-//! | [`compare`] | two models on the same items |
+//! | [`mod@compare`] | two models on the same items: McNemar's test, differences with intervals and permutation tests |
+//! | [`multiple`] | p values of several comparisons at once |
+//! | [`repeated`] | the same training with several seeds |
+//! | [`temperature`] | probabilities made as sure as they are right |
+//! | [`threshold`] | the probability above which the answer is yes |
 //!
 //! Every metric takes a weight per item: an item of weight 2 counts as two. That is also how the bootstrap resamples, so every
 //! metric has an interval. Definitions are scikit-learn's or scipy's unless a file says otherwise; a division by zero gives 0
@@ -29,17 +34,28 @@ pub mod compare;
 pub mod correlation;
 pub mod interval;
 pub mod metric;
+pub mod multiple;
+mod normal;
 pub mod prepared;
 pub mod probabilities;
 pub mod ranking;
 pub mod regression;
+pub mod repeated;
+pub mod resampling;
 pub mod scored;
+pub mod temperature;
+pub mod threshold;
 
 pub use calibration::{ReliabilityBin, reliability};
 pub use class_scores::{Average, ClassCounts, ClassScore, ConfusionMatrix};
-pub use compare::{McNemar, PairedDifference, compare_accuracy, paired_difference};
-pub use interval::{Estimate, bootstrap};
+pub use compare::{Compared, McNemar, PairedDifference, compare, compare_accuracy, paired_difference};
+pub use interval::{Estimate, bootstrap, bootstrap_all};
 pub use metric::{Direction, Metric, UnknownMetric};
+pub use multiple::holm;
 pub use prepared::Prepared;
 pub use ranking::Ranking;
+pub use repeated::Repeated;
+pub use resampling::Resampling;
 pub use scored::{Problem, Scored};
+pub use temperature::fit_temperature;
+pub use threshold::{ThresholdGoal, choose_thresholds};

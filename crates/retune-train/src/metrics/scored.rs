@@ -114,6 +114,12 @@ impl Scored {
         self
     }
 
+    /// Lets `change` write over the scores of each item.
+    pub(super) fn with_scores_by_row(mut self, change: impl FnMut(&mut [f32])) -> Scored {
+        self.scores.chunks_exact_mut(self.width.max(1)).for_each(change);
+        self
+    }
+
     /// Gives each item its id in the data set.
     pub fn with_ids(mut self, ids: Vec<u64>) -> Scored {
         assert_eq!(ids.len(), self.len(), "an id for each item");
@@ -197,6 +203,26 @@ impl Scored {
     /// Id of each item.
     pub fn ids(&self) -> &[u64] {
         &self.ids
+    }
+
+    /// These predictions and then others on the same items; `None` where they differ in kind.
+    pub(super) fn joined(&self, other: &Scored) -> Option<Scored> {
+        let kind = |scored: &Scored| (scored.problem, scored.width, scored.thresholds.clone());
+        if kind(self) != kind(other) {
+            return None;
+        }
+        fn chained<T: Copy>(a: &[T], b: &[T]) -> Vec<T> {
+            [a, b].concat()
+        }
+        Some(Scored {
+            scores: chained(&self.scores, &other.scores),
+            classes: chained(&self.classes, &other.classes),
+            values: chained(&self.values, &other.values),
+            losses: chained(&self.losses, &other.losses),
+            weights: chained(&self.weights, &other.weights),
+            ids: chained(&self.ids, &other.ids),
+            ..self.clone()
+        })
     }
 
     /// The thresholds given by [`Scored::with_thresholds`].

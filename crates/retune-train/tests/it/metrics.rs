@@ -142,3 +142,85 @@ fn metrics_of_classes_and_labels_are_scikit_learn_s() {
     }
     assert_eq!(done, 1618);
 }
+
+/// scipy's and retune's ends come from other random numbers, so they agree within the error of 20,000 draws. That the percentile
+/// interval would not shows that bias and acceleration matter here.
+#[test]
+fn intervals_and_permutation_tests_are_scipy_s() {
+    let golden = Golden::load("intervals");
+    let number = |key: &str| golden.about[key].as_f64().unwrap();
+    let resampling = Resampling { resamples: number("resamples") as usize, ..Resampling::new(7) };
+    let ends = |values: &Value| -> [f64; 2] { serde_json::from_value(values.clone()).unwrap() };
+    let (mut done, mut tests, mut unlike_percentiles) = (0, 0, 0);
+    for case in golden.cases() {
+        let name = text(case, "case");
+        let scored = |scores: &str| {
+            let scores = golden.tensor(&format!("{name}/{scores}"));
+            let (shape, scores) = (scores.shape(), scores.as_f32().unwrap().to_vec());
+            let target = golden.tensor(&format!("{name}/target"));
+            match text(case, "problem") {
+                "multiclass" => {
+                    let classes = target.as_i32().unwrap().iter().map(|&class| class as u32).collect();
+                    Scored::classes(scores, shape[1], classes)
+                }
+                _ => Scored::values(scores, 1, target.as_f32().unwrap().to_vec()),
+            }
+            .unwrap()
+        };
+        let (first, second) = (scored("scores"), scored("other_scores"));
+        let values = case["values"].as_object().unwrap();
+        let metrics: Vec<Metric> = values.keys().map(|name| name.parse().unwrap()).collect();
+        let compared = compare(&metrics, &first, &second, &resampling).unwrap();
+        for (compared, expected) in compared.iter().zip(values.values()) {
+            let difference = compared.difference.unwrap();
+            let pairs = [(compared.first.unwrap(), &expected["bca"]), (difference.difference, &expected["difference"])];
+            for (found, expected) in pairs {
+                let [low, high] = ends(expected);
+                let off = (found.low - low).abs().max((found.high - high).abs()) / (high - low);
+                let what = format!("{name} {}", compared.metric);
+                assert!(off < number("tolerance_in_widths"), "{what}: {found:?}, expected {low} to {high}");
+                done += 1;
+            }
+            let ([low, high], [percentile_low, percentile_high]) =
+                (ends(&expected["bca"]), ends(&expected["percentile"]));
+            let off = (low - percentile_low).abs().max((high - percentile_high).abs()) / (high - low);
+            unlike_percentiles += usize::from(off > number("tolerance_in_widths"));
+            if let Some(expected) = expected["p_value"].as_f64() {
+                let found = difference.p_value.unwrap();
+                let tolerance = number("tolerance_of_p_value");
+                assert!(
+                    (found - expected).abs() < tolerance,
+                    "{name} {}: {found}, expected {expected}",
+                    compared.metric
+                );
+                tests += 1;
+            }
+        }
+    }
+    assert_eq!((done, tests), (32, 8));
+    assert!(unlike_percentiles >= 6, "{unlike_percentiles}");
+}
+
+#[test]
+fn a_model_compared_with_itself_is_no_better() {
+    let scores = (0..50).flat_map(|item| if item % 3 == 0 { [0.9, 0.1] } else { [0.2, 0.8] }).collect();
+    let scored = Scored::classes(scores, 2, (0..50).map(|item| u32::from(item % 4 > 0)).collect()).unwrap();
+    let metrics = Metric::defaults(scored.problem());
+    for compared in compare(&metrics, &scored, &scored, &Resampling::new(1)).unwrap() {
+        let PairedDifference { difference, p_value, .. } = compared.difference.unwrap();
+        assert_eq!((difference.low, difference.value, difference.high, p_value), (0.0, 0.0, 0.0, Some(1.0)));
+        assert_eq!(compared.first, compared.second);
+        assert_eq!(compared.first, bootstrap(compared.metric, &scored, 1));
+    }
+}
+
+#[test]
+fn outputs_of_another_kind_have_no_permutation_test() {
+    let classes = vec![0, 1, 1, 0, 1];
+    let one = Scored::classes(vec![0.1, 0.7, 0.6, 0.6, 0.3], 1, classes.clone()).unwrap();
+    let two = Scored::classes([0.8, 0.2].repeat(5), 2, classes).unwrap();
+    let compared = compare(&[Metric::Accuracy], &one, &two, &Resampling::new(1)).unwrap()[0].difference.unwrap();
+    assert_eq!((compared.first, compared.p_value), (0.6, None));
+    let heavier = one.clone().with_weights(vec![1.0, 2.0, 1.0, 1.0, 1.0]);
+    assert!(compare(&[Metric::Accuracy], &one, &heavier, &Resampling::new(1)).is_err());
+}

@@ -7,7 +7,7 @@ use super::text::{self, Table};
 use super::{Context, Result, paths};
 use retune::data::{self, LabelType, SourceKind, SourceOptions};
 use retune::models::Task;
-use retune::train::metrics::{Metric, bootstrap};
+use retune::train::metrics::{Metric, Resampling, bootstrap_all};
 use retune::train::predict::Predictor;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -62,8 +62,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let metrics = if named.is_empty() { Metric::defaults(scored.problem()) } else { named };
     let mut table = Table::new(&[]);
     let mut object = serde_json::Map::new();
-    for metric in metrics {
-        let Some(estimate) = bootstrap(metric, &scored, arguments.seed) else {
+    let estimates = bootstrap_all(&metrics, &scored, &Resampling::new(arguments.seed));
+    for (metric, estimate) in metrics.into_iter().zip(estimates) {
+        let Some(estimate) = estimate else {
             return Err(Failure::new(format!("`{metric}` has no meaning for this model and data")));
         };
         table.row([metric.to_string(), estimate_text(metric, estimate)]);
