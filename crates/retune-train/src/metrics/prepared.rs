@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+type OfWeights = dyn Fn(&[f64]) -> f64 + Send + Sync;
+
 /// A metric on certain predictions, ready to be computed for any weights of the items. Sorting, answers and errors are done
 /// once; what is left is cheap, so that it can be repeated for thousands of resamples.
 pub struct Prepared {
-    of_weights: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
+    of_weights: Box<OfWeights>,
 }
 
 impl Prepared {
