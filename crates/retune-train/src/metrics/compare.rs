@@ -2,7 +2,7 @@
 //!
 //! - Right and wrong answers: the exact test of McNemar, of the items that only one of the models gets right.
 //! - Any metric: the interval of its difference by the paired bootstrap (the same items are drawn for both, the ends are BCa; see
-//!   [`interval`](super::interval)), and the paired permutation test: if the models were exchangeable, each item's two predictions
+//!   [`interval`]), and the paired permutation test: if the models were exchangeable, each item's two predictions
 //!   could as well have come from the other model. p is `(1 + k) / (1 + n)` for k of n random exchanges with a difference at least
 //!   as large, to either side. Metrics of ranks compare scores of both models then, so that p asks whether the models give like
 //!   scores, not only like orders.

@@ -62,15 +62,15 @@ pub enum Metric {
     MatthewsCorrelation,
     /// `cohen-kappa`: agreement beyond chance; see [`class_scores`](super::class_scores).
     CohenKappa,
-    /// `roc-auc`, with `-micro`, `-macro`, `-weighted` or `-class-3` behind; see [`ranking`](super::ranking).
+    /// `roc-auc`, with `-micro`, `-macro`, `-weighted` or `-class-3` behind; see [`ranking`].
     RocAuc(Average),
-    /// `pr-auc`: average precision, averages as of `roc-auc`; see [`ranking`](super::ranking).
+    /// `pr-auc`: average precision, averages as of `roc-auc`; see [`ranking`].
     PrAuc(Average),
-    /// `log-loss`; see [`probabilities`](super::probabilities).
+    /// `log-loss`; see [`probabilities`].
     LogLoss,
-    /// `brier-score`; see [`probabilities`](super::probabilities).
+    /// `brier-score`; see [`probabilities`].
     BrierScore,
-    /// `expected-calibration-error`; see [`calibration`](super::calibration).
+    /// `expected-calibration-error`; see [`calibration`].
     ExpectedCalibrationError,
     /// `mean-squared-error`.
     MeanSquaredError,
@@ -80,9 +80,9 @@ pub enum Metric {
     MeanAbsoluteError,
     /// `r2`: share of the variance that is explained.
     R2,
-    /// `pearson`: linear correlation; see [`correlation`](super::correlation).
+    /// `pearson`: linear correlation; see [`correlation`].
     Pearson,
-    /// `spearman`: correlation of ranks; see [`correlation`](super::correlation).
+    /// `spearman`: correlation of ranks; see [`correlation`].
     Spearman,
 }
 
