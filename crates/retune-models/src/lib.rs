@@ -22,7 +22,7 @@ pub mod surgery;
 pub mod torch;
 pub mod weight;
 
-pub use adapters::{Adapter, AdapterKind, Bottleneck, Ia3, Lora};
+pub use adapters::{Adapter, AdapterKind, Bottleneck, Ia3, Lora, LoraInit};
 pub use error::{ModelError, Result};
 pub use initializer::Initializer;
 pub use model::{LayerSummary, Model};

@@ -234,6 +234,17 @@ impl Model {
         groups
     }
 
+    /// For each weight the factor of its learning rate where rates decay by layer: `decay` to the power of its distance from the
+    /// last of [`Model::layer_groups`], the head.
+    pub fn layer_scales(&self, decay: f64) -> Vec<f64> {
+        let mut scales = vec![1.0; self.weights.len()];
+        let groups = self.layer_groups();
+        for (distance, group) in groups.iter().rev().enumerate() {
+            group.iter().for_each(|&weight| scales[weight] = decay.powi(distance.try_into().unwrap_or(i32::MAX)));
+        }
+        scales
+    }
+
     /// Puts the weights of every layer that `pattern` matches into a parameter group, which has its own learning rate and
     /// decay. Returns how many weights that are.
     ///

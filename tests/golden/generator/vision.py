@@ -12,6 +12,7 @@ import torchvision
 import transformers
 from safetensors.torch import load_file, save_file
 from timm.models._efficientnet_builder import decode_arch_def
+from timm.optim import param_groups_layer_decay
 from torch import nn
 
 
@@ -367,9 +368,22 @@ def make(folder, name):
     save_file({key: value.contiguous() for key, value in tensors.items()}, path / "case.safetensors")
 
 
+def layer_scales(folder):
+    """For each weight the factor of its learning rate in timm, which falls by half from group to group."""
+    scales = {}
+    for name in ("resnext_timm", "vit_timm"):
+        model = CASES[name][0]()
+        names = {id(parameter): parameter_name for parameter_name, parameter in model.named_parameters()}
+        groups = param_groups_layer_decay(model, weight_decay=0.0, layer_decay=0.5)
+        scales[name] = {names[id(weight)]: group["lr_scale"] for group in groups for weight in group["params"]}
+    (Path(folder) / "layer_scales.json").write_text(json.dumps(scales, indent=1, sort_keys=True) + "\n")
+
+
 def run(folder, parts=()):
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
     for name in CASES:
         if not parts or any(part in name for part in parts):
             make(folder, name)
+    if not parts:
+        layer_scales(folder)

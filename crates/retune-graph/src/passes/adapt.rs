@@ -1,4 +1,4 @@
-//! Adds small trainable terms to products whose weight is frozen: adapters, computed on activations.
+//! Adds small trainable terms to products and convolutions whose weight is frozen: adapters, computed on activations.
 //!
 //! The weight of the product is neither copied nor does it get a gradient: where it is frozen, all that training makes is of
 //! the size of the terms and of the activations.
@@ -7,11 +7,12 @@ use super::rewrite::{Rewritten, rewrite};
 use crate::error::GraphError;
 use crate::graph::{Graph, Node, NodeId};
 use crate::ops::reduce::Reduction;
-use crate::ops::{Activation, Binary, Linear, Op, Sequences, Unary};
+use crate::ops::{Activation, Binary, Conv2d, ConvGeometry, Linear, Op, Sequences, Unary};
 use crate::shape::{Dim, Symbol};
 use crate::weights::WeightId;
 
-/// A term beside the products with one weight `w [in, out]`, `y = x · w + bias`.
+/// A term beside the products with one weight `w [in, out]`, `y = x · w + bias`; a low-rank term without magnitude beside the
+/// convolutions with one kernel as well, if these are not in groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adaptation {
     /// The weight of the products; each of its uses gets the term.
@@ -23,8 +24,9 @@ pub struct Adaptation {
 /// What happens to a product.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Term {
-    /// `y + scale · dropout(x) · down · up`, with `down [in, rank]` and `up [rank, out]`.
-    /// Hu et al., *LoRA*, 2021.
+    /// `y + scale · dropout(x) · down · up`, with `down [in, rank]` and `up [rank, out]`. Beside a convolution `down` is a kernel
+    /// `[height, width, in, rank]` that goes where its kernel goes, and `up` one of a single tap, `[1, 1, rank, out]`.
+    /// Hu et al., *LoRA*, 2021; for convolutions as in PEFT.
     LowRank {
         /// The first factor.
         down: WeightId,
@@ -79,7 +81,11 @@ pub fn adapt(
             new_lengths = Some(graph.append(Node { inputs: inputs.to_vec(), ..node.clone() }));
             return Ok(new_lengths);
         }
-        let Op::Linear(Linear { activation: None, .. }) = node.op else { return Ok(None) };
+        let geometry = match node.op {
+            Op::Linear(Linear { activation: None, .. }) => None,
+            Op::Conv2d(Conv2d { geometry, groups: 1, activation: None }) => Some(geometry),
+            _ => return Ok(None),
+        };
         let Op::Weight(target) = old.node(node.inputs[1]).op else { return Ok(None) };
         let mut result = None;
         for adaptation in adaptations.iter().filter(|adaptation| adaptation.target == target) {
@@ -88,19 +94,21 @@ pub fn adapt(
                 Some(y) => y,
                 None => graph.push(node.op.clone(), inputs)?,
             };
-            let product = Product { x, w: inputs[1], bias: inputs.get(2).copied(), y };
+            let product = Product { x, w: inputs[1], bias: inputs.get(2).copied(), y, geometry };
             result = Some(product.with(graph, adaptation.term, new_lengths)?);
         }
         Ok(result)
     })
 }
 
-/// A product that a term is added to.
+/// A product or convolution that a term is added to.
 struct Product {
     x: NodeId,
     w: NodeId,
     bias: Option<NodeId>,
     y: NodeId,
+    /// Of a convolution: where it goes.
+    geometry: Option<ConvGeometry>,
 }
 
 impl Product {
@@ -112,10 +120,16 @@ impl Product {
                     Some((rate, stream)) => dropped(graph, self.x, rate, stream, lengths)?,
                     None => self.x,
                 };
-                let low = graph.linear(x, down, None)?;
+                let low = match self.geometry {
+                    None => graph.linear(x, down, None)?,
+                    Some(geometry) => graph.conv2d(x, down, None, geometry, 1)?,
+                };
                 // On the narrow side, where it costs least.
                 let low = graph.affine(low, scale, 0.0)?;
-                let term = graph.linear(low, up, None)?;
+                let term = match self.geometry {
+                    None => graph.linear(low, up, None)?,
+                    Some(_) => graph.conv2d(low, up, None, ConvGeometry::default(), 1)?,
+                };
                 match magnitude {
                     None => graph.add(self.y, term),
                     Some(magnitude) => {

@@ -34,24 +34,33 @@ impl Model {
     }
 }
 
-fn values(tensor: &Tensor) -> &[f32] {
+/// `scale · down · up`, in the order of the weight's values.
+pub(super) fn product(down: &Tensor, up: &Tensor, rank: usize, scale: f64) -> Vec<f64> {
+    let (down, up) = (values(down), values(up));
+    let (rows, columns) = (down.len() / rank.max(1), up.len() / rank.max(1));
+    let mut product = vec![0.0; rows * columns];
+    for (row, sum) in product.chunks_exact_mut(columns.max(1)).enumerate() {
+        for r in 0..rank {
+            let factor = scale * f64::from(down[row * rank + r]);
+            let up = &up[r * columns..(r + 1) * columns];
+            sum.iter_mut().zip(up).for_each(|(sum, up)| *sum += factor * f64::from(*up));
+        }
+    }
+    product
+}
+
+pub(super) fn values(tensor: &Tensor) -> &[f32] {
     tensor.as_f32().expect("weights are f32")
 }
 
 fn merged(adapter: &Adapter, target: &Tensor, weights: &[&Tensor]) -> Result<Tensor> {
-    let (rows, columns) = (target.shape()[0], target.shape()[1]);
+    // A kernel is a matrix whose rows are its taps of each channel.
+    let columns = target.shape().last().copied().unwrap_or(1);
     let mut sum: Vec<f64> = values(target).iter().map(|&w| f64::from(w)).collect();
     match adapter.kind {
         AdapterKind::LowRank { rank, decomposed, .. } => {
-            let (down, up, scale) = (values(weights[0]), values(weights[1]), f64::from(adapter.kind.scale()));
-            for row in 0..rows {
-                for r in 0..rank {
-                    let factor = scale * f64::from(down[row * rank + r]);
-                    let up = &up[r * columns..(r + 1) * columns];
-                    let sum = &mut sum[row * columns..(row + 1) * columns];
-                    sum.iter_mut().zip(up).for_each(|(sum, up)| *sum += factor * f64::from(*up));
-                }
-            }
+            let term = product(weights[0], weights[1], rank, f64::from(adapter.kind.scale()));
+            sum.iter_mut().zip(term).for_each(|(sum, term)| *sum += term);
             if decomposed {
                 let norms = norms(&sum, columns);
                 let magnitude = values(weights[2]);

@@ -3,7 +3,7 @@
 use retune_graph::ops::Activation;
 use retune_tensor::Tensor;
 
-use super::{AdapterKind, Declared, names};
+use super::{ALL_LINEAR, AdapterKind, Declared, names};
 use crate::error::{ModelError, Result};
 use crate::initializer::Initializer;
 use crate::model::Model;
@@ -25,10 +25,23 @@ pub struct Lora {
     pub rank_stabilized: bool,
     /// Whether length and direction of the weight's columns are trained apart. Liu et al., *DoRA*, 2024.
     pub decomposed: bool,
-    /// The layers: the last parts of their names (`query`), patterns (`encoder.layer.1*`), or `all-linear`.
+    /// The layers: the last parts of their names (`query`), patterns (`encoder.layer.1*`), `all-linear` for every product but the
+    /// head's, or `all-convolutions` for every convolution that is not in groups.
     pub targets: Vec<String>,
     /// Other ranks for the layers that a pattern names; the first that fits counts.
     pub rank_pattern: Vec<(String, usize)>,
+    /// What the factors are at first.
+    pub init: LoraInit,
+}
+
+/// What the factors of a low-rank term are before training. Whatever they are, the model computes what it did before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LoraInit {
+    /// The first is drawn at random, the second 0.
+    #[default]
+    Zero,
+    /// The principal part of the weight, which stays frozen without it. Meng et al., *PiSSA*, 2024.
+    Principal,
 }
 
 impl Default for Lora {
@@ -39,8 +52,9 @@ impl Default for Lora {
             dropout: 0.0,
             rank_stabilized: false,
             decomposed: false,
-            targets: vec!["all-linear".to_owned()],
+            targets: vec![ALL_LINEAR.to_owned()],
             rank_pattern: Vec::new(),
+            init: LoraInit::Zero,
         }
     }
 }
@@ -65,13 +79,17 @@ pub struct Bottleneck {
     pub targets: Vec<String>,
 }
 
-/// The weights of a term beside a weight `[in, out]`.
+/// The weights of a term beside a weight `[in, out]`, or a kernel `[height, width, in, out]`.
 pub(super) fn declared(kind: &AdapterKind, target: &Tensor) -> Vec<Declared> {
-    let (inputs, outputs) = (target.shape()[0], target.shape()[1]);
+    let taps = &target.shape()[..target.shape().len().saturating_sub(2)];
+    let outputs = target.shape().last().copied().unwrap_or(1);
+    let inputs = target.len() / outputs.max(1);
+    let channels = inputs / taps.iter().product::<usize>().max(1);
+    let layout = if taps.is_empty() { TorchLayout::Linear } else { TorchLayout::Convolution };
     let matrix = |part, shape: [usize; 2], initializer| Declared {
         part,
         shape: shape.to_vec(),
-        layout: TorchLayout::Linear,
+        layout,
         decays: true,
         initializer,
     };
@@ -88,9 +106,11 @@ pub(super) fn declared(kind: &AdapterKind, target: &Tensor) -> Vec<Declared> {
     match *kind {
         AdapterKind::LowRank { rank, decomposed, .. } => {
             let mut weights = vec![
-                matrix("lora_A.weight", [inputs, rank], uniform),
+                matrix("lora_A.weight", [channels, rank], uniform),
                 matrix("lora_B.weight", [rank, outputs], Initializer::ZEROS),
             ];
+            weights[0].shape.splice(0..0, taps.iter().copied());
+            weights[1].shape.splice(0..0, taps.iter().map(|_| 1));
             weights.extend(decomposed.then(|| vector(MAGNITUDE, outputs, Initializer::ONES)));
             weights
         }
@@ -111,11 +131,12 @@ fn refuse<T>(what: &str, hint: &str) -> Result<T> {
 }
 
 impl Model {
-    /// Puts low-rank terms beside the products named and freezes everything but these and the head. Returns the number of
+    /// Puts low-rank terms beside the products and convolutions named and freezes everything but these and the head. Returns the number of
     /// layers that got one. The model computes what it did before, until it is trained.
     ///
     /// # Errors
-    /// If a pattern names no product, a rank is 0, or a product has an adapter already.
+    /// If a pattern names no product and no convolution, or only such as are in groups; if a rank is 0, or one has an adapter
+    /// already.
     pub fn add_lora(&mut self, lora: &Lora, seed: u64) -> Result<usize> {
         if lora.rank == 0 || lora.rank_pattern.iter().any(|(_, rank)| *rank == 0) {
             return refuse("a rank of 0", "use a rank of 1 or more");
@@ -123,7 +144,16 @@ impl Model {
         if !(0.0..1.0).contains(&lora.dropout) {
             return refuse("a dropout outside of [0, 1)", "use a share below 1");
         }
-        let targets = self.targets(&lora.targets)?;
+        let targets = self.targets(&lora.targets, true)?;
+        if let Some(&kernel) =
+            targets.iter().find(|&&target| lora.decomposed && self.weights[target].value.shape().len() > 2)
+        {
+            let what = format!("DoRA on the convolution `{}`", self.weights[kernel].layer);
+            return refuse(&what, "leave `decomposed` out, or name products alone");
+        }
+        if lora.decomposed && lora.init == LoraInit::Principal {
+            return refuse("DoRA that begins with the principal part", "choose one of the two");
+        }
         for &target in &targets {
             let layer = &self.weights[target].layer;
             let other = lora.rank_pattern.iter().find(|(pattern, _)| names(pattern, layer));
@@ -135,6 +165,9 @@ impl Model {
                 decomposed: lora.decomposed,
             };
             self.add_adapter(target, kind, seed)?;
+            if lora.init == LoraInit::Principal {
+                self.begin_with_principal(target, seed)?;
+            }
         }
         self.freeze_base();
         Ok(targets.len())
@@ -145,7 +178,7 @@ impl Model {
     /// # Errors
     /// As for [`Model::add_lora`], and if no layer is named.
     pub fn add_ia3(&mut self, ia3: &Ia3, seed: u64) -> Result<usize> {
-        let (outputs, inputs) = (self.targets(&ia3.outputs)?, self.targets(&ia3.inputs)?);
+        let (outputs, inputs) = (self.targets(&ia3.outputs, false)?, self.targets(&ia3.inputs, false)?);
         if outputs.is_empty() && inputs.is_empty() {
             return refuse(
                 "no layers for (IA)³",
@@ -171,7 +204,7 @@ impl Model {
         if bottleneck.size == 0 {
             return refuse("a bottleneck of size 0", "use a size of 1 or more");
         }
-        let targets = self.targets(&bottleneck.targets)?;
+        let targets = self.targets(&bottleneck.targets, false)?;
         for &target in &targets {
             let kind = AdapterKind::Bottleneck { size: bottleneck.size, activation: bottleneck.activation };
             self.add_adapter(target, kind, seed)?;

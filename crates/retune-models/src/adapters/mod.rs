@@ -6,6 +6,8 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`methods`] | LoRA, DoRA, (IA)³ and bottleneck adapters: their settings, and the weights they declare |
+//! | [`targets`] | which layers get them |
+//! | [`principal`] | PiSSA: the principal part of a weight as the first values of a term |
 //! | [`mod@attach`] | adapters into graphs |
 //! | [`merge`] | adapters into the weights of the base |
 //! | [`peft`] | folders of PEFT, in and out |
@@ -14,18 +16,19 @@ mod attach;
 mod merge;
 pub mod methods;
 mod peft;
+mod principal;
+mod targets;
 
 pub(crate) use attach::attach;
-pub use methods::{Bottleneck, Ia3, Lora};
+pub use methods::{Bottleneck, Ia3, Lora, LoraInit};
+use targets::{ALL_LINEAR, names};
 
 use retune_graph::ops::Activation;
-use retune_tensor::{Key, Purpose};
+use retune_tensor::{Key, Purpose, Tensor};
 
 use crate::error::{ModelError, Result};
 use crate::initializer::Initializer;
 use crate::model::{Architecture, Model};
-use crate::report::nearest;
-use crate::torch;
 use crate::torch::layout::TorchLayout;
 use crate::weight::Weight;
 
@@ -38,6 +41,8 @@ pub struct Adapter {
     pub kind: AdapterKind,
     /// Names of its weights, in the order in which [`AdapterKind`] lists them.
     pub weights: Vec<String>,
+    /// Of a term that began with the principal part of its weight: the two factors at first. The frozen weight lacks their product.
+    pub initial: Option<[Tensor; 2]>,
 }
 
 /// The kinds of terms; see [`retune_graph::passes::Term`] for the formulas.
@@ -91,52 +96,10 @@ struct Declared {
     initializer: Initializer,
 }
 
-/// Whether a pattern names a layer: as [`Model::set_trainable`] takes it, or as the last parts of the name.
-fn names(pattern: &str, layer: &str) -> bool {
-    layer.strip_suffix(pattern).is_some_and(|rest| rest.is_empty() || rest.ends_with(['.', '/']))
-        || torch::surgery::matches(pattern, layer)
-        || crate::surgery::matches(pattern, layer)
-}
-
 impl Model {
     /// The adapters, in the order in which they were added.
     pub fn adapters(&self) -> &[Adapter] {
         &self.adapters
-    }
-
-    /// The weights that layers of products use, by the layer's path.
-    fn products(&self) -> Vec<(usize, &str)> {
-        let is_product = |weight: &Weight| {
-            weight.value.shape().len() == 2
-                && match self.architecture {
-                    Architecture::Keras(_) => weight.name.ends_with("/kernel"),
-                    Architecture::Torch(_) => weight.class == "Linear",
-                }
-        };
-        let all = self.weights.iter().enumerate().filter(|(_, weight)| is_product(weight));
-        all.map(|(index, weight)| (index, weight.layer.as_str())).collect()
-    }
-
-    /// The products whose layer one of the patterns names, in the order of the model: patterns as for
-    /// [`Model::set_trainable`], the last parts of a name (PEFT's rule), or `all-linear` for every product but the head's.
-    fn targets(&self, patterns: &[String]) -> Result<Vec<usize>> {
-        let products = self.products();
-        let is_head = |layer: &str| match &self.architecture {
-            Architecture::Torch(torch) => torch.family.is_head(layer),
-            Architecture::Keras(_) => products.last().is_some_and(|(_, last)| *last == layer),
-        };
-        let names = |pattern: &str, layer: &str| match pattern {
-            "all-linear" => !is_head(layer),
-            _ => names(pattern, layer),
-        };
-        for pattern in patterns {
-            if !products.iter().any(|(_, layer)| names(pattern, layer)) {
-                let nearest = nearest(pattern, products.iter().map(|(_, layer)| *layer));
-                return Err(ModelError::NoSuchLayer { pattern: pattern.clone(), nearest });
-            }
-        }
-        let is_target = |layer: &str| patterns.iter().any(|pattern| names(pattern, layer));
-        Ok(products.iter().filter(|(_, layer)| is_target(layer)).map(|(index, _)| *index).collect())
     }
 
     /// Freezes all weights but those of the head and of adapters.
@@ -198,7 +161,7 @@ impl Model {
                 integer: false,
             });
         }
-        self.adapters.push(Adapter { target, kind, weights: names });
+        self.adapters.push(Adapter { target, kind, weights: names, initial: None });
         Ok(())
     }
 

@@ -11,13 +11,14 @@ use retune_formats::{FormatError, safetensors};
 use retune_tensor::Tensor;
 use serde_json::{Map, Value, json};
 
-use super::{Adapter, AdapterKind, Ia3, Lora};
+use super::{Adapter, AdapterKind, Ia3, Lora, LoraInit, merge};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, WrongShape};
 use crate::torch::TorchModel;
 use crate::torch::config::Config;
 use crate::torch::task::Task;
+use crate::weight::Weight;
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -58,7 +59,7 @@ impl Model {
             .iter()
             .filter_map(|weight| {
                 let name = self.peft_name(torch, &weight.name)?;
-                let value = weight.torch_layout.to_file(&weight.value);
+                let value = weight.torch_layout.to_file(&self.beside_untouched_base(weight).ok()?);
                 // PEFT keeps factors of inputs and outputs as rows and columns.
                 let is_input =
                     self.adapters.iter().any(|a| a.kind == AdapterKind::ScaleInput && a.weights.contains(&weight.name));
@@ -82,6 +83,25 @@ impl Model {
         })
         .map_err(|error| FormatError::from(error).in_file(path))?;
         Ok(())
+    }
+
+    /// The weight as it stands in a file of adapters. A term that began with the principal part of its weight is written as what it
+    /// adds to the untouched weight, as PEFT converts it: `s · (down · up − down₀ · up₀)`, a plain term of twice the rank.
+    fn beside_untouched_base(&self, weight: &Weight) -> Result<Tensor> {
+        let own = self.adapters.iter().find_map(|adapter| {
+            let place = adapter.weights.iter().position(|name| *name == weight.name)?;
+            Some((place, &adapter.initial.as_ref()?[place], &adapter.kind))
+        });
+        let Some((place, initial, &AdapterKind::LowRank { rank, .. })) = own else { return Ok(weight.value.clone()) };
+        let (now, first) = (merge::values(&weight.value), merge::values(initial));
+        let mut shape = weight.value.shape().to_vec();
+        let axis = shape.len() - if place == 0 { 1 } else { 2 };
+        shape[axis] = 2 * rank;
+        let values: Vec<f32> = match place {
+            0 => now.chunks_exact(rank).zip(first.chunks_exact(rank)).flat_map(|(a, b)| [a, b].concat()).collect(),
+            _ => now.iter().copied().chain(first.iter().map(|x| -x)).collect(),
+        };
+        Ok(Tensor::new(shape, values)?)
     }
 
     fn peft_config(&self, torch: &TorchModel, base: &str) -> Result<Value> {
@@ -127,12 +147,19 @@ impl Model {
                             decomposed: c,
                         } if (a, s, d, c) == (alpha, rank_stabilized, dropout, decomposed) => {
                             if other != rank {
+                                let other = if first.initial.is_some() { 2 * other } else { other };
                                 ranks.insert(layer(torch.stored_name(&adapter.target)).to_owned(), json!(other));
                             }
                         }
                         _ => return refuse("adapters of several kinds", "save the model with its adapters merged"),
                     }
                 }
+                // Of twice the rank with the same factor before it.
+                let (rank, alpha) = match (&first.initial, rank_stabilized) {
+                    (None, _) => (rank, alpha),
+                    (Some(_), false) => (2 * rank, 2.0 * alpha),
+                    (Some(_), true) => (2 * rank, std::f32::consts::SQRT_2 * alpha),
+                };
                 keys.insert("peft_type".to_owned(), json!("LORA"));
                 keys.insert("r".to_owned(), json!(rank));
                 keys.insert("lora_alpha".to_owned(), json!(alpha));
@@ -240,9 +267,20 @@ fn layers_with(file: &SafetensorsFile, part: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
+/// Whether a way to begin changes the frozen weights, so that the adapter says nothing without them.
+fn changes_base(init: &str) -> bool {
+    ["pissa", "olora", "corda", "loftq"].iter().any(|name| init.starts_with(name))
+}
+
 fn lora(config: &Config<'_>, file: &SafetensorsFile) -> Result<Lora> {
     config.require("bias", "none", "train the adapter without biases")?;
     config.require_off("fan_in_fan_out", "use a base whose layers are `nn.Linear`")?;
+    if let Some(init) = config.get("init_lora_weights").and_then(Value::as_str).filter(|init| changes_base(init)) {
+        return refuse(
+            format!("an adapter of a base that `{init}` changed"),
+            "let PEFT write it with `path_initial_model_for_weight_conversion`, as a plain adapter of the untouched base",
+        );
+    }
     let targets = layers_with(file, ".lora_A.weight");
     let rank = config.size("r")?;
     // The file itself says which rank each layer has.
@@ -261,6 +299,7 @@ fn lora(config: &Config<'_>, file: &SafetensorsFile) -> Result<Lora> {
         decomposed: flag("use_dora"),
         targets,
         rank_pattern,
+        init: LoraInit::Zero,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::keys::{Method, Recipe, Weights, value};
 use super::method;
+use super::rates;
 use super::settings::Settings;
 use crate::check::{Facts, check_job, default_loss};
 use crate::error::TrainError;
@@ -72,7 +73,11 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let (model, report, files) = load_model(settings, folder)?;
     let data = load_data(settings, folder, seed, &model)?;
     let asked = value(&recipe.model.task);
-    let (model, last_of_base) = changed(task::for_data(model, &data.train.0, asked, seed)?, settings)?;
+    let (mut model, last_of_base) = changed(task::for_data(model, &data.train.0, asked, seed)?, settings)?;
+    let mut optimizer = settings.optimizer().clone();
+    let layer_decay = value(&recipe.optimizer.layer_decay).unwrap_or(1.0);
+    let up_factor = value(&recipe.method.up_rate_factor).unwrap_or(1.0);
+    rates::scale(&mut model, &mut optimizer.groups, layer_decay, up_factor);
     let outlines = method::stages(&model, &recipe.method, last_of_base.as_deref(), settings.train().epochs)?;
     let stored = Stored::of(&model)?;
     let mut preprocessing = settings.preprocessing().cloned().or(stored.map(|s| s.preprocessing)).unwrap_or_default();
@@ -98,7 +103,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         augment: settings.augment().to_vec(),
         loss,
         class_weights: value(&recipe.loss.class_weights),
-        optimizer: settings.optimizer().clone(),
+        optimizer,
         settings: TrainSettings { cache: cache(recipe, folder), ..settings.train().clone() },
         batch_sizes: settings.batch_sizes(),
         batch_tokens: value(&recipe.train.batch_tokens),

@@ -137,6 +137,16 @@ pub enum Method {
     Norms,
 }
 
+/// What the terms of `lora` are at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// Nothing.
+    Zero,
+    /// The principal part of the weights.
+    Pissa,
+}
+
 /// How precisely products are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -351,9 +361,14 @@ sections! {
         "decomposed" decomposed: bool,
         /// Other ranks for layers: a table of patterns, `{ "encoder.layer.11.*" = 16 }`. Default: none.
         "rank-pattern" rank_pattern: std::collections::BTreeMap<String, usize>,
-        /// The layers of `lora`, by the last parts of their names, patterns, or `all-linear`. Default: queries and values of
-        /// attention, or all products where there is none.
+        /// The layers of `lora`, by the last parts of their names, patterns, `all-linear` or `all-convolutions`. Default: queries and
+        /// values of attention, the convolutions of networks that are made of them, and all of both in models of Keras.
         "targets" targets: Vec<String>,
+        /// What `lora`'s terms are at first: `zero`, or `pissa` for the principal part of the weights, which stay frozen without it.
+        /// The adapter is saved as a plain one of the untouched model. Default `zero`.
+        "init" init: Init,
+        /// Factor of the learning rate of the second factor of `lora`'s terms (LoRA+, which found 16 to be good). Default 1.
+        "up-rate-factor" up_rate_factor: f64,
     }
     /// What is made small.
     loss: LossKeys {
@@ -375,6 +390,9 @@ sections! {
         "kind" kind: String,
         /// Learning rate. Default: Keras's for the optimizer, 0.01 or 0.001.
         "learning-rate" learning_rate: f64,
+        /// Factor of the learning rate from each group of layers to the one before it, above 0 to 1; the head has the full rate. The groups
+        /// are the blocks of the network, of Keras's models layers with what normalizes them. Default 1. Example: `layer-decay = 0.9`.
+        "layer-decay" layer_decay: f64,
         /// Weight decay. Default 0.004 for `adamw`, else 0.
         "weight-decay" weight_decay: f64,
         /// `decoupled` or `l2`. Default `decoupled`.

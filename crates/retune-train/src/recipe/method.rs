@@ -1,8 +1,8 @@
 //! The method of a recipe: what is added to a model, and what of it is trained, from which epoch on.
 
-use super::keys::{Method, MethodKeys, value};
+use super::keys::{Init, Method, MethodKeys, value};
 use crate::error::TrainError;
-use retune_models::{Ia3, Lora, Model};
+use retune_models::{Ia3, Lora, LoraInit, Model};
 
 /// Puts the adapters of a method on a model that has its head. Methods that train the model's own weights add none.
 pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> Result<(), TrainError> {
@@ -10,15 +10,18 @@ pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> R
         Method::Full | Method::Head | Method::LpFt | Method::Gradual => {}
         Method::Lora => {
             let rank = value(&keys.rank).unwrap_or(8);
-            let own = || model.structure().map_or_else(|| Lora::default().targets, |own| own.lora_targets);
             let lora = Lora {
                 rank,
                 alpha: value(&keys.alpha).unwrap_or(rank as f32),
                 dropout: value(&keys.dropout).unwrap_or(0.0),
                 rank_stabilized: value(&keys.rank_stabilized).unwrap_or(false),
                 decomposed: value(&keys.decomposed).unwrap_or(false),
-                targets: value(&keys.targets).unwrap_or_else(own),
+                targets: value(&keys.targets).unwrap_or_else(|| model.lora_targets()),
                 rank_pattern: value(&keys.rank_pattern).unwrap_or_default().into_iter().collect(),
+                init: match value(&keys.init) {
+                    Some(Init::Pissa) => LoraInit::Principal,
+                    Some(Init::Zero) | None => LoraInit::Zero,
+                },
             };
             model.add_lora(&lora, seed)?;
         }

@@ -12,6 +12,7 @@
 //! - [`settings`][]: [`Settings`];
 //! - `images`: checks of preprocessing and augmentation;
 //! - `method`: adapters, and what is trained;
+//! - `rates`: learning rates by layer, and of the factors of low-rank terms;
 //! - [`mod@build`]: from settings to a [`Job`](crate::trainer::Job).
 
 pub mod build;
@@ -19,6 +20,7 @@ pub mod document;
 mod images;
 pub mod keys;
 mod method;
+mod rates;
 pub mod settings;
 
 pub use build::{Built, build};

@@ -253,6 +253,8 @@ impl Check<'_> {
             ("decomposed", place(&method.decomposed), "lora", Method::Lora),
             ("rank-pattern", place(&method.rank_pattern), "lora", Method::Lora),
             ("targets", place(&method.targets), "lora", Method::Lora),
+            ("init", place(&method.init), "lora", Method::Lora),
+            ("up-rate-factor", place(&method.up_rate_factor), "lora", Method::Lora),
             ("head-epochs", place(&method.head_epochs), "lp-ft", Method::LpFt),
             ("head-learning-rate", place(&method.head_learning_rate), "lp-ft", Method::LpFt),
             ("unfreeze-every", place(&method.unfreeze_every), "gradual", Method::Gradual),
@@ -290,9 +292,11 @@ impl Check<'_> {
         self.require("method.head-epochs", &method.head_epochs, "at least 1", |&n| n > 0);
         self.require("method.head-learning-rate", &method.head_learning_rate, "a number above 0", positive);
         self.require("method.unfreeze-every", &method.unfreeze_every, "at least 1", |&n| n > 0);
+        self.require("method.up-rate-factor", &method.up_rate_factor, "a number above 0", positive);
         self.method_keys(recipe);
         let o = &recipe.optimizer;
         self.require("optimizer.learning-rate", &o.learning_rate, "a number above 0", positive);
+        self.require("optimizer.layer-decay", &o.layer_decay, "a number above 0, at most 1", |x| *x > 0.0 && *x <= 1.0);
         self.require("optimizer.weight-decay", &o.weight_decay, "a number from 0 up", from_zero);
         self.require("optimizer.clip-norm", &o.clip_norm, "a number above 0", positive);
         self.require("optimizer.epsilon", &o.epsilon, "a number above 0", positive);
