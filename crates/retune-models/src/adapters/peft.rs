@@ -122,6 +122,8 @@ impl Model {
             heads
         };
         let task = match torch.task {
+            // PEFT has no kind of task for images.
+            _ if torch.family.max_tokens().is_none() => Value::Null,
             Task::Classification { .. } | Task::MultiLabel { .. } | Task::Regression { .. } => json!("SEQ_CLS"),
             Task::TokenClassification { .. } => json!("TOKEN_CLS"),
             Task::Embedding { .. } | Task::Similarity { .. } => json!("FEATURE_EXTRACTION"),

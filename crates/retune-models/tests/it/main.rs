@@ -6,6 +6,7 @@ mod adapters;
 mod assets;
 mod goldens;
 mod harness;
+mod methods;
 mod refusals;
 mod round_trips;
 mod surgery;
