@@ -32,13 +32,18 @@ struct Candidate {
 }
 
 impl Model {
-    /// The layers that get low-rank terms by default: those that the network's structure names, or for models of Keras all
-    /// products and convolutions.
+    /// The layers that get low-rank terms by default: those that the network's structure names, but for convolutions in groups, or
+    /// for models of Keras all products and convolutions.
     pub fn lora_targets(&self) -> Vec<String> {
-        if let Some(structure) = self.structure() {
-            return structure.lora_targets;
-        }
         let candidates = self.candidates(true);
+        if let Some(structure) = self.structure() {
+            let mut targets = structure.lora_targets;
+            targets.retain(|target| {
+                let named = |candidate: &Candidate| names(target, &self.weights[candidate.weight].layer);
+                candidates.iter().any(|candidate| !candidate.is_grouped && named(candidate))
+            });
+            return targets;
+        }
         let roles = [(ALL_LINEAR, false), (ALL_CONVOLUTIONS, true)];
         let is_there = |is_convolution: bool| {
             let head = self.products().last().map(|(head, _)| *head);

@@ -123,7 +123,11 @@ const METHODS: [(&str, Add); 9] = [
     }),
     ("biases", |m| m.train_biases().is_ok()),
     ("norms", |m| m.train_norms().is_ok()),
-    ("head", |m| m.layer_before_head().is_some_and(|last| m.freeze_up_to(&last).unwrap() > 0)),
+    ("head", |m| {
+        let last = m.layer_before_head().unwrap();
+        m.freeze_up_to(&last).unwrap();
+        m.weights.iter().any(|weight| weight.trainable)
+    }),
 ];
 
 /// Whether there are products beside the head's.
