@@ -48,9 +48,10 @@ impl Model {
         })
     }
 
-    /// Those names that end the name of a layer.
+    /// Those names that end the name of a product; convolutions of the same names, as in squeezing and exciting, do not count.
     fn present(&self, lists: &[&[&str]]) -> Vec<String> {
-        let is_there = |part: &str| self.weights.iter().any(|w| w.layer.ends_with(&format!(".{part}")));
+        let is_there =
+            |part: &str| self.weights.iter().any(|w| w.class == "Linear" && w.layer.ends_with(&format!(".{part}")));
         lists.iter().copied().flatten().filter(|part| is_there(part)).map(|part| (*part).to_owned()).collect()
     }
 
