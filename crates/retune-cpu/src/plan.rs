@@ -200,6 +200,11 @@ impl Plan {
         4 * self.arena_len
     }
 
+    /// Bytes of values computed once, from frozen weights alone.
+    pub fn constant_bytes(&self) -> usize {
+        4 * self.constants_len
+    }
+
     /// Floating-point operations of a run, a multiply-add counted as two.
     pub fn flops(&self) -> u64 {
         self.flops

@@ -2,7 +2,7 @@
 
 use crate::decode::is_image_name;
 use crate::error::{BadExample, DataError, shape_text};
-use crate::hash::{ContentHash, hash_dataset};
+use crate::hash::{ContentHash, hash_dataset, hash_example};
 use crate::labels::{LabelKind, Labels};
 use crate::loader::prepare::copy_as_f32;
 use retune_tensor::Tensor;
@@ -78,6 +78,8 @@ pub struct Dataset {
     class_names: Option<Vec<String>>,
     excluded: BTreeMap<u64, BadExample>,
     hash: OnceLock<ContentHash>,
+    /// Of each input, as far as it was asked for.
+    example_hashes: OnceLock<Vec<OnceLock<ContentHash>>>,
 }
 
 impl Dataset {
@@ -136,6 +138,7 @@ impl Dataset {
                 class_names: None,
                 excluded: BTreeMap::new(),
                 hash: OnceLock::new(),
+                example_hashes: OnceLock::new(),
             }),
         }
     }
@@ -377,6 +380,25 @@ impl Dataset {
         }
         let hash = hash_dataset(self)?;
         Ok(*self.hash.get_or_init(|| hash))
+    }
+
+    /// SHA-256 of one input as stored, without its label: of an image file its bytes, in memory type, shape and values. Computed
+    /// on the first call.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    ///
+    /// # Panics
+    /// An id outside of the data.
+    pub fn example_hash(&self, id: u64) -> Result<ContentHash, DataError> {
+        let hashes = self.example_hashes.get_or_init(|| vec![OnceLock::new(); self.total()]);
+        match hashes[id as usize].get() {
+            Some(hash) => Ok(*hash),
+            None => Ok(*hashes[id as usize].get_or_init({
+                let hash = hash_example(self, id)?;
+                move || hash
+            })),
+        }
     }
 
     /// Decodes every image file, in parallel, and lists those that cannot be; empty for data in memory.

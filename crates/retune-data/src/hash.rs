@@ -24,6 +24,45 @@ impl fmt::Debug for ContentHash {
     }
 }
 
+impl ContentHash {
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> ContentHash {
+        ContentHash(Sha256::digest(bytes).into())
+    }
+
+    /// The hash of several parts, each with its length before it.
+    pub fn of_parts(parts: &[&[u8]]) -> ContentHash {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        ContentHash(hasher.finalize().into())
+    }
+}
+
+/// The hash of one input as stored: of an image file its bytes; in memory type, shape and values; of texts the texts.
+pub(crate) fn hash_example(data: &Dataset, id: u64) -> Result<ContentHash, DataError> {
+    match data.inputs() {
+        Inputs::Images(t) | Inputs::Features(t) => {
+            let mut hasher = Sha256::new();
+            let width: usize = t.shape()[1..].iter().product();
+            let start = id as usize * width;
+            add_values(&mut hasher, t, &t.shape()[1..], start..start + width);
+            Ok(ContentHash(hasher.finalize().into()))
+        }
+        Inputs::Texts(texts) => {
+            let (first, second) = texts.get(id as usize).unwrap_or_default();
+            let second: &[&[u8]] = &[second.unwrap_or_default().as_bytes()];
+            Ok(ContentHash::of_parts(&[&[first.as_bytes()], &second[..usize::from(texts.second.is_some())]].concat()))
+        }
+        Inputs::Files(files) => {
+            let path = files.path(id as usize);
+            Ok(ContentHash::of(&std::fs::read(&path).map_err(DataError::io(&path))?))
+        }
+    }
+}
+
 pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
     let mut hasher = Sha256::new();
     match data.inputs() {
@@ -38,12 +77,11 @@ pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
         }
         Inputs::Files(files) => {
             let digest = |(index, name): (usize, &std::path::PathBuf)| {
-                let path = files.path(index);
-                let bytes = match std::fs::read(&path) {
-                    Err(_) if data.is_excluded(index as u64) => Vec::new(),
-                    read => read.map_err(DataError::io(&path))?,
+                let hash = match data.example_hash(index as u64) {
+                    Err(_) if data.is_excluded(index as u64) => ContentHash::of(&[]),
+                    hash => hash?,
                 };
-                Ok((name.to_string_lossy().replace('\\', "/"), Sha256::digest(&bytes)))
+                Ok((name.to_string_lossy().replace('\\', "/"), hash.0))
             };
             let digests: Vec<_> = files.names.par_iter().enumerate().map(digest).collect::<Result<_, DataError>>()?;
             for (name, digest) in digests {
@@ -70,14 +108,19 @@ pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
 
 /// Adds type, shape and values (in the machine's byte order, little-endian on every machine supported).
 fn add_tensor(hasher: &mut Sha256, tensor: &Tensor) {
+    add_values(hasher, tensor, tensor.shape(), 0..tensor.len());
+}
+
+/// The same of a range of values, which have this shape.
+fn add_values(hasher: &mut Sha256, tensor: &Tensor, shape: &[usize], range: std::ops::Range<usize>) {
     hasher.update(tensor.dtype().name().as_bytes());
-    hasher.update((tensor.shape().len() as u64).to_le_bytes());
-    tensor.shape().iter().for_each(|&dim| hasher.update((dim as u64).to_le_bytes()));
+    hasher.update((shape.len() as u64).to_le_bytes());
+    shape.iter().for_each(|&dim| hasher.update((dim as u64).to_le_bytes()));
     macro_rules! add {
         ($($variant:ident)*) => {
             match tensor.values() {
-                $(Values::$variant(values) => hasher.update(bytemuck::cast_slice(values)),)*
-                Values::Bool(values) => values.iter().for_each(|&v| hasher.update([u8::from(v)])),
+                $(Values::$variant(values) => hasher.update(bytemuck::cast_slice(&values[range])),)*
+                Values::Bool(values) => values[range].iter().for_each(|&v| hasher.update([u8::from(v)])),
             }
         };
     }

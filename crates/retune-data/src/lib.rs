@@ -41,7 +41,7 @@ pub use dataset::{Dataset, ImageFiles, Inputs, Texts};
 pub use error::{BadExample, DataError};
 pub use hash::ContentHash;
 pub use labels::{LabelKind, LabelType, Labels};
-pub use loader::{Batch, BatchInputs, BatchSize, Batches, Cursor, Loader, LoaderOptions, Targets};
+pub use loader::{Batch, BatchInputs, BatchSize, Batches, Cursor, Keeper, KeptRows, Loader, LoaderOptions, Targets};
 pub use preprocess::Preprocessing;
 pub use sources::{Parts, SourceKind, SourceOptions, open};
 pub use split::Split;

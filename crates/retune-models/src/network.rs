@@ -1,7 +1,7 @@
 //! A model as a graph, ready to be run or differentiated.
 
-use retune_graph::passes::round_products;
-use retune_graph::{DType, Graph, NodeId, Op, Shape, WeightId, ops::Activation};
+use retune_graph::passes::{round_products, without_frozen_dropout};
+use retune_graph::{DType, Graph, NodeId, Op, Role, Shape, WeightId, ops::Activation};
 
 use crate::error::Result;
 
@@ -37,6 +37,24 @@ impl Network {
         self.renumber(|node| rounded.id(node));
         self.graph = rounded.graph;
         Ok(self)
+    }
+
+    /// The same network, built for training, without dropout in its frozen part ([`retune_graph::passes::frozen_dropout`]).
+    ///
+    /// # Errors
+    /// None that a network which was built could meet.
+    pub fn without_frozen_dropout(mut self) -> Result<Network> {
+        let is_learned = |id: WeightId| self.graph.weight_info(id).role != Role::Frozen;
+        let rewritten = without_frozen_dropout(&self.graph, &self.nodes(), is_learned)?;
+        self.renumber(|node| rewritten.id(node));
+        self.graph = rewritten.graph;
+        Ok(self)
+    }
+
+    /// Number of operations that draw random numbers.
+    pub fn random_operations(&self) -> usize {
+        let reached = self.graph.reachable(&self.nodes());
+        self.graph.nodes().iter().zip(reached).filter(|(node, reached)| *reached && node.op.is_random()).count()
     }
 
     /// Gives every node that the network names the number that it has after a pass.

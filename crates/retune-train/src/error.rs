@@ -24,11 +24,15 @@ pub enum TrainError {
     /// The training graph cannot be run.
     #[error(transparent)]
     Cpu(#[from] CpuError),
-    /// Values of the frozen part of a network cannot be kept or read again.
+    /// Values of the frozen part of a network cannot be kept.
     #[error(
-        "values of the frozen part cannot be kept: {error}\nhint: set `train.cache = false`, or make room where the run is"
+        "values of frozen layers cannot be kept in `{}`: {error}\nhint: name another folder with `train.cache-folder`, or set \
+         `train.cache = false`",
+        folder.display()
     )]
     Features {
+        /// The folder.
+        folder: PathBuf,
         /// What the operating system says.
         error: std::io::Error,
     },

@@ -2,6 +2,7 @@
 //! these functions.
 
 use crate::error::TrainError;
+use crate::features::StoreCounts;
 use crate::metrics::{
     self, Compared, ConfusionMatrix, Estimate, McNemar, Metric, PairedDifference, Resampling, Scored, compare_accuracy,
 };
@@ -10,7 +11,7 @@ use crate::run::manifest::FileManifest;
 use crate::run::{Manifest, RunDirectory, path_sha256, write_json};
 use crate::stored::Stored;
 use crate::summary::Summary;
-use crate::trainer::{Ending, Event, Job, Observer, Stage, Trainer};
+use crate::trainer::{Ending, Event, FeaturePlan, Job, Observer, Stage, StepTimes, Trainer};
 use retune_data::{BatchSize, Loader, TokenStatistics};
 use retune_tensor::Tensor;
 use serde::Serialize;
@@ -61,6 +62,10 @@ pub struct Cost {
     pub trainable_weights: usize,
     /// Values of all weights.
     pub total_weights: usize,
+    /// Examples that went through frozen layers, evaluations included; none where nothing of these is kept.
+    pub features: Option<StoreCounts>,
+    /// Dropouts inside of frozen layers that were left out in training.
+    pub dropouts_left_out: usize,
 }
 
 /// A model before and after training, on the same items.
@@ -117,8 +122,8 @@ pub struct Plan {
     pub steps_per_epoch: u64,
     /// Optimizer steps of the whole run at most.
     pub steps: u64,
-    /// What is frozen is computed once per example and kept: bytes for all examples to train on. None where nothing is.
-    pub kept_bytes: Option<u64>,
+    /// Dropouts inside of frozen layers that are left out in training; see `train.frozen-dropout`.
+    pub dropouts_left_out: usize,
     /// Seconds of a step in the mean of the run, if it was timed.
     pub secs_per_step: Option<f64>,
 }
@@ -139,10 +144,21 @@ pub struct StagePlan {
     pub step_bytes: usize,
     /// Floating-point operations of its largest step, forward and backward.
     pub step_flops: u64,
-    /// Bytes that are kept of what is frozen in it, for all examples to train on.
-    pub kept_bytes: Option<u64>,
+    /// What is kept of what is frozen in it. None where nothing is.
+    pub features: Option<FeaturePlan>,
     /// Seconds of a step, if it was timed.
-    pub secs_per_step: Option<f64>,
+    pub step_times: Option<StepTimes>,
+}
+
+impl StagePlan {
+    /// Seconds of its steps, if some were timed. Those of its first epoch take as long as there are examples of which nothing is kept
+    /// yet.
+    pub fn secs(&self, steps_per_epoch: u64) -> Option<f64> {
+        let times = self.step_times?;
+        let kept = self.features.as_ref().map_or(0.0, |plan| plan.present as f64 / plan.examples as f64);
+        let first_steps = self.steps.min(steps_per_epoch) as f64 * (1.0 - kept);
+        Some(first_steps * times.first_secs + (self.steps as f64 - first_steps) * times.later_secs)
+    }
 }
 
 /// Token counts of the training part, and what follows from them.
@@ -219,19 +235,19 @@ pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
     let mut trainer = Trainer::new(job)?;
     let tokens = token_plan(&mut trainer)?;
     let steps_per_epoch = trainer.steps_per_epoch();
-    let mut stages = stage_plans(&mut trainer, tokens.as_ref())?;
+    let mut stages = stage_plans(&mut trainer)?;
     let steps = stages.iter().map(|stage| stage.steps).sum();
     let trained = stages.iter().map(|stage| stage.trainable_parameters).max().unwrap_or(0);
     let optimizer_bytes = trainer.job().optimizer.optimizer.state_bytes(trained);
-    let run_bytes = trainer.run_bytes()?;
+    let (run_bytes, dropouts_left_out) = (trainer.run_bytes()?, trainer.dropouts_left_out());
     if timed_steps > 0 {
-        for (stage, secs) in stages.iter_mut().zip(trainer.time_steps(timed_steps)?) {
-            stage.secs_per_step = secs;
+        for (stage, times) in stages.iter_mut().zip(trainer.time_steps(timed_steps)?) {
+            stage.step_times = times;
         }
     }
-    let secs: Option<f64> = stages.iter().map(|stage| Some(stage.secs_per_step? * stage.steps as f64)).sum();
+    let secs: Option<f64> = stages.iter().map(|stage| stage.secs(steps_per_epoch)).sum();
     Ok(Plan {
-        kept_bytes: stages.iter().filter_map(|stage| stage.kept_bytes).reduce(|sum, bytes| sum + bytes),
+        dropouts_left_out,
         examples,
         batch_size,
         tokens,
@@ -246,17 +262,15 @@ pub fn plan(job: Job, timed_steps: u64) -> Result<Plan, TrainError> {
     })
 }
 
-fn stage_plans(trainer: &mut Trainer, tokens: Option<&TokenPlan>) -> Result<Vec<StagePlan>, TrainError> {
+fn stage_plans(trainer: &mut Trainer) -> Result<Vec<StagePlan>, TrainError> {
     let Job { train, settings, stages, .. } = trainer.job();
-    let (examples, largest, most) = (train.len(), train.largest_batch(), settings.max_steps.unwrap_or(u64::MAX));
-    // Proportional to the tokens, or the same for each example.
-    let mean_tokens = tokens.map_or(0, |tokens| tokens.statistics.mean.ceil() as usize);
+    let (largest, most) = (train.largest_batch(), settings.max_steps.unwrap_or(u64::MAX));
     let steps_per_epoch = trainer.steps_per_epoch();
     let names: Vec<String> = stages.iter().map(|stage| stage.name.clone()).collect();
     let sizes: Vec<usize> = trainer.weights().iter().map(Tensor::len).collect();
     let mut plans = Vec::new();
     for (index, name) in names.into_iter().enumerate() {
-        let epochs = trainer.epochs_of(index);
+        let (epochs, features) = (trainer.epochs_of(index), trainer.feature_plan_of(index));
         let Some(program) = trainer.program_of(index) else { continue };
         let plan = program.plan(largest)?;
         let (step_bytes, step_flops) = (plan.peak_bytes(), plan.flops());
@@ -268,8 +282,8 @@ fn stage_plans(trainer: &mut Trainer, tokens: Option<&TokenPlan>) -> Result<Vec<
             trainable_parameters: program.trainable().iter().map(|id| sizes[id.0]).sum(),
             step_bytes,
             step_flops,
-            kept_bytes: program.kept_bytes(mean_tokens).map(|bytes| (bytes * examples) as u64),
-            secs_per_step: None,
+            features,
+            step_times: None,
         });
     }
     Ok(plans)
@@ -315,6 +329,15 @@ fn finish(
     // Of all stages, none of which is over yet.
     let planned_bytes = trainer.run_bytes()?;
     let start = Instant::now();
+    if let Some(plan) = trainer.feature_plan().filter(|plan| plan.present > 0) {
+        let text = format!(
+            "values of frozen layers are there for {} of {} examples, in `{}`",
+            plan.present,
+            plan.examples,
+            plan.folder.display()
+        );
+        observer.event(&Event::Note { text: &text });
+    }
     // The weights are still those that the run began with, also when it is resumed.
     let before = judged.as_ref().map(|(_, loader)| trainer.evaluate(loader, observer)).transpose()?;
     if is_resumed {
@@ -338,6 +361,8 @@ fn finish(
         step_flops,
         trainable_weights,
         total_weights,
+        features: trainer.feature_counts(),
+        dropouts_left_out: trainer.dropouts_left_out(),
     };
     let root = run.root().to_owned();
     if ending == Ending::Interrupted {

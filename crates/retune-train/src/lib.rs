@@ -23,6 +23,7 @@ pub mod builder;
 pub mod check;
 pub mod error;
 mod exact;
+pub mod features;
 pub mod fit;
 pub mod losses;
 pub mod metrics;

@@ -1,7 +1,8 @@
 //! [`Batch`]: what one training step takes.
 
+use super::keep::KeptRows;
 use crate::text::TokenInputs;
-use retune_tensor::Tensor;
+use retune_tensor::{Tensor, Values};
 use serde::{Deserialize, Serialize};
 
 /// A place in the stream of batches: an epoch and how many of its examples have gone by.
@@ -55,6 +56,16 @@ impl BatchInputs {
         if let BatchInputs::Dense(tensors) = self { tensors } else { &[] }
     }
 
+    /// Those of the examples at `places`, in this order.
+    pub fn select(&self, places: &[usize]) -> BatchInputs {
+        match self {
+            BatchInputs::Dense(tensors) => {
+                BatchInputs::Dense(tensors.iter().map(|tensor| select_rows(tensor, places)).collect())
+            }
+            BatchInputs::Tokens(tokens) => BatchInputs::Tokens(tokens.select(places)),
+        }
+    }
+
     /// The tokens, if these are some.
     pub fn tokens(&self) -> Option<&TokenInputs> {
         if let BatchInputs::Tokens(tokens) = self { Some(tokens) } else { None }
@@ -74,7 +85,7 @@ pub struct BatchSize {
 /// What one step takes: prepared inputs, targets, weights, and where they come from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// What the network takes in.
+    /// What the network takes in; see [`KeptRows::partial`] for batches of which values are kept.
     pub inputs: BatchInputs,
     /// What the network is to give.
     pub targets: Targets,
@@ -83,6 +94,8 @@ pub struct Batch {
     /// Ids of the examples. Fewer than the batch size in an epoch's last batch, and where unreadable examples were
     /// skipped.
     pub example_ids: Vec<u64>,
+    /// What is kept of the examples, where a [`Keeper`](super::Keeper) was given.
+    pub kept: Option<KeptRows>,
     /// Where this batch stands.
     pub cursor: Cursor,
     /// Where the batch after it stands: the place to resume at.
@@ -99,4 +112,19 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.example_ids.is_empty()
     }
+}
+
+/// Rows of a tensor of `f32` or `i32`; none of another type, which no input has.
+fn select_rows(tensor: &Tensor, places: &[usize]) -> Tensor {
+    fn rows<T: Copy>(values: &[T], width: usize, places: &[usize]) -> Vec<T> {
+        places.iter().flat_map(|&place| &values[place * width..(place + 1) * width]).copied().collect()
+    }
+    let (_, one) = tensor.shape().split_first().expect("the first axis of an input is the batch");
+    let width = one.iter().product();
+    let shape = [&[places.len()], one].concat();
+    let selected = match tensor.values() {
+        Values::I32(values) => Tensor::new(shape, rows(values, width, places)),
+        _ => Tensor::new(shape, rows(tensor.as_f32().unwrap_or(&[]), width, places)),
+    };
+    selected.expect("a row was appended for each place")
 }

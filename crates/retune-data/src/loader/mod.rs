@@ -2,6 +2,7 @@
 //! epoch.
 //!
 //! - [`batch`]: [`Batch`], [`Targets`], and [`Cursor`], a place in the stream of batches;
+//! - [`keep`]: values made of examples, kept by somebody so that these need not be prepared again;
 //! - [`order`]: the order of an epoch;
 //! - [`partition`]: how it is cut into batches;
 //! - `prepare`: one batch from its ids: decode, preprocess, augment, gather tokens and targets;
@@ -9,6 +10,7 @@
 //! - `run_ahead`: the threads, and their results in order.
 
 pub mod batch;
+pub mod keep;
 pub mod order;
 pub mod partition;
 pub(crate) mod prepare;
@@ -16,17 +18,20 @@ mod run_ahead;
 mod tokens;
 
 pub use batch::{Batch, BatchInputs, BatchSize, Cursor, Targets};
+pub use keep::{Keeper, KeptRows};
 pub use run_ahead::Batches;
 
 use crate::augment::Augmentation;
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{BadExample, DataError};
+use crate::hash::ContentHash;
 use crate::preprocess::Preprocessing;
 use crate::text::{TextEncoder, TokenSequences, TokenStatistics};
 use order::EpochPlans;
 use partition::{EpochPlan, Partition};
 use prepare::Preparer;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How batches are made.
@@ -49,6 +54,8 @@ pub struct LoaderOptions {
     pub seed: u64,
     /// Augmentations, in order.
     pub augment: Vec<Augmentation>,
+    /// How many different augmentations an example has: epoch e takes that of epoch `e mod k`. `None`: another one in each epoch.
+    pub augmentations: Option<NonZeroU64>,
     /// From stored inputs and labels to what the network takes.
     pub preprocessing: Preprocessing,
     /// One weight per class, see [`ClassWeights::resolve`](crate::ClassWeights::resolve).
@@ -76,6 +83,7 @@ impl Default for LoaderOptions {
             drop_last: false,
             seed: 0,
             augment: Vec::new(),
+            augmentations: None,
             preprocessing: Preprocessing::default(),
             class_weights: None,
             example_weights: None,
@@ -169,9 +177,18 @@ impl Loader {
         self.shared.preparer.data()
     }
 
-    /// Whether examples are changed at random, so that they are others in each epoch.
-    pub fn is_augmented(&self) -> bool {
-        self.shared.preparer.is_augmented()
+    /// How many different augmentations an example has: 1 where it is never changed at random, `None` where it is another in each
+    /// epoch.
+    pub fn augmentations(&self) -> Option<u64> {
+        self.shared.preparer.augmentations()
+    }
+
+    /// The key of an example as it is prepared in `epoch`, see [`keep`].
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
+        self.shared.preparer.key(id, epoch)
     }
 
     /// Number of examples in an epoch, those of a dropped last batch included.
@@ -222,10 +239,15 @@ impl Loader {
         self.shared.preparer.sequences().map_or(0, TokenSequences::size_bytes)
     }
 
+    /// Batches that there are at a time: prepared ahead, and at work.
+    pub fn batches_ahead(&self) -> usize {
+        self.shared.prefetch.max(self.shared.workers) + 1
+    }
+
     /// Bytes of the inputs of all batches that there are at a time: prepared ahead, at work and to be used again. 0 where
     /// their shape is not known before they are decoded.
     pub fn prepared_bytes(&self) -> usize {
-        let batches = self.shared.prefetch.max(self.shared.workers) + 1;
+        let batches = self.batches_ahead();
         let values: usize = self.input_shape().map_or(0, |shape| shape.iter().product());
         let BatchSize { examples, tokens } = self.largest_batch();
         // Of each token its index, type and position.
@@ -257,7 +279,17 @@ impl Loader {
     /// begins with a wait. A stream begun at [`Batch::next`] of some batch goes on exactly as the one that gave that
     /// batch.
     pub fn batches(&self, from: Cursor, end: u64) -> Batches {
-        Batches::start(self.shared.clone(), from, end)
+        Batches::start(self.shared.clone(), from, end, None)
+    }
+
+    /// The same, without inputs where `keeper` has values in their place.
+    pub fn batches_with(&self, from: Cursor, end: u64, keeper: Option<Arc<dyn Keeper>>) -> Batches {
+        Batches::start(self.shared.clone(), from, end, keeper)
+    }
+
+    /// The batches of one epoch, without inputs where `keeper` has values in their place.
+    pub fn epoch_with(&self, epoch: u64, keeper: Option<Arc<dyn Keeper>>) -> Batches {
+        self.batches_with(Cursor { epoch, position: 0 }, epoch + 1, keeper)
     }
 
     /// The examples skipped so far because they could not be read, ascending by id.

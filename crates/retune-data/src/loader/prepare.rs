@@ -1,17 +1,19 @@
 //! One batch from its ids.
 
 use super::tokens::Tokens;
-use super::{Batch, BatchInputs, Cursor, LoaderOptions, Targets};
+use super::{Batch, BatchInputs, Cursor, Keeper, KeptRows, LoaderOptions, Targets};
 use crate::augment::{Augmentation, augment};
 use crate::dataset::{Dataset, Inputs};
 use crate::decode::{decode_image, read_image_file};
 use crate::error::{BadExample, DataError, shape_text};
+use crate::hash::ContentHash;
 use crate::labels::Labels;
 use crate::preprocess::normalize::Affine;
 use crate::preprocess::{Color, FeatureType, ImageView, Preprocessing, Samples, Scratch, TargetEncoding};
 use crate::text::TokenSequences;
 use crate::weights::check_weights;
 use retune_tensor::{Tensor, Values};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// All that preparing a batch needs, shared by the threads.
@@ -20,7 +22,10 @@ pub(super) struct Preparer {
     data: Arc<Dataset>,
     preprocessing: Preprocessing,
     augment: Vec<Augmentation>,
+    augmentations: Option<NonZeroU64>,
     seed: u64,
+    /// All that is done to a stored input, as a text, for keys.
+    settings: String,
     affine: Affine,
     /// Shape of one prepared input; `None` for image files that keep their own size.
     shape: Option<Vec<usize>>,
@@ -35,6 +40,14 @@ pub(super) struct Preparer {
 pub(super) struct Prepared {
     pub(super) batch: Batch,
     pub(super) skipped: Vec<BadExample>,
+}
+
+/// An example on its way into a batch.
+struct Row {
+    id: u64,
+    /// Its key, where somebody keeps values.
+    key: Option<ContentHash>,
+    values: Option<Vec<f32>>,
 }
 
 /// A thread's own buffers.
@@ -134,7 +147,10 @@ impl Preparer {
         }
         check_targets(data.labels(), preprocessing.targets)?;
         check_scores(&data, ids, preprocessing.score_range)?;
+        let p = &preprocessing;
         let preparer = Preparer {
+            settings: format!("{:?}", (p.color, &p.resize, &p.rescale, &p.normalize, p.features, &options.augment)),
+            augmentations: options.augmentations,
             affine: preprocessing.affine(channels)?,
             data,
             preprocessing,
@@ -152,8 +168,31 @@ impl Preparer {
         &self.data
     }
 
-    pub(super) fn is_augmented(&self) -> bool {
-        !self.augment.is_empty()
+    /// Different augmentations of an example; `None` for another one in each epoch.
+    pub(super) fn augmentations(&self) -> Option<u64> {
+        if self.augment.is_empty() { Some(1) } else { self.augmentations.map(NonZeroU64::get) }
+    }
+
+    /// The epoch whose augmentations are drawn in `epoch`.
+    fn drawn_epoch(&self, epoch: u64) -> u64 {
+        self.augmentations.map_or(epoch, |count| epoch % count)
+    }
+
+    /// The key of an example as it is prepared in `epoch`.
+    pub(super) fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
+        match &self.tokens {
+            Some(tokens) => Ok(tokens.hash(id)),
+            None => Ok(self.key_of(self.data.example_hash(id)?, id, epoch)),
+        }
+    }
+
+    /// The key of an example whose input as stored has the hash `content`.
+    fn key_of(&self, content: ContentHash, id: u64, epoch: u64) -> ContentHash {
+        let drawn = match self.augment.as_slice() {
+            [] => [0; 3],
+            _ => [self.seed, id, self.drawn_epoch(epoch)],
+        };
+        ContentHash::of_parts(&[&content.0, self.settings.as_bytes(), bytemuck::cast_slice(&drawn)])
     }
 
     pub(super) fn input_shape(&self) -> Option<&[usize]> {
@@ -180,33 +219,85 @@ impl Preparer {
         ids: &[u64],
         cursor: Cursor,
         next: Cursor,
+        keeper: Option<&dyn Keeper>,
         worker: &mut Worker,
         buffers: Buffers,
     ) -> Result<Prepared, DataError> {
-        let (mut example_ids, mut skipped) = (Vec::with_capacity(ids.len()), Vec::new());
-        if !matches!(self.data.inputs(), Inputs::Files(_)) {
-            example_ids.extend(ids);
-        }
+        let mut skipped = Vec::new();
+        let mut rows: Vec<Row> = ids.iter().map(|&id| self.row(id, cursor.epoch, keeper)).collect();
+        let partial = self.tokens.is_none() && keeper.is_some_and(Keeper::replaces_inputs);
+        let wanted: Vec<u64> = rows.iter().filter(|row| !partial || row.values.is_none()).map(|row| row.id).collect();
         let dense = |input| BatchInputs::Dense(vec![input]);
         let inputs = match (self.data.inputs(), &self.tokens) {
             (_, Some(tokens)) => BatchInputs::Tokens(tokens.batch(ids)),
-            (Inputs::Features(t), None) => dense(self.features(t, ids, buffers)?),
-            (Inputs::Images(t), None) => dense(self.stored_images(t, ids, cursor.epoch, worker, buffers.floats)?),
+            (Inputs::Features(t), None) => dense(self.features(t, &wanted, buffers)?),
+            (Inputs::Images(t), None) => dense(self.stored_images(t, &wanted, cursor.epoch, worker, buffers.floats)?),
             (Inputs::Files(_), None) => {
-                let (epoch, floats) = (cursor.epoch, buffers.floats);
-                dense(self.image_files(ids, epoch, worker, floats, &mut example_ids, &mut skipped)?)
+                let mut read = Vec::with_capacity(wanted.len());
+                let input = self.image_files(
+                    &wanted,
+                    cursor.epoch,
+                    worker,
+                    buffers.floats,
+                    keeper.is_some(),
+                    &mut read,
+                    &mut skipped,
+                )?;
+                rows = self.without_skipped(rows, &wanted, &read, cursor.epoch);
+                dense(input)
             }
             (Inputs::Texts(_), None) => unreachable!("texts are encoded when the preparer is made"),
         };
+        let example_ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
+        let kept = keeper.map(|_| {
+            let key = |row: &Row| row.key.expect("an example whose file cannot be read is skipped");
+            KeptRows {
+                keys: rows.iter().map(key).collect(),
+                values: rows.into_iter().map(|row| row.values).collect(),
+                partial,
+            }
+        });
         let batch = Batch {
             inputs,
             targets: self.targets(&example_ids),
             sample_weights: self.sample_weights(&example_ids),
             example_ids,
+            kept,
             cursor,
             next,
         };
         Ok(Prepared { batch, skipped })
+    }
+
+    /// An example with what is kept of it.
+    fn row(&self, id: u64, epoch: u64, keeper: Option<&dyn Keeper>) -> Row {
+        // A file that cannot be read is met again when it is decoded.
+        let key = keeper.and_then(|_| self.key(id, epoch).ok());
+        let values = keeper.zip(key).and_then(|(keeper, key)| keeper.kept(&key));
+        Row { id, key, values }
+    }
+
+    /// The rows without those that were to be read and could not be. What was read has the key of the very bytes that were decoded,
+    /// also where the file changed since its hash was first asked for.
+    fn without_skipped(
+        &self,
+        rows: Vec<Row>,
+        wanted: &[u64],
+        read: &[(u64, Option<ContentHash>)],
+        epoch: u64,
+    ) -> Vec<Row> {
+        let (mut wanted, mut read) = (wanted.iter().peekable(), read.iter().peekable());
+        let mut left = Vec::with_capacity(rows.len());
+        for row in rows {
+            if wanted.next_if(|&&id| id == row.id).is_none() {
+                left.push(row);
+                continue;
+            }
+            let Some(&(id, content)) = read.next_if(|(id, _)| *id == row.id) else { continue };
+            let key = content.map(|content| self.key_of(content, id, epoch));
+            left.push(Row { values: row.values.filter(|_| key == row.key), key, id });
+        }
+        left
     }
 
     fn batch_shape(&self, count: usize, one: &[usize]) -> Vec<usize> {
@@ -270,7 +361,8 @@ impl Preparer {
         epoch: u64,
         worker: &mut Worker,
         mut out: Vec<f32>,
-        example_ids: &mut Vec<u64>,
+        hashed: bool,
+        read: &mut Vec<(u64, Option<ContentHash>)>,
         skipped: &mut Vec<BadExample>,
     ) -> Result<Tensor, DataError> {
         let Inputs::Files(files) = self.data.inputs() else { unreachable!("called for image files only") };
@@ -279,8 +371,10 @@ impl Preparer {
         for &id in ids {
             let path = files.path(id as usize);
             let bad = |reason| BadExample { id, place: path.display().to_string(), reason };
-            let image = match read_image_file(&path).and_then(|bytes| decode_image(&bytes)) {
-                Ok(image) => image,
+            let decoded = read_image_file(&path)
+                .and_then(|bytes| Ok((hashed.then(|| ContentHash::of(&bytes)), decode_image(&bytes)?)));
+            let (content, image) = match decoded {
+                Ok(decoded) => decoded,
                 Err(reason) => {
                     skipped.push(bad(reason));
                     continue;
@@ -300,10 +394,11 @@ impl Preparer {
             }
             let slot = &mut out[filled * size..(filled + 1) * size];
             self.image(view, id, epoch, &mut worker.scratch, &mut worker.augmented, slot)?;
-            example_ids.push(id);
+            read.push((id, content));
             filled += 1;
         }
         let one = shape.unwrap_or([0; 3]);
+        // Also where nothing was read into a buffer that was used before.
         out.truncate(filled * one.iter().product::<usize>());
         Ok(Tensor::new(self.batch_shape(filled, &one), out).expect("the buffer was cut to this size"))
     }
@@ -325,7 +420,7 @@ impl Preparer {
             _ => {
                 self.preprocessing.pixels(view, scratch, out)?;
                 let shape = self.preprocessing.image_shape(view.shape);
-                augment(&self.augment, self.seed, epoch, id, out, shape, augmented);
+                augment(&self.augment, self.seed, self.drawn_epoch(epoch), id, out, shape, augmented);
                 self.affine.apply_in_place(out);
             }
         }

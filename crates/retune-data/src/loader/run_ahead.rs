@@ -6,7 +6,7 @@
 //! Dropping [`Batches`] ends the threads after the batch in hand.
 
 use super::prepare::{Buffers, Prepared, Worker};
-use super::{Batch, Cursor, Shared};
+use super::{Batch, Cursor, Keeper, Shared};
 use crate::error::DataError;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +29,7 @@ pub struct Batches {
 #[derive(Debug)]
 struct Plan {
     shared: Arc<Shared>,
+    keeper: Option<Arc<dyn Keeper>>,
     from: Cursor,
     /// The epoch that the stream ends before.
     end: u64,
@@ -78,7 +79,8 @@ impl Plan {
         } else {
             Cursor { epoch, position: places.end as u64 }
         };
-        self.shared.preparer.prepare(&plan.ids[places], cursor, next, worker, buffers)
+        let keeper = self.keeper.as_deref();
+        self.shared.preparer.prepare(&plan.ids[places], cursor, next, keeper, worker, buffers)
     }
 }
 
@@ -108,9 +110,9 @@ impl Queue {
 }
 
 impl Batches {
-    pub(super) fn start(shared: Arc<Shared>, from: Cursor, end: u64) -> Batches {
+    pub(super) fn start(shared: Arc<Shared>, from: Cursor, end: u64, keeper: Option<Arc<dyn Keeper>>) -> Batches {
         let (workers, prefetch) = (shared.workers, shared.prefetch as u64);
-        let plan = Arc::new(Plan { shared, from, end, counts: Mutex::default() });
+        let plan = Arc::new(Plan { shared, keeper, from, end, counts: Mutex::default() });
         let queue = Arc::new(Queue::default());
         // More threads than batches ahead would only wait.
         let ahead = prefetch.max(workers as u64);

@@ -2,6 +2,7 @@
 
 use crate::dataset::{Dataset, Texts};
 use crate::error::{BadExample, DataError};
+use crate::hash::ContentHash;
 use crate::text::{TextEncoder, TokenInputs, TokenSequences};
 
 /// Tokens of the examples of a loader, by id.
@@ -54,6 +55,13 @@ impl Tokens {
     /// Number of tokens of an example.
     pub(super) fn length(&self, id: u64) -> usize {
         self.sequences.length(self.slots[id as usize] as usize)
+    }
+
+    /// The hash of an example's tokens and their types.
+    pub(super) fn hash(&self, id: u64) -> ContentHash {
+        let slot = self.slots[id as usize] as usize;
+        let tokens = bytemuck::cast_slice(self.sequences.token_ids(slot));
+        ContentHash::of_parts(&[b"tokens", tokens, self.sequences.token_types(slot)])
     }
 
     /// The tokens of a batch.

@@ -40,6 +40,36 @@ impl TokenInputs {
         }
     }
 
+    /// Those of the examples at `places`, in this order.
+    ///
+    /// # Panics
+    /// A place that no example has.
+    pub fn select(&self, places: &[usize]) -> TokenInputs {
+        let of = |tensor: &Tensor| match tensor.values() {
+            Values::I32(values) => values.clone(),
+            _ => unreachable!("tokens are made as `i32`"),
+        };
+        let lengths = of(&self.lengths);
+        let ends: Vec<usize> = lengths
+            .iter()
+            .scan(0, |end, &length| {
+                *end += length as usize;
+                Some(*end)
+            })
+            .collect();
+        let tokens = |tensor: &Tensor| {
+            let values = of(tensor);
+            let range = |&place: &usize| ends[place] - lengths[place] as usize..ends[place];
+            vector(places.iter().flat_map(|place| &values[range(place)]).copied().collect())
+        };
+        TokenInputs {
+            token_ids: tokens(&self.token_ids),
+            token_types: tokens(&self.token_types),
+            positions: tokens(&self.positions),
+            lengths: vector(places.iter().map(|&place| lengths[place]).collect()),
+        }
+    }
+
     /// The input of this name; `None` for a name that is not of [`NAMES`](Self::NAMES).
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         match name {

@@ -4,6 +4,7 @@
 
 mod damage;
 mod fixtures;
+mod keep;
 mod loader;
 mod sources;
 mod text_batches;

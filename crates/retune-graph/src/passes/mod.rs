@@ -7,6 +7,7 @@
 //! | [`mod@fold_scale`] | folds a per-channel scale and shift (frozen batch normalization) into the convolution before it |
 //! | [`mod@fuse_activations`] | applies an activation inside the operation that makes its argument |
 //! | [`mod@cut`] | cuts off what depends on no trainable weight and on no randomness |
+//! | [`frozen_dropout`] | leaves dropout out of what is frozen |
 //! | [`mod@round_products`] | lets products read their factors as bfloat16 |
 //! | [`mod@dependence`] | what each node depends on: inputs, trainable weights, randomness |
 
@@ -14,6 +15,7 @@ pub mod adapt;
 pub mod cut;
 pub mod dependence;
 pub mod fold_scale;
+pub mod frozen_dropout;
 pub mod fuse_activations;
 pub mod rewrite;
 pub mod round_products;
@@ -22,6 +24,7 @@ pub use adapt::{Adaptation, Term, adapt};
 pub use cut::{Cut, cut_frozen_prefix};
 pub use dependence::{Dependence, dependence, dependence_on};
 pub use fold_scale::fold_scale;
+pub use frozen_dropout::without_frozen_dropout;
 pub use fuse_activations::fuse_activations;
 pub use rewrite::Rewritten;
 pub use round_products::round_products;

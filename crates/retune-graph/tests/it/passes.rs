@@ -2,7 +2,9 @@
 
 use retune_graph::ops::{Activation, Binary, ConvGeometry, Random, Unary};
 use retune_graph::passes::{Adaptation, Term, adapt};
-use retune_graph::passes::{Rewritten, cut_frozen_prefix, dependence, fold_scale, fuse_activations};
+use retune_graph::passes::{
+    Rewritten, cut_frozen_prefix, dependence, fold_scale, fuse_activations, without_frozen_dropout,
+};
 use retune_graph::{DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightId, WeightInfo, gradients};
 use retune_testkit::cases::{Built, frozen, input, weight};
 use retune_testkit::{Array, StepRandom, assert_close, interpret, samples};
@@ -357,4 +359,35 @@ fn nothing_is_cut_where_all_learns_or_is_random() {
     let y = g.linear(x, w, None).unwrap();
     let y = g.linear(y, head, None).unwrap();
     assert!(cut_frozen_prefix(&g, &[y], |id| g.weight_info(id).role.is_trainable()).unwrap().is_none());
+}
+
+/// Dropout of the input, inside of two frozen layers with a residual connection, in front of the head, and behind it.
+#[test]
+fn dropout_is_left_out_inside_of_what_is_frozen_alone() {
+    let rates = |freeze: bool| {
+        let mut g = Graph::new();
+        let x = input(&mut g, "x", &[4]);
+        let x = g.dropout(x, 0.1, 0).unwrap();
+        let w = if freeze { frozen(&mut g, &[4, 4]) } else { weight(&mut g, &[4, 4]) };
+        let y = g.linear(x, w, None).unwrap();
+        let dropped = g.dropout(y, 0.2, 1).unwrap();
+        let w = frozen(&mut g, &[4, 4]);
+        let z = g.linear(dropped, w, None).unwrap();
+        let z = g.dropout(z, 0.3, 2).unwrap();
+        let y = g.add(y, z).unwrap();
+        let y = g.affine(y, 2.0, 0.0).unwrap();
+        let y = g.dropout(y, 0.4, 3).unwrap();
+        let head = weight(&mut g, &[4, 2]);
+        let y = g.linear(y, head, None).unwrap();
+        let y = g.dropout(y, 0.5, 4).unwrap();
+        let is_learned = |id| g.weight_info(id).role.is_trainable();
+        let still = without_frozen_dropout(&g, &[y], is_learned).unwrap();
+        let rate = |node: &retune_graph::Node| match &node.op {
+            Op::Dropout(dropout) => Some(dropout.rate),
+            _ => None,
+        };
+        still.graph.nodes().iter().filter_map(rate).collect::<Vec<f32>>()
+    };
+    assert_eq!(rates(true), [0.1, 0.4, 0.5]);
+    assert_eq!(rates(false), [0.1, 0.2, 0.3, 0.4, 0.5]);
 }

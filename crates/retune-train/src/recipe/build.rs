@@ -1,11 +1,12 @@
 //! From settings to a job: the model changed as asked, the data divided and prepared, everything checked against each other.
 
-use super::keys::{Method, Recipe, Weights, value};
+use super::keys::{Auto, CacheUse, Method, Recipe, Weights, value};
 use super::method;
 use super::rates;
 use super::settings::Settings;
 use crate::check::{Facts, check_job, default_loss};
 use crate::error::TrainError;
+use crate::features::CacheSettings;
 use crate::run::manifest::FileManifest;
 use crate::run::{DataManifest, Manifest, path_sha256};
 use crate::stored::Stored;
@@ -149,13 +150,35 @@ fn with_rates(outlines: Vec<method::Outline>, settings: &Settings, steps_per_epo
 /// Extensions of files that a model can come from and be written to.
 const MODEL_EXTENSIONS: [&str; 8] = ["keras", "h5", "hdf5", "pth", "pt", "th", "bin", "safetensors"];
 
-/// Bytes that are kept of frozen layers' values where the recipe does not say.
-const CACHE_BYTES: u64 = 8 << 30;
+/// Where values of frozen layers are kept, and how.
+fn cache(recipe: &Recipe, folder: &Path) -> Option<CacheSettings> {
+    let keys = &recipe.train;
+    let kind = value(&keys.cache).unwrap_or(CacheUse::Auto(Auto::Auto));
+    if kind == CacheUse::Always(false) {
+        return None;
+    }
+    // Without a folder for caches they stand beside the runs.
+    let default = || user_cache().map_or_else(|| folder.join("runs/.features"), |cache| cache.join("retune/features"));
+    let path = value(&keys.cache_folder).map_or_else(default, |path| folder.join(path));
+    let defaults = CacheSettings::in_folder(path);
+    Some(CacheSettings {
+        limit_bytes: value(&keys.cache_bytes).unwrap_or(defaults.limit_bytes),
+        precision: value(&keys.cache_precision).unwrap_or_default(),
+        always: kind == CacheUse::Always(true),
+        ..defaults
+    })
+}
 
-/// Where frozen values are kept, and how many bytes of them.
-fn cache(recipe: &Recipe, folder: &Path) -> Option<(PathBuf, u64)> {
-    let is_on = value(&recipe.train.cache).unwrap_or(true);
-    is_on.then(|| (folder.to_owned(), value(&recipe.train.cache_bytes).unwrap_or(CACHE_BYTES)))
+/// The user's folder for caches, as the system's conventions have it.
+fn user_cache() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        Some(folder("HOME")?.join("Library/Caches"))
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))
+    }
 }
 
 /// What the recipe path and the builder path have in common: a job before its parts are checked against each other.
@@ -221,6 +244,7 @@ impl JobParts {
             drop_last: self.drop_last,
             seed,
             augment: self.augment,
+            augmentations: self.settings.augmentations,
             preprocessing: self.preprocessing.clone(),
             class_weights,
             tolerance: self.tolerance,

@@ -10,8 +10,10 @@ use retune_data::sources::{Column, Layout, SourceKind};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+use crate::features::FeaturePrecision;
 use crate::optimizers::{Convention, DecayMode};
 use crate::task::TaskKind;
+use std::num::NonZeroU64;
 
 /// A key, for the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +157,24 @@ pub enum PrecisionKind {
     F32,
     /// Factors rounded to bfloat16, where the processor multiplies such numbers faster; sums and weights in 32 bits.
     Bf16,
+}
+
+/// Whether values of frozen layers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CacheUse {
+    /// All or none.
+    Always(bool),
+    /// `"auto"`: where reading them is faster than computing them.
+    Auto(Auto),
+}
+
+/// The word `auto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auto {
+    /// As is best.
+    Auto,
 }
 
 /// What is done where an image's aspect ratio is not the one wanted.
@@ -477,11 +497,23 @@ sections! {
         "threads" threads: usize,
         /// `f32`, or `bf16` for products of bfloat16 where the processor multiplies such numbers faster. Default `f32`.
         "precision" precision: PrecisionKind,
-        /// Whether what frozen layers give is computed once per example and kept in a nameless file beside the recipe. The result is
-        /// the same. Default true.
-        "cache" cache: bool,
-        /// The most bytes that are kept; what does not fit is computed anew each time. Default 8 GiB.
+        /// Whether what frozen layers give is computed once per example and kept, for later epochs, evaluations and runs: `true`, `false`,
+        /// or `"auto"`, where that is faster. The result is the same. Default `"auto"`.
+        "cache" cache: CacheUse,
+        /// The folder that it is kept in. Relative paths start at the recipe's folder. Default `retune/features` in the user's folder for
+        /// caches.
+        "cache-folder" cache_folder: PathBuf,
+        /// The most bytes of that folder; what was not used for the longest time is removed first, and what does not fit is computed
+        /// anew each time. 1 GiB of the disk is left free. Default 8 GiB.
         "cache-bytes" cache_bytes: u64,
+        /// How it is kept: `f32`, as computed, or `f16`, which takes half the space and changes the result a little. Default `f32`.
+        "cache-precision" cache_precision: FeaturePrecision,
+        /// How many different augmentations each image has: epoch e takes that of epoch e mod k, so that what frozen layers give for
+        /// them can be kept. Default: another one in each epoch, and nothing is kept in training.
+        "cache-augmentations" cache_augmentations: NonZeroU64,
+        /// Whether dropout acts inside of frozen layers too, so that they give other values in each epoch. Default false: they compute what
+        /// they do in the finished model.
+        "frozen-dropout" frozen_dropout: bool,
         /// Threads that prepare data. Default: one for data in memory, else one per core.
         "workers" workers: usize,
         /// Whether the last, smaller batch of an epoch is left out. Default false.

@@ -511,6 +511,8 @@ impl Check<'_> {
             accumulate: resolve(&mut train.accumulate, 1),
             // Where they are kept is known when the job is built.
             cache: None,
+            frozen_dropout: value(&train.frozen_dropout).unwrap_or(false),
+            augmentations: value(&train.cache_augmentations),
             rounds_products: resolve(&mut train.precision, PrecisionKind::F32) == PrecisionKind::Bf16,
             seed: resolve(&mut train.seed, 0),
             evaluate_every: every(value(&eval.every_steps)),

@@ -272,6 +272,10 @@ pub struct Cost {
     pub total_weights: Option<u64>,
     /// Floating-point operations of a training step.
     pub flops_per_step: Option<u64>,
+    /// Examples whose values of frozen layers were read, and examples whose values were computed.
+    pub features: Option<(u64, u64)>,
+    /// Dropouts inside of frozen layers that were left out.
+    pub dropouts_left_out: usize,
 }
 
 /// What is needed to do the same again.

@@ -230,6 +230,10 @@ fn cost(cost: &Cost, t: &Texts) -> String {
         }
         (trainable, total) => trainable.or(total).map(numbers::count),
     };
+    let features = |(read, computed): (u64, u64)| {
+        fill(t.features_of, &[("read", &numbers::count(read)), ("computed", &numbers::count(computed))])
+    };
+    let left_out = (cost.dropouts_left_out > 0).then(|| numbers::count(cost.dropouts_left_out as u64));
     let facts = [
         (t.wall, cost.wall_secs.map(numbers::duration)),
         (t.epoch, cost.epoch_secs.map(numbers::duration)),
@@ -238,6 +242,8 @@ fn cost(cost: &Cost, t: &Texts) -> String {
         (t.planned, cost.planned_bytes.map(numbers::bytes)),
         (t.weights, weights),
         (t.flops, cost.flops_per_step.map(numbers::flops)),
+        (t.features, cost.features.map(features)),
+        (t.dropouts_left_out, left_out),
     ];
     definitions(facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
 }

@@ -1,14 +1,16 @@
 //! Predictions of a network on a part of the data, and their losses.
 
-use super::prefix::{FeatureStore, Prefix};
+use super::prefix::Prefix;
 use super::program::{TARGETS, bindings, named_inputs, simplified, single_output, targets_of};
 use crate::error::TrainError;
+use crate::features::{FeatureStore, Part};
 use crate::losses::{Ending, Loss, TargetForm};
 use crate::metrics::Scored;
 use retune_cpu::{Cpu, Plan, Session, StepRandom};
 use retune_data::{Batch, BatchSize, Loader, Targets};
 use retune_models::Network;
 use retune_tensor::Tensor;
+use std::sync::Arc;
 
 /// A network built for inference, with its loss if there are labels to compare with.
 #[derive(Debug)]
@@ -29,7 +31,8 @@ impl Evaluator {
         Evaluator::build(cpu, network, Some(loss), None)
     }
 
-    /// The same; what depends on no weight for which `is_learned` is true is kept in `store`.
+    /// The same; what depends on no weight for which `is_learned` is true is kept in `store`. Those weights must then stay as they are
+    /// at the first evaluation.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -59,6 +62,7 @@ impl Evaluator {
     ) -> Result<Evaluator, TrainError> {
         let output = single_output(&network)?;
         let Network { mut graph, inputs, .. } = network;
+        let inputs: Vec<String> = inputs.into_iter().map(|input| input.name).collect();
         let mut wanted = vec![output.node];
         if let Some(loss) = loss {
             let targets = loss.targets(&mut graph, output.node, TARGETS);
@@ -66,14 +70,13 @@ impl Evaluator {
         }
         let (graph, wanted) = simplified(graph, wanted)?;
         let cut = match kept {
-            Some((is_learned, store)) => Prefix::cut(cpu, &graph, &wanted, |id| is_learned[id.0], store)?,
+            Some((is_learned, store)) => Prefix::cut(cpu, &graph, &wanted, &inputs, |id| is_learned[id.0], store)?,
             None => None,
         };
         let (graph, wanted, prefix) = match cut {
             Some(parts) => (parts.rest, parts.wanted, Some(parts.prefix)),
             None => (graph, wanted, None),
         };
-        let inputs = inputs.into_iter().map(|input| input.name).collect();
         Ok(Evaluator { session: Session::new(cpu, graph, wanted), loss, inputs, ending: output.ending, prefix })
     }
 
@@ -85,12 +88,22 @@ impl Evaluator {
         Ok(self.session.plan(bindings(size))?)
     }
 
-    /// Memory of computing what is frozen for a batch of this size; 0 where nothing is kept.
+    /// Memory and work of computing what is frozen, for a batch of this size; `None` where nothing is kept.
     ///
     /// # Errors
     /// If the memory cannot be had.
-    pub fn prefix_bytes(&mut self, size: BatchSize) -> Result<usize, TrainError> {
-        self.prefix.as_mut().map_or(Ok(0), |prefix| prefix.arena_bytes(size))
+    pub fn prefix_plan(&mut self, size: BatchSize) -> Result<Option<&Plan>, TrainError> {
+        self.prefix.as_mut().map(|prefix| prefix.plan(size)).transpose()
+    }
+
+    /// Bytes that are kept of what is frozen for an example (with tokens: of so many); `None` where nothing is.
+    pub fn kept_bytes(&self, tokens: usize) -> Option<usize> {
+        self.prefix.as_ref().map(|prefix| prefix.example_bytes(tokens))
+    }
+
+    /// The values kept of what is frozen; `None` where nothing is kept.
+    pub fn part(&mut self, weights: &[Tensor]) -> Option<Arc<Part>> {
+        self.prefix.as_mut().map(|prefix| prefix.part(weights))
     }
 
     /// Predictions, targets and losses of every example of an epoch of `loader`; `each` is told how many examples are done.
@@ -111,14 +124,15 @@ impl Evaluator {
         // Not those of the frozen part, whose weights do not change.
         self.session.forget_constants();
         let mut all = Collected::default();
-        for batch in loader.epoch(0) {
+        let keeper = self.prefix.as_mut().map(|prefix| prefix.keeper(weights));
+        for batch in loader.epoch_with(0, keeper) {
             let batch = batch?;
             let targets = targets_of(&batch)?;
-            let mut inputs = named_inputs(&self.inputs, &batch)?;
             let features = match &mut self.prefix {
-                Some(prefix) => prefix.features(weights, &inputs, &batch, loader.data())?,
+                Some(prefix) => prefix.features(weights, &self.inputs, &batch)?,
                 None => Vec::new(),
             };
+            let mut inputs = named_inputs(&self.inputs, &batch)?;
             inputs.extend(features.iter().map(|(name, tensor)| (name.as_str(), tensor)));
             inputs.push((TARGETS, &targets));
             let outputs = self.session.run(weights, &inputs, &random(&batch))?;

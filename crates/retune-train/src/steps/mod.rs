@@ -3,20 +3,19 @@
 //! - [`program`][]: [`TrainingProgram`], a network with its loss and the gradients that trainable weights need;
 //! - [`accumulate`][]: [`GradientSums`] over several batches, which equal one large batch;
 //! - [`clip`]: limiting the length of all gradients together;
-//! - [`prefix`][]: [`FeatureStore`], what is frozen computed once per example;
+//! - `prefix`: what is frozen computed once per example, see [`crate::features`];
 //! - [`update`][]: [`optimizer_step`] and [`update_statistics`];
 //! - [`evaluate`][]: [`Evaluator`], predictions and losses of a part of the data, not changing anything.
 
 pub mod accumulate;
 pub mod clip;
 pub mod evaluate;
-pub mod prefix;
+mod prefix;
 pub mod program;
 pub mod update;
 
 pub use accumulate::GradientSums;
 pub use clip::{clip_scale, global_norm};
 pub use evaluate::Evaluator;
-pub use prefix::FeatureStore;
 pub use program::{BatchOutputs, TrainingProgram};
 pub use update::{StepSummary, optimizer_step, update_statistics};

@@ -1,107 +1,36 @@
-//! What of a network is frozen is computed once per example and kept.
+//! The frozen part of a network, computed once per example.
 //!
-//! The frozen part of a graph ([`cut_frozen_prefix`]) gives an example the same values in every epoch. They are written to a file that
-//! has no name and lives as long as the run, so that a stale value cannot be met; later epochs and evaluations read them. The
-//! values are the very bits that the part computes, which do not depend on the rest of a batch: a run with and one without the
-//! cache end the same.
+//! The part ([`cut_frozen_prefix`]) gives an example the same values in every epoch. They are kept ([`crate::features`]) and read
+//! again in later epochs, evaluations and runs. The values are the very bits that the part computes, which do not depend on the rest
+//! of a batch: a run with and one without kept values end the same.
 
+use super::program::{bindings, input_tensors};
 use crate::error::TrainError;
-use retune_cpu::{Cpu, Session, StepRandom};
-use retune_data::{Batch, BatchInputs, BatchSize, Dataset};
+use crate::features::key::part_key;
+use crate::features::{FeatureStore, Part};
+use retune_cpu::{Cpu, Plan, Session, StepRandom};
+use retune_data::{Batch, BatchInputs, BatchSize, ContentHash, Keeper};
 use retune_graph::passes::cut_frozen_prefix;
-use retune_graph::{Dim, Graph, NodeId, Symbol, WeightId};
+use retune_graph::{Dim, Graph, NodeId, Op, Symbol, WeightId};
 use retune_tensor::Tensor;
-use std::collections::HashMap;
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-/// Kept values of the examples of a run, shared by training and evaluation.
-#[derive(Debug, Clone)]
-pub struct FeatureStore(Arc<Mutex<Store>>);
+/// Operations that a kept byte must save where only worthwhile values are kept: as long as it takes to read and check it.
+const WORTHWHILE_FLOPS: u64 = 100;
 
-#[derive(Debug)]
-struct Store {
-    file: File,
-    end: u64,
-    limit_bytes: u64,
-    /// Offset and number of values by owner and example.
-    records: HashMap<(u64, u64), (u64, usize)>,
-}
-
-impl FeatureStore {
-    /// A store in a nameless file in `folder` that takes up to `limit_bytes`; what does not fit is computed anew each time.
-    ///
-    /// # Errors
-    /// If the file cannot be made.
-    pub fn create(folder: &Path, limit_bytes: u64) -> io::Result<FeatureStore> {
-        let file = tempfile::tempfile_in(folder)?;
-        Ok(FeatureStore(Arc::new(Mutex::new(Store { file, end: 0, limit_bytes, records: HashMap::new() }))))
-    }
-
-    /// Bytes that are kept.
-    pub fn size_bytes(&self) -> u64 {
-        self.lock().end
-    }
-
-    /// Examples that are kept, of every part of a network counted by itself.
-    pub fn len(&self) -> usize {
-        self.lock().records.len()
-    }
-
-    /// Whether nothing is kept.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Store> {
-        // A store is whole between any two operations on it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Store {
-    /// The values of these examples one after the other; `None` if one is missing.
-    fn read(&mut self, owner: u64, ids: &[u64]) -> io::Result<Option<Vec<Vec<f32>>>> {
-        let records: Option<Vec<(u64, usize)>> =
-            ids.iter().map(|&id| self.records.get(&(owner, id)).copied()).collect();
-        let Some(records) = records else { return Ok(None) };
-        let mut bytes = Vec::new();
-        let mut values = Vec::with_capacity(ids.len());
-        for (offset, len) in records {
-            bytes.resize(4 * len, 0);
-            self.file.seek(SeekFrom::Start(offset))?;
-            self.file.read_exact(&mut bytes)?;
-            let numbers = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            values.push(numbers.collect());
-        }
-        Ok(Some(values))
-    }
-
-    fn write(&mut self, owner: u64, id: u64, values: &[f32]) -> io::Result<()> {
-        let size = 4 * values.len() as u64;
-        if self.records.contains_key(&(owner, id)) || self.end + size > self.limit_bytes {
-            return Ok(());
-        }
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.file.seek(SeekFrom::Start(self.end))?;
-        self.file.write_all(&bytes)?;
-        self.records.insert((owner, id), (self.end, values.len()));
-        self.end += size;
-        Ok(())
-    }
-}
+/// Tokens of the sequence that the worth of a part is judged by.
+const USUAL_TOKENS: usize = 32;
 
 /// The frozen part of a network, whose values are kept.
 #[derive(Debug)]
 pub(super) struct Prefix {
     session: Session,
+    cpu: Cpu,
     features: Vec<Feature>,
-    /// Tells the values of this part from those of others.
-    signature: u64,
+    /// Whether the rest of the network reads no input of its own but tokens.
+    replaces_inputs: bool,
     store: FeatureStore,
+    part: Option<Arc<Part>>,
 }
 
 /// One of the values that the rest of the network reads.
@@ -127,12 +56,31 @@ pub(super) struct Parts {
     pub(super) prefix: Prefix,
 }
 
+/// The values of one part, for a loader.
+#[derive(Debug)]
+struct PartKeeper {
+    part: Arc<Part>,
+    replaces_inputs: bool,
+}
+
+impl Keeper for PartKeeper {
+    fn kept(&self, key: &ContentHash) -> Option<Vec<f32>> {
+        self.part.read(key)
+    }
+
+    fn replaces_inputs(&self) -> bool {
+        self.replaces_inputs
+    }
+}
+
 impl Prefix {
-    /// Cuts the frozen part off; `None` where there is none.
+    /// Cuts the frozen part off; `None` where there is none, or none that is worth being kept. `names` are those of the network's
+    /// inputs.
     pub(super) fn cut(
         cpu: &Cpu,
         graph: &Graph,
         wanted: &[NodeId],
+        names: &[String],
         is_learned: impl Fn(WeightId) -> bool,
         store: &FeatureStore,
     ) -> Result<Option<Parts>, TrainError> {
@@ -148,65 +96,139 @@ impl Prefix {
             let Some(row) = row else { return Ok(None) };
             features.push(Feature { name: name.clone(), row, rows });
         }
-        let mut hasher = DefaultHasher::new();
-        (cut.prefix.to_string(), &cut.features).hash(&mut hasher);
-        let prefix = Prefix {
+        let mut inputs = cut.rest.nodes().iter().filter_map(|node| match &node.op {
+            Op::Input(name) => Some(name),
+            _ => None,
+        });
+        let replaces_inputs = !inputs.any(|name| names.contains(name));
+        let mut prefix = Prefix {
             session: Session::new(cpu, cut.prefix, cut.features),
+            cpu: cpu.clone(),
             features,
-            signature: hasher.finish(),
+            replaces_inputs,
             store: store.clone(),
+            part: None,
         };
+        if !store.settings().always && !prefix.is_worthwhile()? {
+            return Ok(None);
+        }
         Ok(Some(Parts { rest: cut.rest, wanted: cut.outputs, prefix }))
+    }
+
+    fn is_worthwhile(&mut self) -> Result<bool, TrainError> {
+        let bytes = self.example_bytes(USUAL_TOKENS) as u64;
+        let plan = self.session.plan(bindings(BatchSize { examples: 1, tokens: USUAL_TOKENS }))?;
+        Ok(plan.flops() >= WORTHWHILE_FLOPS * bytes)
     }
 
     /// Bytes that are kept for an example; with tokens, of a sequence of `tokens`.
     pub(super) fn example_bytes(&self, tokens: usize) -> usize {
-        4 * self.features.iter().map(|feature| feature.len(feature.rows.count(tokens))).sum::<usize>()
+        self.store.settings().precision.value_bytes() * self.example_values(tokens)
     }
 
-    /// Memory of computing a batch of this size.
-    pub(super) fn arena_bytes(&mut self, size: BatchSize) -> Result<usize, TrainError> {
-        Ok(self.session.plan(super::program::bindings(size))?.arena_bytes())
+    fn example_values(&self, tokens: usize) -> usize {
+        self.features.iter().map(|feature| feature.len(feature.rows.count(tokens))).sum()
     }
 
-    /// The frozen values of a batch of `data`: kept ones, or computed and kept.
+    /// Memory and work of computing a batch of this size.
+    pub(super) fn plan(&mut self, size: BatchSize) -> Result<&Plan, TrainError> {
+        Ok(self.session.plan(bindings(size))?)
+    }
+
+    /// Where the values are kept. The frozen weights are taken to be the same at every call.
+    pub(super) fn part(&mut self, weights: &[Tensor]) -> Arc<Part> {
+        let Prefix { session, cpu, store, part, .. } = self;
+        let open = || {
+            let precision = store.settings().precision;
+            store.part(part_key(session.graph(), session.outputs(), weights, cpu, precision))
+        };
+        part.get_or_insert_with(open).clone()
+    }
+
+    /// The same for a loader, which then leaves out what is not needed.
+    pub(super) fn keeper(&mut self, weights: &[Tensor]) -> Arc<dyn Keeper> {
+        Arc::new(PartKeeper { part: self.part(weights), replaces_inputs: self.replaces_inputs })
+    }
+
+    /// The frozen values of a batch: kept ones, and those computed here, which are then kept. `names` are those of the network's
+    /// inputs.
     pub(super) fn features(
         &mut self,
         weights: &[Tensor],
-        inputs: &[(&str, &Tensor)],
+        names: &[String],
         batch: &Batch,
-        data: &Dataset,
     ) -> Result<Vec<(String, Tensor)>, TrainError> {
-        let mut hasher = DefaultHasher::new();
-        // A data set lives as long as the run, so its place in memory tells it from others.
-        (self.signature, std::ptr::from_ref(data).addr()).hash(&mut hasher);
-        let owner = hasher.finish();
-        let ids = &batch.example_ids;
-        let failed = |error: io::Error| TrainError::Features { error };
-        let lengths = lengths(&batch.inputs, ids.len());
-        if let Some(examples) = self.store.lock().read(owner, ids).map_err(failed)? {
-            return Ok(self.joined(&examples, &lengths));
-        }
-        let outputs = self.session.run(weights, inputs, &StepRandom::NONE)?;
-        let computed: Vec<&[f32]> = (0..self.features.len()).map(|index| outputs.f32(index)).collect();
-        let mut starts = vec![0; self.features.len()];
-        let mut store = self.store.lock();
-        let mut record = Vec::new();
-        for (&id, &tokens) in ids.iter().zip(&lengths) {
-            record.clear();
-            for ((feature, values), start) in self.features.iter().zip(&computed).zip(&mut starts) {
-                let len = feature.len(feature.rows.count(tokens));
-                record.extend_from_slice(&values[*start..*start + len]);
-                *start += len;
+        let lengths = lengths(&batch.inputs, batch.len());
+        let mut values: Vec<Option<Vec<f32>>> = match &batch.kept {
+            Some(kept) => kept.values.clone(),
+            None => vec![None; batch.len()],
+        };
+        let missing: Vec<usize> = (0..values.len()).filter(|&place| values[place].is_none()).collect();
+        if !missing.is_empty() {
+            let is_partial = batch.kept.as_ref().is_some_and(|kept| kept.partial);
+            let selected;
+            let inputs = if is_partial || missing.len() == values.len() {
+                &batch.inputs
+            } else {
+                selected = batch.inputs.select(&missing);
+                &selected
+            };
+            let missing_lengths: Vec<usize> = missing.iter().map(|&place| lengths[place]).collect();
+            let computed = self.compute(weights, names, inputs, &missing_lengths)?;
+            for (place, computed) in missing.iter().copied().zip(computed) {
+                if let Some(kept) = &batch.kept {
+                    self.part(weights).keep(&kept.keys[place], &computed);
+                }
+                values[place] = Some(computed);
             }
-            store.write(owner, id, &record).map_err(failed)?;
         }
-        let tensor = |(index, feature): (usize, &Feature)| (feature.name.clone(), outputs.tensor(index));
-        Ok(self.features.iter().enumerate().map(tensor).collect())
+        self.store.count(values.len() - missing.len(), missing.len());
+        let values: Vec<Vec<f32>> = values.into_iter().flatten().collect();
+        self.joined(&values, &lengths)
     }
 
-    /// Records of examples as the values of a batch.
-    fn joined(&self, examples: &[Vec<f32>], lengths: &[usize]) -> Vec<(String, Tensor)> {
+    /// What the frozen part gives for each example, its features one after the other.
+    fn compute(
+        &mut self,
+        weights: &[Tensor],
+        names: &[String],
+        inputs: &BatchInputs,
+        lengths: &[usize],
+    ) -> Result<Vec<Vec<f32>>, TrainError> {
+        let inputs = input_tensors(names, inputs)?;
+        let outputs = self.session.run(weights, &inputs, &StepRandom::NONE)?;
+        let computed: Vec<&[f32]> = (0..self.features.len()).map(|index| outputs.f32(index)).collect();
+        let mut starts = vec![0; self.features.len()];
+        let mut examples = Vec::with_capacity(lengths.len());
+        for &tokens in lengths {
+            let mut example = Vec::new();
+            for ((feature, values), start) in self.features.iter().zip(&computed).zip(&mut starts) {
+                let len = feature.len(feature.rows.count(tokens));
+                example.extend_from_slice(&values[*start..*start + len]);
+                *start += len;
+            }
+            if !self.store.settings().precision.round(&mut example) {
+                return Err(TrainError::unfit(
+                    "a value of the frozen layers is too large for 16 bits",
+                    "set `cache-precision = \"f32\"` in `[train]`",
+                ));
+            }
+            examples.push(example);
+        }
+        Ok(examples)
+    }
+
+    /// Values of examples as those of a batch.
+    fn joined(&self, examples: &[Vec<f32>], lengths: &[usize]) -> Result<Vec<(String, Tensor)>, TrainError> {
+        for (example, &tokens) in examples.iter().zip(lengths) {
+            if example.len() != self.example_values(tokens) {
+                return Err(TrainError::Mismatch {
+                    what: "kept values of an example",
+                    expected: self.example_values(tokens).to_string(),
+                    found: example.len().to_string(),
+                });
+            }
+        }
         let mut starts = vec![0; examples.len()];
         let mut tensors = Vec::new();
         for feature in &self.features {
@@ -221,7 +243,7 @@ impl Prefix {
             let tensor = Tensor::new(shape, values).expect("rows of the feature's size were joined");
             tensors.push((feature.name.clone(), tensor));
         }
-        tensors
+        Ok(tensors)
     }
 }
 
@@ -243,11 +265,8 @@ impl Rows {
 
 /// Tokens of each example; 0 where there are none.
 fn lengths(inputs: &BatchInputs, examples: usize) -> Vec<usize> {
-    let lengths = match inputs {
-        BatchInputs::Tokens(tokens) => tokens.get("lengths"),
-        _ => None,
-    };
-    match lengths.map(Tensor::values) {
+    let lengths = inputs.tokens().map(|tokens| tokens.lengths.values());
+    match lengths {
         Some(retune_tensor::Values::I32(lengths)) => {
             // An example may have several sequences.
             let of_example = lengths.chunks((lengths.len() / examples.max(1)).max(1));

@@ -1,16 +1,18 @@
 //! The training graph: forward, loss, and only the gradients that a trainable weight needs.
 
-use super::prefix::{FeatureStore, Prefix};
+use super::prefix::Prefix;
 use crate::error::TrainError;
+use crate::features::{FeatureStore, Part};
 use crate::losses::{Ending, Loss, Output};
 use retune_cpu::{Cpu, Outputs, Plan, Session, StepRandom};
-use retune_data::{Batch, BatchInputs, BatchSize, Dataset, Targets, TokenInputs};
+use retune_data::{Batch, BatchInputs, BatchSize, Keeper, Targets, TokenInputs};
 use retune_graph::ops::Unary;
 use retune_graph::ops::reduce::Reduction;
 use retune_graph::passes::{fold_scale, fuse_activations};
 use retune_graph::{Bindings, DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightId, gradients};
 use retune_models::{FinalActivation, Network, Regularizer};
 use retune_tensor::Tensor;
+use std::sync::Arc;
 
 /// Names of the graph's inputs beside those of the network.
 pub(super) const TARGETS: &str = "targets";
@@ -48,7 +50,8 @@ impl TrainingProgram {
         TrainingProgram::with_store(cpu, network, loss, regularizers, None)
     }
 
-    /// The same; what the frozen part of the network gives is kept in `store`, if there is one.
+    /// The same; what the frozen part of the network gives is kept in `store`, if there is one. Frozen weights must then stay as they
+    /// are at the first step.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -61,6 +64,7 @@ impl TrainingProgram {
     ) -> Result<TrainingProgram, TrainError> {
         let output = single_output(&network)?;
         let Network { mut graph, inputs, updates, .. } = network;
+        let inputs: Vec<String> = inputs.into_iter().map(|input| input.name).collect();
         let targets = loss.targets(&mut graph, output.node, TARGETS);
         let per_example = loss.per_example(&mut graph, output, targets)?;
         let penalty = penalty(&mut graph, regularizers)?;
@@ -72,7 +76,7 @@ impl TrainingProgram {
         let (mut graph, mut wanted, prefix) = match store {
             Some(store) => {
                 let is_learned = |id: WeightId| graph.weight_info(id).role != Role::Frozen;
-                match Prefix::cut(cpu, &graph, &wanted, is_learned, store)? {
+                match Prefix::cut(cpu, &graph, &wanted, &inputs, is_learned, store)? {
                     Some(parts) => (parts.rest, parts.wanted, Some(parts.prefix)),
                     None => (graph, wanted, None),
                 }
@@ -97,7 +101,7 @@ impl TrainingProgram {
         Ok(TrainingProgram {
             session: Session::new(cpu, graph, outputs),
             loss,
-            inputs: inputs.into_iter().map(|input| input.name).collect(),
+            inputs,
             trainable,
             statistics: updates.into_iter().map(|(id, _)| id).collect(),
             has_penalty: penalty.is_some(),
@@ -133,25 +137,29 @@ impl TrainingProgram {
         self.prefix.as_ref().map(|prefix| prefix.example_bytes(tokens))
     }
 
-    /// Memory of computing what is frozen for a batch of this size; 0 where nothing is kept.
+    /// Memory and work of computing what is frozen, for a batch of this size; `None` where nothing is kept.
     ///
     /// # Errors
     /// If the memory cannot be had.
-    pub fn prefix_bytes(&mut self, size: BatchSize) -> Result<usize, TrainError> {
-        self.prefix.as_mut().map_or(Ok(0), |prefix| prefix.arena_bytes(size))
+    pub fn prefix_plan(&mut self, size: BatchSize) -> Result<Option<&Plan>, TrainError> {
+        self.prefix.as_mut().map(|prefix| prefix.plan(size)).transpose()
     }
 
-    /// Forward and backward on one batch of `data`.
+    /// The values kept of what is frozen, for a loader whose batches this program is given; `None` where nothing is kept.
+    pub fn keeper(&mut self, weights: &[Tensor]) -> Option<Arc<dyn Keeper>> {
+        self.prefix.as_mut().map(|prefix| prefix.keeper(weights))
+    }
+
+    /// The same, to look into.
+    pub fn part(&mut self, weights: &[Tensor]) -> Option<Arc<Part>> {
+        self.prefix.as_mut().map(|prefix| prefix.part(weights))
+    }
+
+    /// Forward and backward on one batch.
     ///
     /// # Errors
     /// Inputs or targets of another shape than the graph's, a class index that has no output.
-    pub fn run(
-        &mut self,
-        weights: &[Tensor],
-        batch: &Batch,
-        data: &Dataset,
-        seed: u64,
-    ) -> Result<BatchOutputs<'_>, TrainError> {
+    pub fn run(&mut self, weights: &[Tensor], batch: &Batch, seed: u64) -> Result<BatchOutputs<'_>, TrainError> {
         let examples = batch.len();
         let targets = targets_of(batch)?;
         let example_weights = match &batch.sample_weights {
@@ -160,11 +168,11 @@ impl TrainingProgram {
         };
         let example_weights = Tensor::new([examples], example_weights).expect("a weight for each example");
         let penalty_weight = Tensor::full([], examples as f32);
-        let mut inputs = named_inputs(&self.inputs, batch)?;
         let features = match &mut self.prefix {
-            Some(prefix) => prefix.features(weights, &inputs, batch, data)?,
+            Some(prefix) => prefix.features(weights, &self.inputs, batch)?,
             None => Vec::new(),
         };
+        let mut inputs = named_inputs(&self.inputs, batch)?;
         inputs.extend(features.iter().map(|(name, tensor)| (name.as_str(), tensor)));
         inputs.push((TARGETS, &targets));
         inputs.push((EXAMPLE_WEIGHTS, &example_weights));
@@ -300,17 +308,26 @@ fn unused(graph: &Graph, id: WeightId) -> TrainError {
     )
 }
 
-/// The batch's inputs under the network's names.
+/// The batch's inputs under the network's names; none where the batch has those of some examples alone.
 pub(super) fn named_inputs<'a>(
     names: &'a [String],
     batch: &'a Batch,
+) -> Result<Vec<(&'a str, &'a Tensor)>, TrainError> {
+    let is_partial = batch.kept.as_ref().is_some_and(|kept| kept.partial);
+    if is_partial { Ok(Vec::new()) } else { input_tensors(names, &batch.inputs) }
+}
+
+/// Inputs under the network's names.
+pub(super) fn input_tensors<'a>(
+    names: &'a [String],
+    inputs: &'a BatchInputs,
 ) -> Result<Vec<(&'a str, &'a Tensor)>, TrainError> {
     let mismatch = |found: String| TrainError::Mismatch {
         what: "inputs of an example",
         expected: format!("{} as the network has: {}", names.len(), names.join(", ")),
         found,
     };
-    match &batch.inputs {
+    match inputs {
         BatchInputs::Tokens(tokens) => {
             let input = |name: &'a String| Some((name.as_str(), tokens.get(name)?));
             names.iter().map(input).collect::<Option<_>>().ok_or_else(|| mismatch(TokenInputs::NAMES.join(", ")))

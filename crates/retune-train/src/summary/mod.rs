@@ -74,6 +74,8 @@ impl Summary<'_> {
             peak_bytes,
             planned_bytes,
             step_flops,
+            features,
+            dropouts_left_out,
             ..
         } = *self.cost;
         RunReport {
@@ -102,6 +104,8 @@ impl Summary<'_> {
                 trainable_weights: Some(trainable_weights as u64),
                 total_weights: Some(total_weights as u64),
                 flops_per_step: Some(step_flops),
+                features: features.map(|counts| (counts.read, counts.computed)),
+                dropouts_left_out,
             }),
             recipe: Some(self.recipe.to_owned()),
             reproduction: Some(self.reproduction()),

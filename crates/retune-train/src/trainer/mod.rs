@@ -3,16 +3,19 @@
 //! - [`settings`][]: [`TrainSettings`], how long and how often;
 //! - [`progress`][]: [`Progress`], where a run stands, as checkpoints keep it;
 //! - [`stopping`][]: [`EarlyStopping`];
+//! - [`features`][]: what is kept of the frozen part;
 //! - [`stages`][]: [`Stage`], what is trained from which epoch on;
 //! - [`observer`][]: [`Observer`], who wants to know what happens;
 //! - here: [`Job`], all that training needs, and [`Trainer`], the loop.
 
+pub mod features;
 pub mod observer;
 pub mod progress;
 pub mod settings;
 pub mod stages;
 pub mod stopping;
 
+pub use features::FeaturePlan;
 pub use observer::{Event, Observer, Silent};
 pub use progress::{Best, EpochSums, Progress};
 pub use settings::{Every, OptimizerSettings, TrainSettings};
@@ -20,16 +23,18 @@ pub use stages::Stage;
 pub use stopping::{EarlyStopping, Stopping};
 
 use crate::error::TrainError;
+use crate::features::FeatureStore;
 use crate::losses::Loss;
 use crate::metrics::{Metric, Scored};
 use crate::optimizers::OptimizerState;
 use crate::run::RunDirectory;
 use crate::schedules::{Plateau, Schedule};
-use crate::steps::{FeatureStore, GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics};
-use retune_cpu::Cpu;
+use crate::steps::{GradientSums, StepSummary, TrainingProgram, optimizer_step, update_statistics};
+use retune_cpu::{Cpu, Plan};
 use retune_data::{BatchSize, Batches, Cursor, Dataset, Loader};
 use retune_models::Model;
 use retune_tensor::Tensor;
+use serde::Serialize;
 use stages::{Programs, stage_of};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -61,6 +66,16 @@ pub struct Job {
     pub settings: TrainSettings,
 }
 
+/// Seconds of an optimizer step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StepTimes {
+    /// In the first epoch, where what is frozen is computed.
+    pub first_secs: f64,
+    /// In later epochs, where it is read; the same where nothing is kept.
+    pub later_secs: f64,
+}
+
 /// How a loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -82,6 +97,8 @@ pub struct Trainer {
     programs: Programs,
     /// Those of the stages to come.
     ahead: VecDeque<Programs>,
+    store: Option<FeatureStore>,
+    dropouts_left_out: usize,
     optimizer: OptimizerState,
     sums: GradientSums,
     progress: Progress,
@@ -93,14 +110,13 @@ impl Trainer {
     /// # Errors
     /// A model that does not fit the data or the loss, or without trainable weights.
     pub fn new(mut job: Job) -> Result<Trainer, TrainError> {
-        let store = match &job.settings.cache {
-            Some((folder, limit_bytes)) => {
-                let store = FeatureStore::create(folder, *limit_bytes);
-                Some(store.map_err(|error| TrainError::Features { error })?)
-            }
-            None => None,
-        };
+        let store = job.settings.cache.clone().map(|settings| {
+            let folder = settings.folder.clone();
+            FeatureStore::open(settings).map_err(|error| TrainError::Features { folder, error })
+        });
+        let store = store.transpose()?;
         let mut ahead = Programs::of(&mut job, store.as_ref())?;
+        let dropouts_left_out = ahead.iter().map(|programs| programs.dropouts_left_out).max().unwrap_or(0);
         let programs = ahead.pop_front().expect("a job has a stage, which was checked");
         let weights =
             job.model.weights.iter_mut().map(|weight| std::mem::replace(&mut weight.value, Tensor::zeros([0])));
@@ -112,6 +128,8 @@ impl Trainer {
             stage: 0,
             programs,
             ahead,
+            store,
+            dropouts_left_out,
             optimizer,
             sums: GradientSums::default(),
             progress: Progress::default(),
@@ -186,11 +204,21 @@ impl Trainer {
     }
 
     /// The model with the weights as they are now.
-    pub fn into_model(mut self) -> Model {
+    pub fn into_model(self) -> Model {
+        self.into_job().model
+    }
+
+    /// The job, its model with the weights as they are now.
+    fn into_job(mut self) -> Job {
         for (weight, value) in self.job.model.weights.iter_mut().zip(self.weights.drain(..)) {
             weight.value = value;
         }
-        self.job.model
+        self.job
+    }
+
+    /// Dropouts inside of frozen layers that are left out; see [`TrainSettings::frozen_dropout`].
+    pub fn dropouts_left_out(&self) -> usize {
+        self.dropouts_left_out
     }
 
     /// Values that training changes in any stage, and values of all weights.
@@ -231,18 +259,22 @@ impl Trainer {
         let largest = self.job.train.largest_batch();
         let evaluated = [&self.job.validation, &self.job.test].into_iter().flatten();
         let evaluated: Vec<BatchSize> = evaluated.map(Loader::largest_batch).collect();
+        // Weights are counted with the step.
+        let own_bytes = |plan: &Plan| plan.arena_bytes() + plan.constant_bytes();
         let mut most = 0;
         for programs in std::iter::once(&mut self.programs).chain(&mut self.ahead) {
-            let Programs { program, evaluator } = programs;
-            let step = program.plan(largest)?.peak_bytes() + program.prefix_bytes(largest)?;
+            let kept = programs.feature_bytes(&self.job);
+            let Programs { program, evaluator, .. } = programs;
+            let frozen = program.prefix_plan(largest)?.map_or(0, Plan::peak_bytes);
+            let step = program.plan(largest)?.peak_bytes() + frozen;
             let mut evaluation = 0;
             for &size in &evaluated {
-                let kept = evaluator.prefix_bytes(size)?;
-                evaluation = evaluation.max(kept + evaluator.plan(size)?.arena_bytes());
+                let frozen = evaluator.prefix_plan(size)?.map_or(0, own_bytes);
+                evaluation = evaluation.max(frozen + own_bytes(evaluator.plan(size)?));
             }
             let trained: usize = program.trainable().iter().map(|id| self.weights[id.0].len()).sum();
             // Twice: a checkpoint is written of a copy.
-            most = most.max(step + evaluation + 2 * self.job.optimizer.optimizer.state_bytes(trained));
+            most = most.max(step + evaluation + kept + 2 * self.job.optimizer.optimizer.state_bytes(trained));
         }
         Ok(most + sums + self.data_bytes() + 2 * 4 * total + PROGRAM_BYTES)
     }
@@ -268,31 +300,43 @@ impl Trainer {
     ///
     /// # Errors
     /// As for [`run`](Self::run).
-    pub fn time_steps(mut self, count: u64) -> Result<Vec<Option<f64>>, TrainError> {
-        (self.job.validation, self.job.test) = (None, None);
-        let (epochs, most) = (self.job.settings.epochs, self.job.settings.max_steps.unwrap_or(u64::MAX));
-        let mut medians = Vec::new();
-        for stage in 0..self.job.stages.len() {
-            let range = self.epochs_of(stage);
-            self.enter_stage_of(range.start);
-            self.progress =
-                Progress { cursor: Cursor { epoch: range.start, ..Cursor::default() }, ..Progress::default() };
-            self.progress.step = range.start * self.steps_per_epoch();
-            self.job.settings.max_steps = Some(most.min(self.progress.step + count));
-            self.job.settings.epochs = range.end;
-            let mut times = Vec::new();
-            let mut observer = |event: &Event<'_>| {
-                if let Event::Step { secs, .. } = event {
-                    times.push(*secs);
-                }
-            };
-            self.run(None, &mut observer, &AtomicBool::new(false))?;
-            let mut times = times.split_off(times.len().min(1));
-            times.sort_by(f64::total_cmp);
-            medians.push(times.get(times.len() / 2).copied());
-            self.job.settings.epochs = epochs;
+    pub fn time_steps(self, count: u64) -> Result<Vec<Option<StepTimes>>, TrainError> {
+        let mut job = self.into_job();
+        (job.validation, job.test) = (None, None);
+        // Neither do values kept by other runs hide what the first epoch costs, nor are any left behind.
+        let folder = tempfile::tempdir().map_err(TrainError::write(&std::env::temp_dir()))?;
+        job.settings.cache.iter_mut().for_each(|cache| folder.path().clone_into(&mut cache.folder));
+        let most = job.settings.max_steps.unwrap_or(u64::MAX);
+        let mut trainer = Trainer::new(job)?;
+        let mut times = Vec::new();
+        for stage in 0..trainer.job.stages.len() {
+            let range = trainer.epochs_of(stage);
+            trainer.enter_stage_of(range.start);
+            let epochs = std::mem::replace(&mut trainer.job.settings.epochs, range.end);
+            let step = range.start * trainer.steps_per_epoch();
+            trainer.job.settings.max_steps = Some(most.min(step + count));
+            let first = trainer.median_step(range.start, step)?;
+            let keeps = trainer.programs.program.kept_bytes(0).is_some();
+            let later = if keeps { trainer.median_step(range.start, step)? } else { first };
+            times.push(first.zip(later).map(|(first_secs, later_secs)| StepTimes { first_secs, later_secs }));
+            trainer.job.settings.epochs = epochs;
         }
-        Ok(medians)
+        Ok(times)
+    }
+
+    /// Seconds of the steps from the beginning of an epoch on, which is at this step.
+    fn median_step(&mut self, epoch: u64, step: u64) -> Result<Option<f64>, TrainError> {
+        self.progress = Progress { cursor: Cursor { epoch, ..Cursor::default() }, step, ..Progress::default() };
+        let mut times = Vec::new();
+        let mut observer = |event: &Event<'_>| {
+            if let Event::Step { secs, .. } = event {
+                times.push(*secs);
+            }
+        };
+        self.run(None, &mut observer, &AtomicBool::new(false))?;
+        let mut times = times.split_off(times.len().min(1));
+        times.sort_by(f64::total_cmp);
+        Ok(times.get(times.len() / 2).copied())
     }
 
     /// Optimizer steps in an epoch.
@@ -330,13 +374,14 @@ impl Trainer {
             step: self.progress.step,
             examples: self.job.train.len(),
         });
-        let mut batches = self.job.train.batches(self.progress.cursor, epochs);
+        let mut batches = self.batches();
         while !self.is_finished() {
             let epoch = self.progress.cursor.epoch;
             let newest = run.as_deref().and_then(RunDirectory::newest_checkpoint);
             let Some(summary) = self.step(&mut batches, newest.as_deref(), run.as_deref_mut(), observer)? else {
                 break;
             };
+            self.note_features(observer);
             let epoch_ended = self.progress.cursor.epoch > epoch;
             let evaluated = self.job.settings.evaluate_every.is_due(self.progress.step, epoch_ended);
             if evaluated {
@@ -345,7 +390,11 @@ impl Trainer {
             if epoch_ended {
                 self.progress.sums = EpochSums::default();
                 // Before the checkpoint, which then belongs to the stage that goes on from it.
+                let stage = self.stage;
                 self.enter_stage_of(self.progress.cursor.epoch);
+                if self.stage != stage {
+                    batches = self.batches();
+                }
             }
             let interrupted = interrupt.load(Ordering::Relaxed) && !self.is_finished();
             let save_due = self.job.settings.save_every.is_due(self.progress.step, epoch_ended);
@@ -367,6 +416,20 @@ impl Trainer {
         self.progress.stopped_early
             || self.progress.cursor.epoch >= settings.epochs
             || settings.max_steps.is_some_and(|most| self.progress.step >= most)
+    }
+
+    /// The batches of the stage at hand from where the run stands, without inputs where values of its frozen part are kept.
+    fn batches(&mut self) -> Batches {
+        let end = self.epochs_of(self.stage).end;
+        let keeper = self.programs.program.keeper(&self.weights);
+        self.job.train.batches_with(self.progress.cursor, end, keeper)
+    }
+
+    /// Passes on what the store of kept values has to say.
+    fn note_features(&self, observer: &mut dyn Observer) {
+        for text in self.store.iter().flat_map(FeatureStore::take_notes) {
+            observer.event(&Event::Note { text: &text });
+        }
     }
 
     /// One optimizer step over one or several batches of one epoch; `None` where there are no more.
@@ -393,7 +456,7 @@ impl Trainer {
         let summary = loop {
             let Some(batch) = batches.next().transpose()? else { return Ok(None) };
             let ends_epoch = batch.next.epoch > batch.cursor.epoch;
-            let outputs = program.run(weights, &batch, job.train.data(), job.settings.seed)?;
+            let outputs = program.run(weights, &batch, job.settings.seed)?;
             if !outputs.loss_sum.is_finite() {
                 return Err(diverged(outputs.loss_sum, progress.step));
             }

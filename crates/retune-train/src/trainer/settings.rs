@@ -1,10 +1,12 @@
 //! How long a run trains, and how often it evaluates and saves.
 
 use super::stopping::EarlyStopping;
+use crate::features::CacheSettings;
 use crate::metrics::{Metric, Problem};
 use crate::optimizers::{DecayMode, Optimizer, ParameterGroup};
 use crate::schedules::ReduceOnPlateau;
 use serde::Serialize;
+use std::num::NonZeroU64;
 
 /// When something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,8 +66,12 @@ pub struct TrainSettings {
     pub accumulate: usize,
     /// Whether products read their factors as bfloat16 where the processor multiplies such numbers faster. Default no.
     pub rounds_products: bool,
-    /// Whether what frozen layers give is computed once per example and kept, and in which folder, up to so many bytes. Default no.
-    pub cache: Option<(std::path::PathBuf, u64)>,
+    /// Where what frozen layers give is kept, so that it is computed once per example. Default nowhere.
+    pub cache: Option<CacheSettings>,
+    /// Whether dropout acts inside of frozen layers too, see [`retune_graph::passes::frozen_dropout`]. Default no.
+    pub frozen_dropout: bool,
+    /// How many different augmentations an example has, see [`LoaderOptions`](retune_data::LoaderOptions). Default unlimited.
+    pub augmentations: Option<NonZeroU64>,
     /// Seed of dropout and noise.
     pub seed: u64,
     /// When the validation part is evaluated. Default each epoch.
@@ -96,6 +102,8 @@ impl Default for TrainSettings {
             accumulate: 1,
             rounds_products: false,
             cache: None,
+            frozen_dropout: false,
+            augmentations: None,
             seed: 0,
             evaluate_every: Every::Epoch,
             save_every: Every::Epoch,

@@ -9,10 +9,11 @@
 
 use super::Job;
 use crate::error::TrainError;
+use crate::features::FeatureStore;
 use crate::losses::Loss;
 use crate::optimizers::OptimizerState;
 use crate::schedules::Schedule;
-use crate::steps::{Evaluator, FeatureStore, TrainingProgram};
+use crate::steps::{Evaluator, TrainingProgram};
 use retune_cpu::Cpu;
 use retune_graph::WeightId;
 use retune_models::{Mode, Model};
@@ -72,6 +73,8 @@ pub(super) fn check(stages: &[Stage], model: &Model) -> Result<(), TrainError> {
 pub(super) struct Programs {
     pub(super) program: TrainingProgram,
     pub(super) evaluator: Evaluator,
+    /// Dropouts inside of frozen layers that are left out.
+    pub(super) dropouts_left_out: usize,
 }
 
 impl Programs {
@@ -100,10 +103,16 @@ impl Programs {
         let regularizers: Vec<_> =
             weights.filter_map(|(index, weight)| Some((WeightId(index), weight.regularizer?))).collect();
         // Examples that are changed at random are others in each epoch.
-        let own = store.filter(|_| !job.train.is_augmented());
-        let program = TrainingProgram::with_store(cpu, build(Mode::Training)?, *loss, &regularizers, own)?;
+        let own = store.filter(|_| job.train.augmentations().is_some());
+        let mut network = build(Mode::Training)?;
+        let random = network.random_operations();
+        if !job.settings.frozen_dropout {
+            network = network.without_frozen_dropout()?;
+        }
+        let dropouts_left_out = random - network.random_operations();
+        let program = TrainingProgram::with_store(cpu, network, *loss, &regularizers, own)?;
         let evaluator = evaluator(cpu, model, build(Mode::Inference)?, *loss, store)?;
-        Ok(Programs { program, evaluator })
+        Ok(Programs { program, evaluator, dropouts_left_out })
     }
 
     /// The optimizer before its first step on what this stage trains.

@@ -6,6 +6,7 @@ use crate::runs::{assert_same, bits, manifest, resume, train};
 use crate::texts;
 use retune_data::{Loader, LoaderOptions};
 use retune_models::Model;
+use retune_train::features::CacheSettings;
 use retune_train::run::RunDirectory;
 use retune_train::schedules::Schedule;
 use retune_train::trainer::{EarlyStopping, Event, Every, Job, Silent, Stage, Trainer};
@@ -34,8 +35,11 @@ fn staged() -> Job {
     job
 }
 
+/// What is frozen is kept, however little it saves.
+const KEPT: [&str; 2] = ["train.cache=true", "train.cache-folder=\"cache\""];
+
 /// The same on images that are not changed at random, with what is frozen kept.
-fn cached(cache: Option<(std::path::PathBuf, u64)>) -> Job {
+fn cached(cache: Option<CacheSettings>) -> Job {
     let mut job = staged();
     let options = LoaderOptions { batch_size: 8, shuffle: true, seed: 11, ..LoaderOptions::default() };
     job.train = Loader::new(data(60), (0..44).collect(), options).unwrap();
@@ -113,7 +117,8 @@ fn frozen_parts_of_every_stage_are_kept_and_change_no_bit() {
     };
     let (kept, expected) = trained(cached(None));
     assert_eq!(kept, [None; 3]);
-    let (kept, found) = trained(cached(Some((folder.path().to_owned(), 1 << 30))));
+    let (kept, found) =
+        trained(cached(Some(CacheSettings { always: true, ..CacheSettings::in_folder(folder.path()) })));
     // Behind the pooling, then behind the convolution, then nothing.
     assert_eq!(kept, [Some(4 * 64), Some(4 * 256), None]);
     assert_eq!(found, expected);
@@ -165,7 +170,7 @@ fn a_recipe_of_lp_ft_trains_the_head_first() {
     let folder = recipes::folder();
     let head = "[model]\npath = \"base.keras\"\nhead = [{ class = \"Dense\", units = 5 }, { class = \"Dense\", units = 3, activation = \"softmax\" }]\n";
     let text = format!("{head}[data]\npath = \"data.npz\"\n{LP_FT}");
-    let settings = retune_train::recipe::parse("test.toml", &text, &[]).unwrap();
+    let settings = retune_train::recipe::parse("test.toml", &text, &KEPT.map(String::from)).unwrap();
     let built = retune_train::recipe::build(&settings, folder.path(), "test", &[]).unwrap();
     let Job { stages, model, .. } = &built.job;
     let [first, second] = stages.as_slice() else { panic!("{stages:?}") };
@@ -178,8 +183,7 @@ fn a_recipe_of_lp_ft_trains_the_head_first() {
     let plan = fit::plan(built.job, 2).unwrap();
     assert_eq!(plan.stages.iter().map(|stage| stage.epochs).collect::<Vec<_>>(), [[0, 2], [2, 5]]);
     assert_eq!(plan.stages[0].trainable_parameters, 64 * 5 + 5 + 5 * 3 + 3);
-    assert!(plan.stages[0].kept_bytes.is_some() && plan.stages[1].kept_bytes.is_none());
-    assert_eq!(plan.kept_bytes, plan.stages[0].kept_bytes);
+    assert!(plan.stages[0].features.is_some() && plan.stages[1].features.is_none());
     assert_eq!(plan.step_bytes, plan.stages[1].step_bytes);
     assert_eq!(plan.steps, plan.stages.iter().map(|stage| stage.steps).sum::<u64>());
     assert!(plan.secs_per_step.is_some());

@@ -61,7 +61,7 @@ pub fn build(root: &Path, more: &str) -> Result<Built, TrainError> {
     let text = format!(
         "[model]\npath = \"base\"\n[data]\npath = \"data\"\n[optimizer]\nkind = \"adam\"\nlearning-rate = 0.003\n{more}"
     );
-    let settings = recipe::parse("texts.toml", &text, &[])?;
+    let settings = recipe::parse("texts.toml", &text, &["train.cache-folder=\"cache\"".to_owned()])?;
     recipe::build(&settings, root, "test", &["retune".into(), "fit".into()])
 }
 
@@ -139,7 +139,7 @@ fn gradients(model: &Model, data: &Arc<Dataset>, options: LoaderOptions) -> (f64
     let weights: Vec<_> = model.weights.iter().map(|weight| weight.value.clone()).collect();
     let (mut sums, mut total) = (GradientSums::default(), 0.0);
     for batch in loader.epoch(0) {
-        let outputs = program.run(&weights, &batch.unwrap(), loader.data(), 7).unwrap();
+        let outputs = program.run(&weights, &batch.unwrap(), 7).unwrap();
         total += outputs.loss_sum;
         sums.add(&cpu, &outputs);
     }

@@ -4,8 +4,9 @@ use super::job::JobArguments;
 use super::text::{self, Table};
 use super::{Context, Result, inspect, paths};
 use retune::data::{BatchSize, TokenStatistics};
-use retune::train::fit::plan;
+use retune::train::fit::{StagePlan, plan};
 use retune::train::recipe::Built;
+use retune::train::trainer::{FeaturePlan, StepTimes};
 use serde_json::json;
 use std::path::Path;
 
@@ -59,8 +60,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let of_a_step = if plan.tokens.is_some() { "largest step" } else { "memory of a step" };
     row(of_a_step, text::bytes(plan.step_bytes as u64));
     row("optimizer", text::bytes(plan.optimizer_bytes as u64));
-    if let Some(kept) = plan.kept_bytes {
-        row("kept of frozen layers", format!("{} in a file, computed once per example", text::bytes(kept)));
+    if let Some(features) = plan.stages.first().and_then(|stage| stage.features.as_ref()) {
+        for (name, value) in feature_rows(features) {
+            row(name, value);
+        }
+    }
+    if plan.dropouts_left_out > 0 {
+        let count = text::counted(plan.dropouts_left_out, "dropout", "dropouts");
+        row("frozen layers", format!("{count} left out, as in the finished model; `train.frozen-dropout` keeps them"));
     }
     row("memory of the run", text::bytes(plan.run_bytes as u64));
     let step_flops = plan.tokens.map_or(plan.step_flops, |tokens| tokens.mean_step_flops);
@@ -75,18 +82,31 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         ),
     );
     if let Some(secs) = plan.secs_per_step {
-        // Of several stages the work of a step differs.
-        let rate = match plan.stages.len() {
-            1 => format!(", {:.0} GFLOP/s", step_flops as f64 / secs / 1e9),
-            _ => " in the mean".to_owned(),
-        };
-        row("time of a step", format!("{}{rate}", text::seconds(secs)));
+        match plan.stages.as_slice() {
+            [StagePlan { step_times: Some(times), .. }] if times.first_secs > times.later_secs => {
+                row("time of a step", format!("{} in the first epoch", text::seconds(times.first_secs)));
+                row("in later epochs", text::seconds(times.later_secs));
+            }
+            [_] => {
+                let rate = step_flops as f64 / secs / 1e9;
+                row("time of a step", format!("{}, {rate:.0} GFLOP/s", text::seconds(secs)));
+            }
+            // Of several stages the work of a step differs.
+            _ => row("time of a step", format!("{} in the mean", text::seconds(secs))),
+        }
         row("time to train", format!("about {}, evaluation not counted", text::seconds(secs * plan.steps as f64)));
     }
     for (index, stage) in plan.stages.iter().enumerate().filter(|_| plan.stages.len() > 1) {
         let [start, end] = stage.epochs;
-        let kept = stage.kept_bytes.map_or_else(String::new, |kept| format!(", {} kept", text::bytes(kept)));
-        let secs = stage.secs_per_step.map_or_else(String::new, |secs| format!(", {} a step", text::seconds(secs)));
+        let kept =
+            stage.features.as_ref().map_or_else(String::new, |kept| format!(", {} kept", text::bytes(kept.bytes)));
+        let secs = |times: StepTimes| match times {
+            StepTimes { first_secs, later_secs } if first_secs > later_secs => {
+                format!(", {} a step, later {}", text::seconds(first_secs), text::seconds(later_secs))
+            }
+            StepTimes { first_secs, .. } => format!(", {} a step", text::seconds(first_secs)),
+        };
+        let secs = stage.step_times.map_or_else(String::new, secs);
         row(
             &format!("stage {}", index + 1),
             format!(
@@ -112,7 +132,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             "stages": plan.stages,
             "step_bytes": plan.step_bytes,
             "optimizer_bytes": plan.optimizer_bytes,
-            "kept_bytes": plan.kept_bytes,
+            "features": plan.stages.first().and_then(|stage| stage.features.as_ref()),
+            "dropouts_left_out": plan.dropouts_left_out,
             "run_bytes": plan.run_bytes,
             "step_flops": plan.step_flops,
             "seconds_per_step": plan.secs_per_step,
@@ -120,6 +141,26 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         })
     });
     Ok(())
+}
+
+/// What is kept of frozen layers, and where.
+fn feature_rows(features: &FeaturePlan) -> Vec<(&'static str, String)> {
+    let there = match features.present {
+        0 => "none of them there yet".to_owned(),
+        n if n == features.examples => "all of them there already".to_owned(),
+        n => format!("{} of them there already", text::count(n as usize)),
+    };
+    let of = if features.in_training { "" } else { " to validate and to test" };
+    let examples = text::counted(features.examples as usize, "example", "examples");
+    let mut rows = vec![
+        ("kept of frozen layers", format!("{} for {examples}{of}, {there}", text::bytes(features.bytes))),
+        ("kept in", features.folder.display().to_string()),
+    ];
+    if features.present < features.examples && features.bytes > features.available_bytes {
+        let room = text::bytes(features.available_bytes);
+        rows.push(("room there", format!("{room}: what does not fit is computed in each epoch")));
+    }
+    rows
 }
 
 /// `32 texts, 745 tokens`

@@ -40,6 +40,9 @@ pub struct JobArguments {
     /// Seed of everything random
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Folder where what frozen layers give is kept from run to run [default: `retune/features` in the user's folder for caches]
+    #[arg(long, value_name = "FOLDER")]
+    pub cache_dir: Option<PathBuf>,
     /// Folder of the run [default: runs/ and the name of the recipe or the data]
     #[arg(long, short, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
@@ -121,11 +124,12 @@ impl JobArguments {
         set("train.threads", context.threads.map(|n| n.to_string()));
         set("optimizer.learning-rate", self.learning_rate.map(|rate| format!("{rate:?}")));
         set("preprocess.scale", self.scale.map(|scale| format!("{scale:?}")));
-        if let Some(output) = &self.output {
+        for (key, folder) in [("output.path", &self.output), ("train.cache-folder", &self.cache_dir)] {
+            let Some(folder) = folder else { continue };
             // Relative paths of a recipe start at its folder, those of the command line where it is run.
-            let path = std::path::absolute(output)
-                .map_err(|e| Failure::new(format!("cannot tell where `{}` is: {e}", output.display())))?;
-            overrides.push(format!("output.path={}", text_value(&path)));
+            let path = std::path::absolute(folder)
+                .map_err(|e| Failure::new(format!("cannot tell where `{}` is: {e}", folder.display())))?;
+            overrides.push(format!("{key}={}", text_value(&path)));
         }
         overrides.extend(self.overrides.iter().cloned());
         Ok(overrides)

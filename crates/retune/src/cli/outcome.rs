@@ -25,6 +25,11 @@ pub fn report(context: &Context, outcome: &Outcome) -> Result {
             bytes => format!(", {} of memory", text::bytes(bytes)),
         }
     );
+    if let Some(counts) = outcome.cost.features {
+        let count = |n: u64| text::counted(n as usize, "example", "examples");
+        let (computed, read) = (count(counts.computed), count(counts.read));
+        let _ = writeln!(out, "frozen layers: computed for {computed}, read for {read}");
+    }
     if let Some(comparison) = &outcome.comparison {
         let _ = write!(out, "\n{}", comparison_text(comparison));
     }
@@ -48,6 +53,7 @@ pub fn report(context: &Context, outcome: &Outcome) -> Result {
             "steps": outcome.cost.steps,
             "seconds": outcome.cost.secs,
             "peak_bytes": outcome.cost.peak_bytes,
+            "features": outcome.cost.features,
             "comparison": outcome.comparison,
         })
     });
