@@ -1,7 +1,7 @@
 //! Examples of which values are kept are neither read nor decoded, and every change to them is another key.
 
 use crate::fixtures::*;
-use retune_data::augment::{Augmentation, HorizontalFlip};
+use retune_data::augment::Augmentation;
 use retune_data::preprocess::{Color, Rescale, Resize};
 use retune_data::{Batch, BatchInputs, ContentHash, Keeper, Loader, LoaderOptions, Preprocessing, SourceOptions, open};
 use std::collections::HashMap;
@@ -129,7 +129,8 @@ fn each_setting_gives_other_keys() {
         loader(folder.path(), options)
     };
     let plain = Preprocessing::default;
-    let flip = [Augmentation::HorizontalFlip(HorizontalFlip { probability: 0.5 })];
+    let drawn: [Augmentation; 2] =
+        serde_json::from_str(r#"[{"kind":"horizontal-flip"},{"kind":"pad-crop","padding":2}]"#).unwrap();
     let rescale = Some(Rescale { scale: 0.5, offset: 0.0 });
     let resize: Resize = serde_json::from_str(r#"{"height":4,"width":4}"#).unwrap();
     let loaders = [
@@ -137,8 +138,8 @@ fn each_setting_gives_other_keys() {
         with(Preprocessing { rescale, ..plain() }, &[], None, 0),
         with(Preprocessing { resize: Some(resize), ..plain() }, &[], None, 0),
         with(Preprocessing { color: Some(Color::Grey), ..plain() }, &[], None, 0),
-        with(plain(), &flip, Some(2), 0),
-        with(plain(), &flip, Some(2), 1),
+        with(plain(), &drawn, Some(2), 0),
+        with(plain(), &drawn, Some(2), 1),
     ];
     let mut keys: Vec<[u8; 32]> =
         loaders.iter().flat_map(|loader| (0..4).map(|id| loader.key(id, 0).unwrap().0)).collect();
@@ -150,7 +151,7 @@ fn each_setting_gives_other_keys() {
     assert_eq!(loaders[4].augmentations(), Some(2));
     assert_eq!(loaders[4].key(1, 0).unwrap(), loaders[4].key(1, 2).unwrap());
     assert_ne!(loaders[4].key(1, 0).unwrap(), loaders[4].key(1, 1).unwrap());
-    assert_eq!(with(plain(), &flip, None, 0).augmentations(), None);
+    assert_eq!(with(plain(), &drawn, None, 0).augmentations(), None);
     // And the images of epoch 3 are those of epoch 1 where they are augmented in two ways.
     let of = |epoch| {
         let batches = batches(&loaders[4], epoch, None);

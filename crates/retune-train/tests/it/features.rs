@@ -69,7 +69,7 @@ fn training_with_kept_values_ends_with_the_same_bits() {
     let (second, counts) = trained(head_only(Some(all_in(folder.path()))));
     assert_eq!((second, counts), (plain, StoreCounts { read: all, computed: 0 }));
     let mut other = head_only(Some(all_in(folder.path())));
-    other.schedule.learning_rate *= 0.5;
+    other.stages[0].schedule.learning_rate *= 0.5;
     assert_eq!(trained(other).1, StoreCounts { read: all, computed: 0 });
     assert_eq!(files(folder.path()).len(), 1);
 }
