@@ -5,6 +5,7 @@ use crate::error::{BadExample, DataError, shape_text};
 use crate::hash::{ContentHash, hash_dataset, hash_example};
 use crate::labels::{LabelKind, Labels};
 use crate::loader::prepare::copy_as_f32;
+use crate::origins::Origins;
 use retune_tensor::Tensor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,7 @@ pub struct Dataset {
     labels: Labels,
     class_names: Option<Vec<String>>,
     excluded: BTreeMap<u64, BadExample>,
+    origins: Origins,
     hash: OnceLock<ContentHash>,
     /// Of each input, as far as it was asked for.
     example_hashes: OnceLock<Vec<OnceLock<ContentHash>>>,
@@ -137,6 +139,7 @@ impl Dataset {
                 labels,
                 class_names: None,
                 excluded: BTreeMap::new(),
+                origins: Origins::Unknown,
                 hash: OnceLock::new(),
                 example_hashes: OnceLock::new(),
             }),
@@ -186,6 +189,11 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Says where in files the examples stand.
+    pub(crate) fn with_origins(self, origins: Origins) -> Dataset {
+        Dataset { origins, ..self }
+    }
+
     /// Sets bad examples aside, an error where they are more than `tolerance`.
     pub(crate) fn excluding(mut self, bad: Vec<BadExample>, tolerance: usize) -> Result<Dataset, DataError> {
         if bad.len() > tolerance {
@@ -196,6 +204,11 @@ impl Dataset {
             return Err(DataError::NoExamples { place: self.description });
         }
         Ok(self)
+    }
+
+    /// Where in files the examples stand, where that is known.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// Whence the data comes, for reports: a path and what stands there.
@@ -262,7 +275,8 @@ impl Dataset {
         self.excluded.values()
     }
 
-    pub(crate) fn is_excluded(&self, id: u64) -> bool {
+    /// Whether an example was set aside when the source was read.
+    pub fn is_excluded(&self, id: u64) -> bool {
         self.excluded.contains_key(&id)
     }
 
@@ -289,7 +303,10 @@ impl Dataset {
     pub fn place(&self, id: u64) -> String {
         match &self.inputs {
             Inputs::Files(files) if (id as usize) < files.names.len() => files.path(id as usize).display().to_string(),
-            _ => format!("{}, example {id}", self.description),
+            _ => match self.origins.place(id as usize) {
+                Some(place) => place,
+                None => format!("{}, example {id}", self.description),
+            },
         }
     }
 

@@ -48,7 +48,7 @@ pub fn is_image_name(path: &Path) -> bool {
 }
 
 /// Reads a whole image file; the reason in words where it cannot.
-pub(crate) fn read_image_file(path: &Path) -> Result<Vec<u8>, String> {
+pub fn read_image_file(path: &Path) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
     if size > MAX_FILE_BYTES {
         return Err(format!("file of {size} bytes, at most {MAX_FILE_BYTES} are read"));

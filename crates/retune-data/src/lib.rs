@@ -11,6 +11,7 @@
 //!
 //! - [`sources`]: what a path holds, [`open`]ed as [`Parts`];
 //! - [`dataset`], [`labels`]: [`Dataset`], examples of one source with their [`Labels`];
+//! - [`origins`]: [`Origins`], where in files the examples stand;
 //! - [`decode`]: image files to pixels;
 //! - [`split`]: which examples train, validate, test;
 //! - [`preprocess`]: [`Preprocessing`], from stored to what the network takes; travels with the saved model;
@@ -29,6 +30,7 @@ pub mod error;
 pub mod hash;
 pub mod labels;
 pub mod loader;
+pub mod origins;
 pub mod preprocess;
 pub mod sources;
 pub mod split;
@@ -42,6 +44,7 @@ pub use error::{BadExample, DataError};
 pub use hash::ContentHash;
 pub use labels::{LabelKind, LabelType, Labels};
 pub use loader::{Batch, BatchInputs, BatchSize, Batches, Cursor, Keeper, KeptRows, Loader, LoaderOptions, Targets};
+pub use origins::Origins;
 pub use preprocess::Preprocessing;
 pub use sources::{Parts, SourceKind, SourceOptions, open};
 pub use split::Split;

@@ -52,6 +52,7 @@
 //! | --- | --- |
 //! | [`models`] | architectures: load, save, change, build as a graph |
 //! | [`data`] | sources, splits, preprocessing, augmentation, batches |
+//! | [`audit`] | checks of data sets, and their cleaning |
 //! | [`train`] | losses, optimizers, schedules, metrics, recipes, runs |
 //! | [`graph`] | operations, shapes, gradients |
 //! | [`cpu`] | planning and running a graph |
@@ -61,6 +62,7 @@
 
 pub mod inference;
 
+pub use retune_audit as audit;
 pub use retune_cpu as cpu;
 pub use retune_data as data;
 pub use retune_formats as formats;

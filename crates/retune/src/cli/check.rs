@@ -1,8 +1,10 @@
-//! `retune check`: everything that can be known before training.
+//! `retune check`: everything that can be known before training, of a recipe or of data by itself.
 
+use super::check_data::{self, CheckDataArguments};
+use super::failure::Failure;
 use super::job::JobArguments;
 use super::text::{self, Table};
-use super::{Context, Result, inspect, paths};
+use super::{Context, Result, paths};
 use retune::data::{BatchSize, TokenStatistics};
 use retune::train::fit::{StagePlan, plan};
 use retune::train::recipe::Built;
@@ -13,21 +15,31 @@ use std::path::Path;
 /// Steps that are done to estimate the time of one.
 const TRIAL_STEPS: u64 = 4;
 
-/// Say what training would take, and what is wrong.
+/// Say what training would take, and what is wrong with the data.
+///
+/// A recipe, or a model and data: whether they fit together, and the memory and time that training takes. Data alone (in place of the
+/// recipe): duplicates, overlap between parts, contradicting labels, broken rows and more, each with the command that deals with it.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("recipe", |recipe| recipe.value_name("RECIPE|DATA").help("A recipe (TOML), or data")))]
 pub struct Arguments {
     #[command(flatten)]
     job: JobArguments,
     /// Do not run a few steps to estimate the time
     #[arg(long)]
     no_timing: bool,
+    #[command(flatten)]
+    data: CheckDataArguments,
 }
 
 /// Checks a recipe, or data by itself.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
     if let Some(path) = arguments.job.recipe.as_deref().filter(|path| is_data(path)) {
         paths::must_exist(path)?;
-        return inspect::check_data(context, path);
+        return check_data::run(context, path, &arguments.data);
+    }
+    if arguments.data.are_given() {
+        let failure = Failure::usage("the options under `Data by itself` go with data in place of a recipe");
+        return Err(failure.hint("retune check DATA"));
     }
     let Built { job, facts, output, .. } = arguments.job.build(context)?;
     let epochs = job.settings.epochs;

@@ -35,7 +35,7 @@ impl Console {
 
     /// Why the command failed.
     pub fn failure(&self, failure: &Failure) {
-        if self.json {
+        if self.json && !failure.is_reported() {
             print(&json!({ "error": failure.message(), "hints": failure.hints() }).to_string());
         }
         if failure.is_interruption() {

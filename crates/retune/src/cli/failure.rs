@@ -13,12 +13,13 @@ pub struct Failure {
     message: String,
     hints: Vec<String>,
     code: u8,
+    is_reported: bool,
 }
 
 impl Failure {
     /// Something is wrong with the input or the run: exit code 1.
     pub fn new(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hints: Vec::new(), code: 1 }
+        Failure { message: message.into(), hints: Vec::new(), code: 1, is_reported: false }
     }
 
     /// The user stopped the command: exit code 130.
@@ -29,6 +30,16 @@ impl Failure {
     /// Options that do not go together: exit code 2.
     pub fn usage(message: impl Into<String>) -> Failure {
         Failure { code: 2, ..Failure::new(message) }
+    }
+
+    /// The command's result says the same already: programs need no second object.
+    pub fn reported(self) -> Failure {
+        Failure { is_reported: true, ..self }
+    }
+
+    /// Whether the command's result says the same already.
+    pub fn is_reported(&self) -> bool {
+        self.is_reported
     }
 
     /// Adds what to do.
@@ -87,7 +98,7 @@ impl<E: std::error::Error> From<E> for Failure {
                 None => message.push(line),
             }
         }
-        Failure { message: message.join("\n"), hints, code: 1 }
+        Failure { message: message.join("\n"), hints, code: 1, is_reported: false }
     }
 }
 

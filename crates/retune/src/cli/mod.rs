@@ -6,7 +6,9 @@
 //! | `convert` | a model in another format, outputs compared |
 //! | `predict` | labels and probabilities of images; raw outputs of arrays |
 //! | `eval` | metrics with intervals |
-//! | `check` | what can be known before training, and the plan |
+//! | `check`, `check_data` | what can be known before training, and the plan; what is wrong with data by itself |
+//! | `clean` | a copy of data without what is wrong with it |
+//! | `data_sources`, `model_features` | data by itself: its parts and columns; its features by a model |
 //! | `fit`, `resume` | training |
 //! | `demo` | a first run, with everything built in |
 //! | `job` | a recipe, or flags in its place |
@@ -19,8 +21,11 @@
 //! | `text` | tables, numbers and units for people |
 
 mod check;
+mod check_data;
+mod clean;
 mod console;
 mod convert;
+mod data_sources;
 mod demo;
 mod eval;
 mod failure;
@@ -28,6 +33,7 @@ mod fit;
 mod inspect;
 mod interrupt;
 mod job;
+mod model_features;
 mod outcome;
 mod paths;
 mod predict;
@@ -44,7 +50,8 @@ const FIRST_STEPS: &str = "\
 First steps:
   retune demo                                    a whole fine-tuning run, with everything built in
   retune inspect model.h5                        what is in a model
-  retune check --model model.h5 --data photos/   what training would take, and what is wrong
+  retune check photos/                           what is wrong with data
+  retune check --model model.h5 --data photos/   what training would take, and whether all fits
   retune fit --model model.h5 --data photos/     fine-tune the model on a folder of images
   retune predict --model runs/photos/model.h5 --input new/*.jpg
 
@@ -74,8 +81,10 @@ struct Arguments {
 enum Command {
     /// Show what a model or a data set holds
     Inspect(inspect::Arguments),
-    /// Say what training would take, and what is wrong
+    /// Say what training would take, and what is wrong with the data
     Check(check::Arguments),
+    /// Write a copy of a data set without what is wrong with it
+    Clean(clean::Arguments),
     /// Fine-tune a model
     Fit(fit::Arguments),
     /// Go on with a run that was stopped
@@ -110,6 +119,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Inspect(arguments) => inspect::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Clean(arguments) => clean::run(&context, &arguments),
         Command::Fit(arguments) => fit::run(&context, &arguments),
         Command::Resume(arguments) => resume::run(&context, &arguments),
         Command::Eval(arguments) => eval::run(&context, &arguments),

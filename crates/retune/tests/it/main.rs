@@ -1,10 +1,12 @@
 //! The command line as users meet it: the built binary, in folders of its own.
 //!
 //! - [`support`]: running the binary, tiny data and recipes;
-//! - [`help`], [`models`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`texts`], [`demo`]: the tests.
+//! - [`help`], [`models`], [`data_quality`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`texts`], [`demo`]: the
+//!   tests.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod data_quality;
 mod demo;
 mod help;
 #[cfg(target_os = "linux")]

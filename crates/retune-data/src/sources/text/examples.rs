@@ -4,11 +4,13 @@ use super::charset::TextEncoding;
 use crate::dataset::{Dataset, Inputs, Texts};
 use crate::error::{BadExample, DataError};
 use crate::labels::{LabelType, Labels};
+use crate::origins::Origins;
 use crate::sources::SourceOptions;
 use crate::sources::label_texts::{NamedLabels, read_labels};
 use retune_tensor::Tensor;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// A label as it stands in a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,22 +31,43 @@ pub(super) struct RawExample {
     pub(super) label: Option<RawLabel>,
 }
 
+/// What an example stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Lines of one file.
+    Line,
+    /// An element of a JSON array.
+    Element,
+    /// A file of its own.
+    File(Vec<PathBuf>),
+}
+
+impl Unit {
+    fn name(&self) -> &'static str {
+        match self {
+            Unit::Line => "line",
+            Unit::Element => "element",
+            Unit::File(_) => "file",
+        }
+    }
+}
+
 /// All examples of a file.
 #[derive(Debug)]
 pub(super) struct Rows {
     /// What the file is, for the description.
     pub(super) form: String,
-    /// What an example stands in: a line, a file.
-    pub(super) unit: &'static str,
+    /// What an example stands in.
+    pub(super) unit: Unit,
     /// Whether there are two texts each.
     pub(super) pairs: bool,
-    /// The lines of each example, from 1, and the example, or what is wrong with it.
+    /// The lines (elements, files) of each example, from 1, and the example, or what is wrong with it.
     pub(super) rows: Vec<(Range<u64>, Result<RawExample, String>)>,
 }
 
 impl Rows {
     pub(super) fn new(form: impl Into<String>, pairs: bool) -> Rows {
-        Rows { form: form.into(), unit: "line", pairs, rows: Vec::new() }
+        Rows { form: form.into(), unit: Unit::Line, pairs, rows: Vec::new() }
     }
 
     /// Makes the rows of some lines bad ones.
@@ -57,20 +80,28 @@ impl Rows {
     }
 
     /// The data set, its bad rows set aside.
-    pub(super) fn into_dataset(self, place: &str, options: &SourceOptions) -> Result<Dataset, DataError> {
+    pub(super) fn into_dataset(self, path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
         let Rows { form, unit, pairs, rows } = self;
+        let place = path.display().to_string();
         let count = rows.len();
         if count == 0 {
-            return Err(DataError::NoExamples { place: place.to_owned() });
+            return Err(DataError::NoExamples { place });
         }
+        let end = rows.last().map_or(1, |(lines, _)| lines.end);
+        let mut starts = Vec::with_capacity(count);
         let mut texts = Texts { first: Vec::with_capacity(count), second: pairs.then(Vec::new) };
         let (mut labels, mut bad) = (Vec::with_capacity(count), Vec::new());
         for (id, (lines, row)) in rows.into_iter().enumerate() {
+            starts.push(lines.start);
             let row = row.and_then(|row| checked(row, options.labels));
             let (first, second, label) = match row {
                 Ok(row) => (row.first, row.second, row.label),
                 Err(reason) => {
-                    bad.push(BadExample { id: id as u64, place: format!("{place}, {unit} {}", lines.start), reason });
+                    bad.push(BadExample {
+                        id: id as u64,
+                        place: format!("{place}, {} {}", unit.name(), lines.start),
+                        reason,
+                    });
                     // The row keeps its place, so that the ids of those after it do not depend on the tolerance.
                     (String::new(), None, None)
                 }
@@ -81,14 +112,19 @@ impl Rows {
             }
             labels.push(label);
         }
-        let (labels, names) = labels_of(place, labels, &bad, options)?;
+        let (labels, names) = labels_of(&place, labels, &bad, options)?;
         let noun = if pairs { "pairs of texts" } else { "texts" };
         let data = Dataset::new(format!("{place} ({count} {noun}, {form})"), Inputs::Texts(texts), labels)?;
         let data = match names {
             Some(names) => data.with_class_names(names)?,
             None => data,
         };
-        data.excluding(bad, options.tolerance)
+        let origins = match unit {
+            Unit::Line => Origins::Lines { path: path.to_path_buf(), starts, end },
+            Unit::Element => Origins::Elements { path: path.to_path_buf() },
+            Unit::File(files) => Origins::Files(files),
+        };
+        data.with_origins(origins).excluding(bad, options.tolerance)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One sub-folder per class, one text a `.txt` file.
 
 use super::charset;
-use super::examples::{RawExample, RawLabel, Rows};
+use super::examples::{RawExample, RawLabel, Rows, Unit};
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::sources::{SourceOptions, list_folder, name_of};
@@ -28,7 +28,7 @@ pub(super) fn read(root: &Path, options: &SourceOptions) -> Result<Dataset, Data
         return Err(DataError::UnknownKind { path: root.to_path_buf(), found });
     }
     let mut rows = Rows::new(format!("one a file in {} class folders", folders.len()), false);
-    rows.unit = "file";
+    let mut paths = Vec::new();
     for folder in &folders {
         let class = name_of(folder);
         let files: Vec<PathBuf> = list_folder(folder)?.into_iter().filter(|file| is_text_file(file)).collect();
@@ -48,9 +48,11 @@ pub(super) fn read(root: &Path, options: &SourceOptions) -> Result<Dataset, Data
             };
             let number = rows.rows.len() as u64 + 1;
             rows.rows.push((number..number + 1, row));
+            paths.push(file);
         }
     }
     // Folders are names even where they look like numbers.
     let options = SourceOptions { labels: Some(crate::LabelType::Class), ..options.clone() };
-    rows.into_dataset(&root.display().to_string(), &options)
+    rows.unit = Unit::File(paths);
+    rows.into_dataset(root, &options)
 }

@@ -1,6 +1,6 @@
 //! One JSON object a line, also a single array of objects.
 
-use super::examples::{RawExample, RawLabel, Rows};
+use super::examples::{RawExample, RawLabel, Rows, Unit};
 use super::lines::numbered;
 use super::{LABEL_NAMES, PAIRS, TEXT_NAMES};
 use crate::error::DataError;
@@ -31,8 +31,16 @@ pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<R
         form.extend(name.iter().map(|name| format!(", {what}: `{name}`")));
     }
     let mut rows = Rows::new(form, fields.second.is_some());
+    if is_array(text) {
+        rows.unit = Unit::Element;
+    }
     rows.rows = objects.into_iter().map(|(lines, object)| (lines, object.and_then(|o| fields.row(&o)))).collect();
     Ok(rows)
+}
+
+/// Whether a file is one array of objects.
+fn is_array(text: &str) -> bool {
+    text.trim_start().starts_with('[')
 }
 
 type Object = Result<Map<String, Value>, String>;
@@ -42,7 +50,7 @@ fn objects(path: &Path, text: &str) -> Result<Vec<(Range<u64>, Object)>, DataErr
         Value::Object(object) => Ok(object),
         other => Err(format!("expected an object, found {}", kind(&other))),
     };
-    if text.trim_start().starts_with('[') {
+    if is_array(text) {
         let values: Vec<Value> =
             serde_json::from_str(text).map_err(|error| malformed(path, error.line() as u64, error.to_string()))?;
         // Where in the file an element stands is not known; its number says which one it is.

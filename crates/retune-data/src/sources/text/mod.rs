@@ -152,5 +152,5 @@ fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
     if decoded.encoding != TextEncoding::Utf8 {
         rows.form.push_str(&format!(", {}", decoded.encoding));
     }
-    rows.into_dataset(&path.display().to_string(), options)
+    rows.into_dataset(path, options)
 }

@@ -6,8 +6,6 @@
 mod data;
 mod model;
 
-use super::failure::Failure;
-use super::text::counted;
 use super::{Context, Result, paths};
 use std::path::{Path, PathBuf};
 
@@ -29,16 +27,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     if is_model(&arguments.path) {
         model::inspect(context, &arguments.path)
     } else {
-        data::inspect(context, &arguments.path, arguments.fast).map(drop)
-    }
-}
-
-/// Prints the description of data; an error where some of it cannot be used.
-pub fn check_data(context: &Context, path: &Path) -> Result {
-    match data::inspect(context, path, false)? {
-        0 => Ok(()),
-        problems => Err(Failure::new(format!("{} in `{}`", counted(problems, "problem", "problems"), path.display()))
-            .hint("mend or remove what is listed, or set `tolerance` in the recipe's `[data]`")),
+        data::inspect(context, &arguments.path, arguments.fast)
     }
 }
 

@@ -1,0 +1,90 @@
+//! The same input several times in one split: the same text, the same pixels, the same cells.
+//!
+//! Repetitions across splits are [overlap](super::overlap). White space at the ends of a text does not count, as no model sees it.
+
+use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, percent, verb};
+use crate::clean::Rule;
+use crate::collection::{Collection, Item, Part};
+use crate::facts::Facts;
+use crate::fingerprint::{fingerprint, groups_of_equal};
+use crate::text_file::Lines;
+use retune_data::Origins;
+
+/// Groups of equal items within each split: all but the first of each are repetitions.
+pub fn groups(collection: &Collection, facts: &Facts) -> Vec<Vec<Item>> {
+    within_splits(collection, &facts.equal)
+}
+
+/// Cuts groups at the borders of splits.
+pub(crate) fn within_splits(collection: &Collection, groups: &[Vec<Item>]) -> Vec<Vec<Item>> {
+    let same = |a: &Item, b: &Item| collection.split(*a) == collection.split(*b);
+    groups.iter().flat_map(|group| group.chunk_by(same)).filter(|g| g.len() > 1).map(<[Item]>::to_vec).collect()
+}
+
+/// The finding.
+pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<Finding> {
+    let mut groups = groups(collection, facts);
+    let repeated: usize = groups.iter().map(|group| group.len() - 1).sum();
+    if repeated == 0 {
+        return None;
+    }
+    let noun = noun(collection);
+    let mut details = Vec::new();
+    let whole = whole_rows(collection);
+    if whole > 0 && whole < repeated {
+        details.push(format!(
+            "{} of them {} an earlier row to the byte; the others differ in other columns, or in white space at the ends.",
+            grouped(whole),
+            verb(whole, "repeats", "repeat")
+        ));
+    } else if whole >= repeated {
+        details.push("All of them repeat an earlier row to the byte, label included.".to_owned());
+    }
+    groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group[0]));
+    details.push(format!("The most frequent one stands {} times.", grouped(groups[0].len())));
+    let share = repeated as f64 / collection.len() as f64;
+    Some(Finding {
+        kind: Kind::ExactDuplicates,
+        severity: if share >= 0.01 { Severity::Problem } else { Severity::Warning },
+        title: format!(
+            "{} {} an earlier one ({}).",
+            counted(repeated, noun),
+            verb(repeated, "repeats", "repeat"),
+            percent(repeated, collection.len())
+        ),
+        why: "What is repeated weighs more in training than it should, and where validation is drawn from the same rows, it \
+              also stands on both sides."
+            .to_owned(),
+        count: repeated,
+        details,
+        examples: groups
+            .iter()
+            .take(examples)
+            .map(|group| Example::new(collection, group, format!("{} times", group.len())))
+            .collect(),
+        remedy: Remedy::Clean(Rule::ExactDuplicates),
+    })
+}
+
+/// Rows of files of text that repeat an earlier row of the same file to the byte.
+fn whole_rows(collection: &Collection) -> usize {
+    collection.parts().iter().filter_map(whole_rows_of).sum()
+}
+
+fn whole_rows_of(part: &Part) -> Option<usize> {
+    let crate::collection::Content::Examples(data) = &part.content else { return None };
+    let Origins::Lines { path, .. } = data.origins() else { return None };
+    let lines = Lines::read(path).ok()?;
+    let print = |index: usize| match data.origins().lines(index) {
+        Some(range) if part.is_usable(index) => lines.get(range).map_or(0, |row| fingerprint(trimmed_end(row))),
+        _ => 0,
+    };
+    let prints: Vec<_> = (0..part.len()).map(print).collect();
+    Some(groups_of_equal(&prints).iter().map(|group| group.len() - 1).sum())
+}
+
+/// Without the line ends, of which a file's last row may have none.
+fn trimmed_end(row: &[u8]) -> &[u8] {
+    let end = row.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    &row[..end]
+}

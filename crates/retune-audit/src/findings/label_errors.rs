@@ -1,0 +1,135 @@
+//! Labels that are likely wrong: a probe that has not seen an example is sure of another class (see
+//! [`confident`](crate::probe::confident)).
+//!
+//! Texts have features of their own ([`ngrams`]); for images, and for better ones of texts, the frozen outputs of a model are given.
+//! Where the probe is hardly better than always saying the most frequent class, its word counts for nothing, and nothing is found.
+
+use super::{Example, Finding, Kind, Remedy, Severity, counted, noun, percent};
+use crate::collection::{Collection, Item};
+use crate::facts::Facts;
+use crate::probe::{Features, Suspect, confident, folds, ngrams};
+use std::collections::HashMap;
+
+/// Most examples that are judged; of more, every second, third, … is.
+const MOST: usize = 100_000;
+/// Examples of each class below which a probe learns nothing.
+const LEAST_OF_CLASS: usize = 5;
+/// Share of the mistakes of the most frequent class that a probe must at least avoid.
+const LEAST_GAIN: f64 = 0.25;
+
+/// Features of items, one row each, from a frozen model.
+#[derive(Debug)]
+pub struct ModelFeatures {
+    /// The items, ascending.
+    pub items: Vec<Item>,
+    /// Their features.
+    pub features: Features,
+    /// What they are, for the report.
+    pub source: String,
+}
+
+/// What the probe says.
+#[derive(Debug)]
+pub struct Judged {
+    /// The likely wrong labels, the likeliest first, by item.
+    pub suspects: Vec<(Item, Suspect)>,
+    /// Examples judged.
+    pub examples: usize,
+    /// Accuracy of the probe, out of fold.
+    pub accuracy: f64,
+    /// Accuracy of always saying the most frequent class.
+    pub majority: f64,
+    /// What the features are.
+    pub source: String,
+}
+
+/// Judges the labels of the training part; `None` where they are not classes, or nothing can be said.
+pub fn judge(collection: &Collection, facts: &Facts, model: Option<&ModelFeatures>) -> Option<Judged> {
+    let classes = collection.classes().len();
+    if classes < 2 {
+        return None;
+    }
+    let usable = |item: &Item| facts.is_usable(*item) && collection.class(*item).is_some();
+    let all: Vec<(usize, Item)> = match model {
+        Some(model) => model.items.iter().copied().enumerate().filter(|(_, item)| usable(item)).collect(),
+        None if collection.parts()[0].has_texts() => collection.items_of(0).filter(usable).enumerate().collect(),
+        None => return None,
+    };
+    let step = all.len().div_ceil(MOST).max(1);
+    let rows: Vec<(usize, Item)> = all.into_iter().step_by(step).collect();
+    let labels: Vec<usize> = rows.iter().filter_map(|(_, item)| collection.class(*item)).collect();
+    let mut counts = vec![0usize; classes];
+    labels.iter().for_each(|&label| counts[label] += 1);
+    if counts.iter().filter(|&&n| n >= LEAST_OF_CLASS).count() < 2 {
+        return None;
+    }
+    let (features, source) = match model {
+        Some(model) => {
+            let row = |(row, _): &(usize, Item)| model.features.row(*row).map(|(c, v)| (c as u32, v)).collect();
+            (Features::sparse(model.features.width(), rows.iter().map(row)), model.source.clone())
+        }
+        None => {
+            let texts: Vec<String> =
+                rows.iter().filter_map(|(_, item)| collection.text(*item).map(|text| text.into_owned())).collect();
+            (ngrams::features(&texts), "words and pairs of words".to_owned())
+        }
+    };
+    let named = |same: &Vec<Item>| same.iter().map(|&item| (item, u64::from(same[0]))).collect::<Vec<_>>();
+    let group: HashMap<Item, u64> = facts.same.iter().flat_map(named).collect();
+    let groups: Vec<u64> = rows.iter().map(|(_, item)| group.get(item).copied().unwrap_or(u64::from(*item))).collect();
+    let probabilities = folds::out_of_fold(&features, &labels, &groups, classes);
+    let right = probabilities.chunks_exact(classes).zip(&labels).filter(|(row, label)| argmax(row) == **label).count();
+    let accuracy = right as f64 / labels.len() as f64;
+    let majority = counts.iter().max().copied().unwrap_or(0) as f64 / labels.len() as f64;
+    if 1.0 - accuracy > (1.0 - LEAST_GAIN) * (1.0 - majority) {
+        return None;
+    }
+    let suspects = confident::suspects(&probabilities, &labels, classes);
+    let suspects = suspects.into_iter().map(|suspect| (rows[suspect.row].1, suspect)).collect();
+    Some(Judged { suspects, examples: labels.len(), accuracy, majority, source })
+}
+
+fn argmax(row: &[f32]) -> usize {
+    (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap_or(0)
+}
+
+/// The finding.
+pub fn find(collection: &Collection, facts: &Facts, model: Option<&ModelFeatures>, examples: usize) -> Option<Finding> {
+    let judged = judge(collection, facts, model)?;
+    if judged.suspects.is_empty() {
+        return None;
+    }
+    let name = |class: usize| &collection.classes()[class];
+    let example = |(item, suspect): &(Item, Suspect)| {
+        let note = format!(
+            "looks like `{}` ({:.0} %), its label has {:.1} %",
+            name(suspect.suggested),
+            100.0 * suspect.other,
+            100.0 * suspect.own
+        );
+        Example::new(collection, &[*item], note)
+    };
+    let count = judged.suspects.len();
+    Some(Finding {
+        kind: Kind::LabelErrors,
+        severity: Severity::Warning,
+        title: format!(
+            "{} may have the wrong label ({} of {} judged).",
+            counted(count, noun(collection)),
+            percent(count, judged.examples),
+            super::grouped(judged.examples)
+        ),
+        why: "A probe that was fitted to other examples is as sure of another class here as it is elsewhere. It can be wrong: the first \
+              ones are worth a look, the last ones are hard examples rather than mistakes."
+            .to_owned(),
+        count,
+        details: vec![format!(
+            "The probe, logistic regression on {}, is right on {:.1} % of what it has not seen; the most frequent class has {:.1} %.",
+            judged.source,
+            100.0 * judged.accuracy,
+            100.0 * judged.majority
+        )],
+        examples: judged.suspects.iter().take(examples).map(example).collect(),
+        remedy: Remedy::Advice("Look at them, the first ones first, and mend the labels that are wrong.".to_owned()),
+    })
+}

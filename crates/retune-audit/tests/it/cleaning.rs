@@ -1,0 +1,217 @@
+//! The new data set: what is left out, byte for byte what is not, and never a change of the original.
+
+use crate::images::{picture, stored};
+use crate::support::{Folder, check_sources};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use image::ImageFormat;
+use retune_audit::clean::{Plan, clean};
+use retune_audit::{AuditError, Rule, Sources};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Cleans `data` into `new`, the log into `log`; gives the lines of the log.
+fn cleaned(folder: &Folder, data: &str, new: &str, rules: &[Rule]) -> Result<Vec<Value>, AuditError> {
+    run(folder, &Sources { data: folder.path(data), ..Sources::default() }, new, rules, false)
+}
+
+fn run(
+    folder: &Folder,
+    sources: &Sources,
+    new: &str,
+    rules: &[Rule],
+    with_test: bool,
+) -> Result<Vec<Value>, AuditError> {
+    let before = contents(&sources.data);
+    let checked = check_sources(sources);
+    let plan = Plan::new(&checked.collection, &checked.facts, rules, with_test);
+    let log = folder.path(&format!("{new}.log"));
+    let result = clean(&checked.collection, sources, &plan, &folder.path(new), &log);
+    assert_eq!(contents(&sources.data), before, "the original is never changed");
+    result?;
+    let text = std::fs::read_to_string(log).unwrap();
+    Ok(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// All files below a path.
+fn contents(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    if path.is_file() {
+        return BTreeMap::from([(PathBuf::new(), std::fs::read(path).unwrap())]);
+    }
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        all.extend(
+            contents(&entry.path()).into_iter().map(|(name, bytes)| (Path::new(&entry.file_name()).join(name), bytes)),
+        );
+    }
+    all
+}
+
+#[test]
+fn rows_of_a_table_are_copied_as_they_stand() {
+    let folder = Folder::new();
+    let kept = "id,text,label\r\n1,\"Quoted, with \"\"marks\"\"\",x\r\n2,\"over\nlines\",y\r\n";
+    let data = format!(
+        "{kept}3,\"over\nlines\",y\r\n\r\n4,again Something,y\r\n5,AGAIN something,x\r\n6,,x\r\n7, last one ,x"
+    );
+    folder.write("a.csv", &data);
+    let log = cleaned(&folder, "a.csv", "b.csv", &Rule::DEFAULT).unwrap();
+    assert_eq!(folder.read("b.csv"), format!("{kept}7, last one ,x"));
+    let rules: Vec<&str> = log.iter().map(|line| line["rule"].as_str().unwrap()).collect();
+    assert_eq!(rules, ["exact-duplicates", "conflicts", "conflicts", "empty"]);
+    assert_eq!((&log[0]["action"], &log[0]["row"], &log[0]["kept"]["row"]), (&"dropped".into(), &5.into(), &3.into()));
+    assert!(log[0]["file"].as_str().unwrap().ends_with("a.csv") && log[0]["reason"] == "repeats an earlier one");
+}
+
+#[test]
+fn overlap_leaves_the_later_part_whole() {
+    let folder = Folder::new();
+    folder.write("data/train.tsv", "text\tlabel\none text\tx\ntwo texts\ty\nthree texts\tx\nfour texts\tx\n");
+    folder.write("data/dev.tsv", "text\tlabel\nTWO  texts\ty\nfive texts\tx\nsix texts\ty\n");
+    folder.write("data/test.tsv", "text\tlabel\nThree texts\tx\nfive texts\tx\nfive texts\tx\n\tx\n");
+    folder.write("data/README.md", "not part of it");
+    let log = cleaned(&folder, "data", "new", &Rule::DEFAULT).unwrap();
+    assert_eq!(folder.read("new/train.tsv"), "text\tlabel\none text\tx\nfour texts\tx\n");
+    assert_eq!(folder.read("new/dev.tsv"), "text\tlabel\nTWO  texts\ty\nsix texts\ty\n");
+    assert_eq!(folder.read("new/test.tsv"), folder.read("data/test.tsv"));
+    assert_eq!(log.len(), 3);
+    assert!(log.iter().all(|line| line["rule"] == "overlap"), "{log:?}");
+    assert_eq!((&log[0]["kept"]["split"], &log[2]["kept"]["split"]), (&"validation".into(), &"test".into()));
+
+    let sources = Sources { data: folder.path("data"), ..Sources::default() };
+    run(&folder, &sources, "with-test", &Rule::DEFAULT, true).unwrap();
+    assert_eq!(folder.read("with-test/test.tsv"), "text\tlabel\nThree texts\tx\nfive texts\tx\n");
+}
+
+#[test]
+fn sources_of_their_own_become_files_of_one_folder() {
+    let folder = Folder::new();
+    let sources = Sources {
+        data: folder.write("a/mine.train", "1 who was it\n2 where was it\n1 who was it\n"),
+        test: Some(folder.write("b/mine.test", "2 where was it\n")),
+        ..Sources::default()
+    };
+    run(&folder, &sources, "new", &Rule::DEFAULT, false).unwrap();
+    assert_eq!(
+        (folder.read("new/mine.train"), folder.read("new/mine.test")),
+        ("1 who was it\n".into(), "2 where was it\n".into())
+    );
+}
+
+#[test]
+fn a_majority_decides_a_contradiction_and_a_tie_drops_all() {
+    let folder = Folder::new();
+    folder.write(
+        "a.tsv",
+        "text\tlabel\nsame text\tx\nSame text\tx\nsame TEXT\ty\nother text\tx\nOTHER text\ty\nfine text\ty\n",
+    );
+    cleaned(&folder, "a.tsv", "b.tsv", &[Rule::Conflicts]).unwrap();
+    assert_eq!(folder.read("b.tsv"), "text\tlabel\nsame text\tx\nSame text\tx\nfine text\ty\n");
+}
+
+#[test]
+fn near_duplicates_go_only_when_asked_for() {
+    let folder = Folder::new();
+    let (a, b) = (
+        "the hotel was clean and the staff were friendly to us every day",
+        "the hotel was clean and the staff were friendly to us every night",
+    );
+    let other = "something completely different stands in this row";
+    folder.write("a.tsv", format!("text\tlabel\n{a}\tx\n{other}\ty\n{a}!\tx\n{b}\tx\n"));
+    assert!(cleaned(&folder, "a.tsv", "b.tsv", &Rule::DEFAULT).unwrap().is_empty());
+    assert_eq!(folder.read("b.tsv"), folder.read("a.tsv"));
+    let log = cleaned(&folder, "a.tsv", "c.tsv", &[Rule::NearDuplicates]).unwrap();
+    assert_eq!(folder.read("c.tsv"), format!("text\tlabel\n{a}\tx\n{other}\ty\n"));
+    assert!(log[0]["reason"].as_str().unwrap().contains("similarity 0.9"), "{log:?}");
+}
+
+#[test]
+fn json_lines_arrays_and_packed_files_stay_what_they_are() {
+    let folder = Folder::new();
+    let rows = [r#"{"id": 1.50, "text": "first text", "label": "x"}"#, r#"{"label":"y","text":"second \u6587"}"#];
+    folder.write("a.jsonl", format!("{}\n{}\n\n{}\nbroken\n", rows[0], rows[1], rows[0]));
+    cleaned(&folder, "a.jsonl", "b.jsonl", &Rule::DEFAULT).unwrap();
+    assert_eq!(folder.read("b.jsonl"), format!("{}\n{}\n\n", rows[0], rows[1]));
+    folder.write("a.json", format!("[{},\n {}, {}]", rows[0], rows[1], rows[0]));
+    cleaned(&folder, "a.json", "b.json", &Rule::DEFAULT).unwrap();
+    assert_eq!(folder.read("b.json"), format!("[\n{},\n{}\n]\n", rows[0], rows[1]));
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(b"text\tlabel\nthe same\tx\nthe same\tx\nanother\ty\n").unwrap();
+    folder.write("a.tsv.gz", packed.finish().unwrap());
+    cleaned(&folder, "a.tsv.gz", "b.tsv.gz", &Rule::DEFAULT).unwrap();
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(folder.path("b.tsv.gz")).unwrap()).read_to_string(&mut text).unwrap();
+    assert_eq!(text, "text\tlabel\nthe same\tx\nanother\ty\n");
+}
+
+#[test]
+fn other_encodings_are_copied_byte_for_byte() {
+    let folder = Folder::new();
+    let utf16 =
+        |text: &str| [&[0xff, 0xfe][..], &text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat();
+    // `上` is 4E0A: its low byte is that of a line feed.
+    folder.write("a.tsv", utf16("text\tlabel\n上面的文字\tx\n上面的文字\tx\n别的文字\ty\n"));
+    cleaned(&folder, "a.tsv", "b.tsv", &Rule::DEFAULT).unwrap();
+    assert_eq!(std::fs::read(folder.path("b.tsv")).unwrap(), utf16("text\tlabel\n上面的文字\tx\n别的文字\ty\n"));
+    folder.write("c.tsv", b"text\tlabel\nle caf\xe9 noir\tx\nl'\xe9t\xe9 l\xe0-bas\ty\nle caf\xe9 noir\tx\n");
+    cleaned(&folder, "c.tsv", "d.tsv", &Rule::DEFAULT).unwrap();
+    assert_eq!(
+        std::fs::read(folder.path("d.tsv")).unwrap(),
+        b"text\tlabel\nle caf\xe9 noir\tx\nl'\xe9t\xe9 l\xe0-bas\ty\n"
+    );
+}
+
+#[test]
+fn folders_of_images_and_texts_are_copied_by_file() {
+    let folder = Folder::new();
+    for number in 0..4 {
+        folder.write(&format!("photos/cat/{number}.png"), stored(picture(number), ImageFormat::Png));
+        folder.write(&format!("photos/dog/in/{number}.png"), stored(picture(number + 20), ImageFormat::Png));
+    }
+    folder.write("photos/cat/again.bmp", stored(picture(2), ImageFormat::Bmp));
+    folder.write("photos/dog/broken.png", "no image");
+    let log = cleaned(&folder, "photos", "new", &Rule::DEFAULT).unwrap();
+    let mut expected = contents(&folder.path("photos"));
+    expected.remove(Path::new("cat/again.bmp"));
+    expected.remove(Path::new("dog/broken.png"));
+    assert_eq!(contents(&folder.path("new")), expected);
+    assert_eq!(log.len(), 2);
+
+    for (name, text) in [("x/1", "one text"), ("x/2", "one text"), ("y/1", "other text"), ("y/2", "")] {
+        folder.write(&format!("texts/{name}.txt"), text);
+    }
+    cleaned(&folder, "texts", "fewer", &Rule::DEFAULT).unwrap();
+    let names: Vec<PathBuf> = contents(&folder.path("fewer")).into_keys().collect();
+    assert_eq!(names, ["x/1.txt", "y/1.txt"].map(PathBuf::from));
+}
+
+#[test]
+fn tables_of_numbers_are_cleaned_too() {
+    let folder = Folder::new();
+    let rows: Vec<String> = (0..30).map(|i| format!("{}.5;{};{}", i * 13, i * 31 % 17, i % 2)).collect();
+    folder.write("a.csv", format!("a;b;label\n{}\n{}\n7;8\n", rows.join("\n"), rows[3]));
+    let log = cleaned(&folder, "a.csv", "b.csv", &Rule::DEFAULT).unwrap();
+    assert_eq!((folder.read("b.csv"), log.len()), (format!("a;b;label\n{}\n", rows.join("\n")), 2));
+}
+
+#[test]
+fn nothing_is_overwritten_or_mixed_up() {
+    let folder = Folder::new();
+    folder.write("a/train.tsv", "text\tlabel\nthe same\tx\nthe same\tx\nanother\ty\n");
+    folder.write("there", "precious");
+    folder.write("free.log", "precious");
+    for new in ["there", "free"] {
+        assert!(matches!(cleaned(&folder, "a", new, &Rule::DEFAULT), Err(AuditError::OutputExists { .. })), "{new}");
+    }
+    assert!(!folder.path("free").exists());
+    assert!(matches!(cleaned(&folder, "a", "a/new", &Rule::DEFAULT), Err(AuditError::Nested { .. })));
+    folder.write("b.tsv", "text\tlabel\nsame\tx\nSAME\ty\n");
+    assert!(matches!(cleaned(&folder, "b.tsv", "c.tsv", &Rule::DEFAULT), Err(AuditError::NothingLeft { rows: 2, .. })));
+    let left: Vec<_> = std::fs::read_dir(folder.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 4, "no drafts are left: {left:?}");
+    assert_eq!((folder.read("there"), folder.read("free.log")), ("precious".into(), "precious".into()));
+}

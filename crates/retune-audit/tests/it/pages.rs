@@ -1,0 +1,50 @@
+//! The report in its three forms, of one structure.
+
+use crate::images::{picture, stored};
+use crate::support::{Folder, check};
+use image::ImageFormat;
+
+#[test]
+fn the_forms_tell_the_same() {
+    let folder = Folder::new();
+    let rows = "<b>bold</b> & text\tx\n<b>bold</b> & text\tx\nanother good text\ty\nAnother good text\tx\n\ty\n";
+    let path = folder.write("my data.tsv", format!("text\tlabel\n{rows}"));
+    let checked = check(&path);
+    let (text, html, json) = (checked.report.text(), checked.report.html(&checked.collection), checked.report.json());
+    let findings = json["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), checked.report.findings.len());
+    assert!(findings.len() >= 3);
+    let unwrapped = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for finding in findings {
+        let title = finding["title"].as_str().unwrap();
+        assert!(unwrapped.contains(title), "{title}: {text}");
+        assert!(html.contains(&title.replace('&', "&amp;")), "{title}: {html}");
+        if let Some(command) = finding["command"].as_str() {
+            assert!(text.contains(command), "{command}: {text}");
+        }
+    }
+    let conflict = findings.iter().find(|finding| finding["kind"] == "conflicts").unwrap();
+    assert!(conflict["command"].as_str().unwrap().ends_with("my data-clean.tsv' --drop conflicts"), "{conflict}");
+    assert_eq!(conflict["examples"][0]["places"][0]["row"], 4);
+    assert!(!html.contains("<b>") && html.contains("&lt;b&gt;bold"), "nothing of the data is markup");
+    assert!(html.contains("default-src 'none'") && !html.contains("<script") && !html.contains("http"));
+}
+
+#[test]
+fn pictures_are_shown_in_the_page() {
+    let folder = Folder::new();
+    for number in 0..4 {
+        folder.write(&format!("data/{}/{number}.png", number % 2), stored(picture(number / 3), ImageFormat::Png));
+    }
+    let checked = check(&folder.path("data"));
+    let html = checked.report.html(&checked.collection);
+    assert!(html.matches("<img src=\"data:image/png;base64,").count() >= 3, "{html}");
+}
+
+#[test]
+fn nothing_wrong_is_said_as_such() {
+    let folder = Folder::new();
+    let path = folder.write("a.tsv", "text\tlabel\none good text\tx\nanother of them\ty\n");
+    let checked = check(&path);
+    assert!(checked.report.text().ends_with("nothing wrong was found\n"), "{}", checked.report.text());
+}

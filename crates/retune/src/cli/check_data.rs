@@ -1,0 +1,53 @@
+//! `retune check DATA`: what is wrong with data by itself.
+
+use super::data_sources::DataArguments;
+use super::failure::Failure;
+use super::text::counted;
+use super::{Context, Result, model_features};
+use retune::audit::{Report, Severity};
+use std::path::{Path, PathBuf};
+
+/// Examples of each finding that a report keeps.
+const EXAMPLES: usize = 10;
+
+/// How data is checked.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Data by itself")]
+pub struct CheckDataArguments {
+    #[command(flatten)]
+    data: DataArguments,
+    /// Also write the report as one HTML file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Look for wrong labels by what this model gives out for the examples, rather than by the words of texts
+    #[arg(long, value_name = "MODEL")]
+    features: Option<PathBuf>,
+}
+
+impl CheckDataArguments {
+    /// Whether any of them is given.
+    pub fn are_given(&self) -> bool {
+        self.data.are_given() || self.html.is_some() || self.features.is_some()
+    }
+}
+
+/// Prints the report; an error where there are problems.
+pub fn run(context: &Context, path: &Path, arguments: &CheckDataArguments) -> Result {
+    let (collection, facts) = arguments.data.open(path)?;
+    let features = arguments.features.as_deref().map(|model| model_features::compute(context, &collection, model));
+    let features = features.transpose()?;
+    let report = Report::new(&collection, &facts, features.as_ref(), arguments.data.command_line(path), EXAMPLES);
+    context.console.result(report.text().trim_end(), || report.json());
+    if let Some(file) = &arguments.html {
+        std::fs::write(file, report.html(&collection))
+            .map_err(|error| Failure::new(format!("cannot write `{}`: {error}", file.display())))?;
+        context.console.note(format!("wrote `{}`", file.display()));
+    }
+    match report.findings.iter().filter(|finding| finding.severity == Severity::Problem).count() {
+        0 => Ok(()),
+        problems => {
+            let failure = Failure::new(format!("{} in `{}`", counted(problems, "problem", "problems"), path.display()));
+            Err(failure.reported())
+        }
+    }
+}

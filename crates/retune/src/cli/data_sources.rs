@@ -1,0 +1,104 @@
+//! Data to look at by itself: its parts, and which columns hold what.
+
+use super::{Result, paths};
+use retune::audit::report::quoted;
+use retune::audit::{Collection, Facts, Sources};
+use retune::data::sources::Column;
+use retune::data::sources::text::TextEncoding;
+use retune::data::{SourceKind, SourceOptions};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Parts of the data, and which columns hold what.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Data by itself")]
+pub struct DataArguments {
+    /// The validation part, where it is a file or folder of its own
+    #[arg(long, value_name = "DATA")]
+    pub validation: Option<PathBuf>,
+    /// The test part, where it is a file or folder of its own
+    #[arg(long, value_name = "DATA")]
+    pub test: Option<PathBuf>,
+    /// Column or field of the texts, by name or number [default: found]
+    #[arg(long, value_name = "COLUMN")]
+    pub text: Option<String>,
+    /// Column or field of the labels, by name or number [default: found]
+    #[arg(long, value_name = "COLUMN")]
+    pub label: Option<String>,
+    /// How texts are stored: utf-8, utf-16, latin-1 or gb18030 [default: found]
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    pub encoding: Option<TextEncoding>,
+    /// Share of their short pieces that two texts have in common to be near duplicates, from 0.5 to 1 [default: 0.8]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub similarity: Option<f32>,
+}
+
+/// Texts are near duplicates from this similarity on.
+const SIMILARITY: f32 = 0.8;
+
+impl DataArguments {
+    /// Whether any of them is given.
+    pub fn are_given(&self) -> bool {
+        let DataArguments { validation, test, text, label, encoding, similarity } = self;
+        let texts = [text, label].into_iter().any(Option::is_some);
+        validation.is_some() || test.is_some() || texts || encoding.is_some() || similarity.is_some()
+    }
+
+    /// The sources that they and a path name.
+    pub fn sources(&self, data: &Path) -> Sources {
+        let column = |name: &String| match name.parse() {
+            Ok(index) => Column::Index(index),
+            Err(_) => Column::Name(name.clone()),
+        };
+        let has_texts = self.text.is_some() || self.encoding.is_some();
+        Sources {
+            data: data.to_owned(),
+            validation: self.validation.clone(),
+            test: self.test.clone(),
+            options: SourceOptions {
+                kind: has_texts.then_some(SourceKind::Text),
+                text: self.text.as_ref().map(column),
+                label: self.label.as_ref().map(column),
+                encoding: self.encoding,
+                ..SourceOptions::default()
+            },
+        }
+    }
+
+    /// Opens the data and measures every example.
+    pub fn open(&self, data: &Path) -> Result<(Collection, Facts)> {
+        paths::must_exist(data)?;
+        [&self.validation, &self.test].into_iter().flatten().try_for_each(|path| paths::must_exist(path))?;
+        let collection = Collection::open(&self.sources(data))?;
+        let facts = Facts::gather(&collection, self.similarity.unwrap_or(SIMILARITY));
+        Ok((collection, facts))
+    }
+
+    /// The data as it is named on a command line.
+    pub fn command_line(&self, data: &Path) -> String {
+        let mut line = quoted(&data.display().to_string());
+        let mut add = |flag: &str, value: Option<String>| {
+            if let Some(value) = value {
+                let _ = write!(line, " --{flag} {}", quoted(&value));
+            }
+        };
+        add("validation", self.validation.as_ref().map(|path| path.display().to_string()));
+        add("test", self.test.as_ref().map(|path| path.display().to_string()));
+        add("text", self.text.clone());
+        add("label", self.label.clone());
+        add("encoding", self.encoding.map(|encoding| encoding.to_string()));
+        add("similarity", self.similarity.map(|share| share.to_string()));
+        line
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    text.parse()
+        .ok()
+        .filter(|share| (0.5..=1.0).contains(share))
+        .ok_or_else(|| "expected a number from 0.5 to 1".into())
+}
+
+fn encoding(name: &str) -> Result<TextEncoding, String> {
+    serde_json::from_value(name.into()).map_err(|_| "expected utf-8, utf-16, latin-1 or gb18030".into())
+}

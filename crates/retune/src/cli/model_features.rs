@@ -1,0 +1,30 @@
+//! Features of data by a frozen model, for judging labels.
+
+use super::failure::Failure;
+use super::progress::Progress;
+use super::{Context, Result, paths};
+use retune::audit::Collection;
+use retune::audit::collection::{Content, Item};
+use retune::audit::findings::label_errors::ModelFeatures;
+use retune::audit::probe::Features;
+use retune::train::predict::Predictor;
+use std::path::Path;
+
+/// The outputs of a model for the training part, one row an example.
+pub fn compute(context: &Context, collection: &Collection, model: &Path) -> Result<ModelFeatures> {
+    paths::must_exist(model)?;
+    let Content::Examples(data) = &collection.parts()[0].content else {
+        return Err(Failure::new("a table has no features by a model").hint("leave `--features` out"));
+    };
+    let predictor = Predictor::load(&context.cpu(), model)?;
+    let mut bar = Progress::new(context.console, "features").bar_only();
+    let outputs = predictor.outputs(data.clone(), &mut bar);
+    bar.finish();
+    let outputs = outputs?;
+    let width = outputs.shape()[1..].iter().product();
+    Ok(ModelFeatures {
+        items: data.ids().into_iter().map(|id| id as Item).collect(),
+        features: Features::dense(width, outputs.to_f32_vec()),
+        source: format!("the outputs of `{}`", model.display()),
+    })
+}
