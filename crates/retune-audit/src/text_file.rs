@@ -1,6 +1,7 @@
 //! Whole files as bytes or text, unpacked where their names end in `.gz`.
 
 use crate::error::AuditError;
+use encoding_rs::UTF_8;
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::io::Read;
@@ -28,11 +29,9 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, AuditError> {
     Ok(bytes)
 }
 
-/// A file's text: UTF-8 without its byte order mark, other bytes as `U+FFFD`.
+/// A file's text: UTF-16 where its mark says so, else UTF-8; without the mark, and other bytes as `U+FFFD`.
 pub(crate) fn read(path: &Path) -> Result<String, AuditError> {
-    let bytes = read_bytes(path)?;
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(UTF_8.decode(&read_bytes(path)?).0.into_owned())
 }
 
 /// A file's bytes with the places of its lines.

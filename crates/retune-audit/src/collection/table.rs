@@ -7,6 +7,7 @@ use crate::error::AuditError;
 use crate::text_file;
 use csv::StringRecord;
 use retune_data::BadExample;
+use retune_data::origins::record_lines;
 use retune_data::sources::Column;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub struct Table {
     path: PathBuf,
     header: Vec<String>,
     rows: Vec<StringRecord>,
+    /// The line that each row begins on.
+    lines: Vec<u64>,
     width: usize,
     label: Option<usize>,
     classes: Option<Vec<String>>,
@@ -56,9 +59,11 @@ impl Table {
         let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(delimiter);
         let rows: Result<Vec<StringRecord>, _> = reader.from_reader(text.as_bytes()).records().collect();
         let mut rows = rows.map_err(|error| wrong("columns of text", error.to_string()))?;
+        let mut lines = record_lines(&text, rows.iter().map(|row| row.position().map_or(0, csv::Position::byte)));
         let has_header = !rows.is_empty() && options.header.unwrap_or_else(|| looks_like_header(&rows));
         let header: Vec<String> =
             if has_header { rows.remove(0).iter().map(str::to_owned).collect() } else { Vec::new() };
+        lines.drain(..usize::from(has_header));
         let Some(first) = rows.first() else { return Err(wrong("rows", "none".into())) };
         let width = if has_header { header.len() } else { first.len() };
         let position = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
@@ -72,7 +77,7 @@ impl Table {
             None => LABEL_NAMES.iter().find_map(|name| position(name)).or(width.checked_sub(1)),
         };
         let end = text.split('\n').count() as u64 + 1;
-        let mut table = Table { path: path.to_path_buf(), header, rows, width, label, classes: None, end };
+        let mut table = Table { path: path.to_path_buf(), header, rows, lines, width, label, classes: None, end };
         table.classes = table.find_classes();
         Ok(table)
     }
@@ -127,7 +132,7 @@ impl Table {
 
     /// The line that a row begins on, counted from 1.
     pub fn line(&self, index: usize) -> u64 {
-        self.rows[index].position().map_or(0, csv::Position::line)
+        self.lines[index]
     }
 
     /// The lines of a row, up to the next one.

@@ -1,6 +1,6 @@
 //! How often each class occurs: missing, rare and far more frequent classes, and classes that the parts have in different shares.
 
-use super::{Finding, Kind, Remedy, Severity, counted, grouped, percent};
+use super::{Finding, Kind, Remedy, Severity, counted, grouped, percent, verb};
 use crate::collection::Collection;
 use crate::facts::Facts;
 
@@ -79,13 +79,24 @@ pub fn find(collection: &Collection, facts: &Facts) -> Option<Finding> {
             _ if is_uneven || !rare.is_empty() => Severity::Warning,
             _ => Severity::Note,
         },
-        title: format!(
-            "The classes are uneven: `{}` has {} for training, `{}` {}.",
-            classes[most],
-            counted(train[most], ("example", "examples")),
-            classes[least],
-            grouped(train[least])
-        ),
+        title: match () {
+            _ if !missing.is_empty() => {
+                let count = counted(missing.len(), ("class", "classes"));
+                format!("{count} {} no example for training.", verb(missing.len(), "has", "have"))
+            }
+            _ if is_uneven => format!(
+                "The classes are uneven: `{}` has {} for training, `{}` {}.",
+                classes[most],
+                counted(train[most], ("example", "examples")),
+                classes[least],
+                grouped(train[least])
+            ),
+            _ if !rare.is_empty() => {
+                let count = counted(rare.len(), ("class", "classes"));
+                format!("{count} {} fewer than {FEW} examples for training.", verb(rare.len(), "has", "have"))
+            }
+            _ => "The parts have the classes in different shares.".to_owned(),
+        },
         why: "Accuracy hides how well rare classes are known: look at precision and recall of each class.".to_owned(),
         count: classes.len(),
         details,

@@ -14,6 +14,8 @@ use std::collections::HashMap;
 const MOST: usize = 100_000;
 /// Examples of each class below which a probe learns nothing.
 const LEAST_OF_CLASS: usize = 5;
+/// Most classes that words are judged by; of more, the weights of the probe would take too much memory.
+const MOST_CLASSES: usize = 100;
 /// Share of the mistakes of the most frequent class that a probe must at least avoid.
 const LEAST_GAIN: f64 = 0.25;
 
@@ -52,7 +54,9 @@ pub fn judge(collection: &Collection, facts: &Facts, model: Option<&ModelFeature
     let usable = |item: &Item| facts.is_usable(*item) && collection.class(*item).is_some();
     let all: Vec<(usize, Item)> = match model {
         Some(model) => model.items.iter().copied().enumerate().filter(|(_, item)| usable(item)).collect(),
-        None if collection.parts()[0].has_texts() => collection.items_of(0).filter(usable).enumerate().collect(),
+        None if classes <= MOST_CLASSES && collection.parts()[0].has_texts() => {
+            collection.items_of(0).filter(usable).enumerate().collect()
+        }
         None => return None,
     };
     let step = all.len().div_ceil(MOST).max(1);

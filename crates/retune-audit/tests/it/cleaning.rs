@@ -154,9 +154,12 @@ fn other_encodings_are_copied_byte_for_byte() {
     let utf16 =
         |text: &str| [&[0xff, 0xfe][..], &text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat();
     // `上` is 4E0A: its low byte is that of a line feed.
-    folder.write("a.tsv", utf16("text\tlabel\n上面的文字\tx\n上面的文字\tx\n别的文字\ty\n"));
+    folder.write("a.tsv", utf16("text\tlabel\n上面的这些文字\tx\n上面的这些文字\tx\n别的一些文字吧\ty\n"));
     cleaned(&folder, "a.tsv", "b.tsv", &Rule::DEFAULT).unwrap();
-    assert_eq!(std::fs::read(folder.path("b.tsv")).unwrap(), utf16("text\tlabel\n上面的文字\tx\n别的文字\ty\n"));
+    assert_eq!(
+        std::fs::read(folder.path("b.tsv")).unwrap(),
+        utf16("text\tlabel\n上面的这些文字\tx\n别的一些文字吧\ty\n")
+    );
     folder.write("c.tsv", b"text\tlabel\nle caf\xe9 noir\tx\nl'\xe9t\xe9 l\xe0-bas\ty\nle caf\xe9 noir\tx\n");
     cleaned(&folder, "c.tsv", "d.tsv", &Rule::DEFAULT).unwrap();
     assert_eq!(
@@ -209,7 +212,7 @@ fn nothing_is_overwritten_or_mixed_up() {
     }
     assert!(!folder.path("free").exists());
     assert!(matches!(cleaned(&folder, "a", "a/new", &Rule::DEFAULT), Err(AuditError::Nested { .. })));
-    folder.write("b.tsv", "text\tlabel\nsame\tx\nSAME\ty\n");
+    folder.write("b.tsv", "text\tlabel\nthe same\tx\nThe SAME\ty\n");
     assert!(matches!(cleaned(&folder, "b.tsv", "c.tsv", &Rule::DEFAULT), Err(AuditError::NothingLeft { rows: 2, .. })));
     let left: Vec<_> = std::fs::read_dir(folder.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 4, "no drafts are left: {left:?}");

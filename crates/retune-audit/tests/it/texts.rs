@@ -136,7 +136,7 @@ fn empty_and_broken_rows_are_told_apart_in_every_form() {
         (
             "a.tsv",
             format!(
-                "text\tlabel\n{good}\tx\n\tx\nanother fine text\ty\n\u{200b}\u{feff}\ty\nwithout label\t\nthree\tof\tthem\n"
+                "text\tlabel\n{good}\tx\n\tx\nanother fine text\ty\nand one more\tx\nand the last of them\ty\n\u{200b}\u{feff}\ty\nwithout label\t\nthree\tof\tthem\n"
             ),
         ),
         (

@@ -13,6 +13,7 @@
 use super::examples::{RawExample, RawLabel, Rows};
 use super::{LABEL_NAMES, PAIRS, TEXT_NAMES};
 use crate::error::DataError;
+use crate::origins::record_lines;
 use crate::sources::table::looks_like_header;
 use crate::sources::{Column, SourceOptions, name_of};
 use csv::StringRecord;
@@ -31,7 +32,7 @@ struct Columns {
 pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<Rows, DataError> {
     let delimiter = delimiter(&name_of(path), text);
     let is_quoted = delimiter != b'\t' || quotes_in_pairs(text);
-    let mut records = Vec::new();
+    let mut records: Vec<StringRecord> = Vec::new();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -49,17 +50,18 @@ pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<R
         })?);
     }
     let end = text.split('\n').count() as u64 + 1;
+    let mut lines = record_lines(text, records.iter().map(|record| record.position().map_or(0, csv::Position::byte)));
     let has_header = !records.is_empty() && options.header.unwrap_or_else(|| is_header(&records, options));
     let header = if has_header { records.remove(0) } else { StringRecord::new() };
+    lines.drain(..usize::from(has_header));
     let Some(row) = records.first() else { return Err(DataError::NoExamples { place: path.display().to_string() }) };
     let width = if has_header { header.len() } else { row.len() };
     let table = Table { path, header: &header, records: &records, width };
     let columns = table.columns(options)?;
     let mut rows = Rows::new(table.form(delimiter, &columns), columns.second.is_some());
     for (index, record) in records.iter().enumerate() {
-        let line = |record: &StringRecord| record.position().map_or(0, csv::Position::line);
-        let lines = line(record)..records.get(index + 1).map_or(end, line);
-        rows.rows.push((lines, table.row(record, &columns)));
+        let next = lines.get(index + 1).copied().unwrap_or(end);
+        rows.rows.push((lines[index]..next, table.row(record, &columns)));
     }
     Ok(rows)
 }
