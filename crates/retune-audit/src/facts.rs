@@ -107,7 +107,7 @@ impl Facts {
         }
     }
 
-    fn text_similarity(&self, a: &Vec<u32>, b: &Vec<u32>) -> Option<f32> {
+    fn text_similarity(&self, a: &[u32], b: &[u32]) -> Option<f32> {
         // Sets of too different sizes need not be compared.
         let (short, long) = (a.len().min(b.len()) as f32, a.len().max(b.len()) as f32);
         if short < self.similarity * long {

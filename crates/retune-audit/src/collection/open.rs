@@ -39,10 +39,7 @@ impl Collection {
         let kind = match options.kind {
             Some(kind) => kind,
             None if names_texts || options.encoding.is_some() => SourceKind::Text,
-            None => match detect(&sources.data) {
-                Ok(kind) => kind,
-                Err(error) => return Err(error.into()),
-            },
+            None => detect(&sources.data)?,
         };
         let mut parts =
             if kind == SourceKind::Csv { tables(&sources.data, &options)? } else { examples(&sources.data, &options)? };

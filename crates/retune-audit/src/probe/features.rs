@@ -15,7 +15,7 @@ impl Features {
     /// Rows of `width` values each, such as the outputs of a frozen model; each column brought to mean 0 and variance 1.
     /// A column without variance becomes 0.
     pub fn dense(width: usize, mut values: Vec<f32>) -> Features {
-        let rows = if width == 0 { 0 } else { values.len() / width };
+        let rows = values.len().checked_div(width).unwrap_or(0);
         for column in 0..width {
             let of = || (0..rows).map(|row| f64::from(values[row * width + column]));
             let mean = of().sum::<f64>() / rows.max(1) as f64;

@@ -13,7 +13,7 @@ fn reviews(n: usize, wrong: &[usize]) -> String {
     let bad = ["awful", "poor", "dull", "weak", "terrible"];
     let things = ["story", "film", "acting", "music", "ending", "camera", "dialogue"];
     let text = |i: usize| {
-        let words = if i % 2 == 0 { good } else { bad };
+        let words = if i.is_multiple_of(2) { good } else { bad };
         format!(
             "the {} was {} and the {} {} number {i}",
             things[i % 7],

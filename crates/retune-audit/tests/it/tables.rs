@@ -11,7 +11,7 @@ fn passengers(n: usize) -> Vec<String> {
             "{},\"Name, {i}\",{fare},{},1,{},{}",
             1000 + i,
             20 + i * 7 % 50,
-            if i % 9 == 0 { "B5" } else { "" },
+            if i.is_multiple_of(9) { "B5" } else { "" },
             ["no", "yes"][i * 5 % 7 % 2]
         )
     };
