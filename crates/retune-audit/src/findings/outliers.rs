@@ -16,7 +16,7 @@ pub const FAR: f64 = 8.0;
 /// The same for numbers of a table, whose tails are often long.
 const FAR_IN_TABLES: f64 = 30.0;
 /// Characters of a text below which its mean says little.
-const LEAST_CHARACTERS: usize = 8;
+const LEAST_CHARACTERS: usize = 20;
 /// Contrast (standard deviation of grey values, of 255) below which an image is plain.
 const PLAIN: f32 = 2.0;
 

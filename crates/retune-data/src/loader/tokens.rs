@@ -57,11 +57,12 @@ impl Tokens {
         self.sequences.length(self.slots[id as usize] as usize)
     }
 
-    /// The hash of an example's tokens and their types.
+    /// The hash of an example's tokens, of their types and of the lengths of its sequences.
     pub(super) fn hash(&self, id: u64) -> ContentHash {
         let slot = self.slots[id as usize] as usize;
         let tokens = bytemuck::cast_slice(self.sequences.token_ids(slot));
-        ContentHash::of_parts(&[b"tokens", tokens, self.sequences.token_types(slot)])
+        let lengths: Vec<u64> = self.sequences.lengths(slot).map(|length| length as u64).collect();
+        ContentHash::of_parts(&[b"tokens", tokens, self.sequences.token_types(slot), bytemuck::cast_slice(&lengths)])
     }
 
     /// The tokens of a batch.

@@ -14,6 +14,8 @@ pub struct TokenInputs {
     pub positions: Tensor,
     /// `i32` `[batch]`: number of tokens of each sequence; `[2 · batch]` where the texts of pairs stand apart.
     pub lengths: Tensor,
+    /// Sequences of an example: 2 where the texts of pairs stand apart.
+    pub per_example: usize,
 }
 
 impl TokenInputs {
@@ -37,6 +39,7 @@ impl TokenInputs {
             token_types: vector(types),
             positions: vector(positions),
             lengths: vector(lengths.into_iter().map(|length| length as i32).collect()),
+            per_example: sequences.per_example(),
         }
     }
 
@@ -57,16 +60,19 @@ impl TokenInputs {
                 Some(*end)
             })
             .collect();
+        let sequences: Vec<usize> =
+            places.iter().flat_map(|place| place * self.per_example..(place + 1) * self.per_example).collect();
         let tokens = |tensor: &Tensor| {
             let values = of(tensor);
             let range = |&place: &usize| ends[place] - lengths[place] as usize..ends[place];
-            vector(places.iter().flat_map(|place| &values[range(place)]).copied().collect())
+            vector(sequences.iter().flat_map(|place| &values[range(place)]).copied().collect())
         };
         TokenInputs {
             token_ids: tokens(&self.token_ids),
             token_types: tokens(&self.token_types),
             positions: tokens(&self.positions),
-            lengths: vector(places.iter().map(|&place| lengths[place]).collect()),
+            lengths: vector(sequences.iter().map(|&place| lengths[place]).collect()),
+            per_example: self.per_example,
         }
     }
 

@@ -48,6 +48,11 @@ impl TokenSequences {
         self.truncated += other.truncated;
     }
 
+    /// Sequences of an example.
+    pub fn per_example(&self) -> usize {
+        self.per_example
+    }
+
     /// Number of examples.
     pub fn len(&self) -> usize {
         self.ends.len() / self.per_example

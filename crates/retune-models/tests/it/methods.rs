@@ -7,7 +7,7 @@ use retune_cpu::{Cpu, Session, StepRandom};
 use retune_formats::safetensors::SafetensorsFile;
 use retune_graph::ops::Activation;
 use retune_graph::{DType, NodeId, Op, gradients};
-use retune_models::{Bottleneck, Ia3, Lora, LoraInit, Mode, Model};
+use retune_models::{Bottleneck, Ia3, Lora, LoraInit, Mode, Model, Task};
 use retune_tensor::{Key, Purpose, Tensor};
 use serde_json::{Value, json};
 
@@ -36,7 +36,11 @@ fn networks() -> Vec<(String, PathBuf, Model)> {
                 _ => folder.clone(),
             };
             let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-            networks.push((name, folder, Model::load(source).unwrap().0));
+            let model = Model::load(source).unwrap().0;
+            let is_similarity = name == "bert_similarity";
+            let model =
+                if is_similarity { model.with_task(model.task().unwrap().similarity(), 0).unwrap() } else { model };
+            networks.push((name, folder, model));
         }
     }
     assert!(networks.len() >= 34, "{} networks", networks.len());
@@ -69,7 +73,8 @@ fn run(model: &Model, case: &SafetensorsFile, mode: Mode) -> (Tensor, Vec<(Strin
     let given: Vec<(&str, &Tensor)> = own.chain(["cotangent"]).map(|name| (name, &case.tensors[name])).collect();
     let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
     let examples: Vec<u64> = (0..64).collect();
-    let count = case.tensors.get("images").or(case.tensors.get("lengths")).unwrap().shape()[0];
+    let sequences = model.task().map_or(1, Task::sequences);
+    let count = case.tensors.get("images").or(case.tensors.get("lengths")).unwrap().shape()[0] / sequences;
     let random = StepRandom { example_ids: &examples[..count], ..StepRandom::NONE };
     let mut session = Session::new(&Cpu::new(2), network.graph.clone(), outputs);
     let results = session.run(&weights, &given, &random).unwrap();
