@@ -1,4 +1,4 @@
-//! Leaves dropout out of the frozen part of a graph, whose layers then compute what they do in the finished model.
+//! Leaves dropout and stochastic depth out of the frozen part of a graph, whose layers then compute what they do in the finished model.
 //!
 //! A frozen layer learns nothing from noise in its own values; without the noise they are the same in every epoch, so that they can
 //! be kept. Left alone are: dropout behind something trainable; dropout of an input, where no weight was used before; and dropout that
@@ -8,7 +8,7 @@ use super::dependence::{Dependence, dependence_on};
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::GraphError;
 use crate::graph::{Graph, Node, NodeId};
-use crate::ops::{Attention, Op};
+use crate::ops::{Attention, Binary, Op};
 use crate::weights::WeightId;
 
 /// The graph of `outputs` without dropout in its frozen part. `is_learned` tells which weights are trainable or moving statistics.
@@ -24,6 +24,10 @@ pub fn without_frozen_dropout(
         let is_left_out = !depends[id.0].learned && is_weighted[id.0] && !is_given[id.0];
         match &node.op {
             Op::Dropout(_) if is_left_out => Ok(Some(inputs[0])),
+            // Stochastic depth: a branch times dropout of ones.
+            Op::Binary(Binary::Mul) if is_left_out => {
+                Ok((0..2).find(|&i| is_mask(graph, node.inputs[i])).map(|mask| inputs[1 - mask]))
+            }
             Op::Attention(attention) if is_left_out && attention.dropout.is_some() => {
                 let op = Op::Attention(Attention { dropout: None, ..*attention });
                 Ok(Some(new.append(Node { op, inputs: inputs.to_vec(), ..node.clone() })))
@@ -31,6 +35,12 @@ pub fn without_frozen_dropout(
             _ => Ok(None),
         }
     })
+}
+
+/// Whether a node is dropout of ones.
+fn is_mask(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    matches!(node.op, Op::Dropout(_)) && matches!(graph.node(node.inputs[0]).op, Op::Fill(1.0))
 }
 
 /// Whether each node depends on a weight.
