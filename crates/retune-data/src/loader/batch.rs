@@ -47,7 +47,7 @@ pub enum BatchInputs {
     /// `[batch, ...]` for features.
     Dense(Vec<Tensor>),
     /// Tokens of texts, for the inputs named in [`TokenInputs::NAMES`].
-    Tokens(TokenInputs),
+    Tokens(Box<TokenInputs>),
 }
 
 impl BatchInputs {
@@ -62,7 +62,7 @@ impl BatchInputs {
             BatchInputs::Dense(tensors) => {
                 BatchInputs::Dense(tensors.iter().map(|tensor| select_rows(tensor, places)).collect())
             }
-            BatchInputs::Tokens(tokens) => BatchInputs::Tokens(tokens.select(places)),
+            BatchInputs::Tokens(tokens) => BatchInputs::Tokens(Box::new(tokens.select(places))),
         }
     }
 

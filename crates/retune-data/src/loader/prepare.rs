@@ -229,7 +229,7 @@ impl Preparer {
         let wanted: Vec<u64> = rows.iter().filter(|row| !partial || row.values.is_none()).map(|row| row.id).collect();
         let dense = |input| BatchInputs::Dense(vec![input]);
         let inputs = match (self.data.inputs(), &self.tokens) {
-            (_, Some(tokens)) => BatchInputs::Tokens(tokens.batch(ids)),
+            (_, Some(tokens)) => BatchInputs::Tokens(Box::new(tokens.batch(ids))),
             (Inputs::Features(t), None) => dense(self.features(t, &wanted, buffers)?),
             (Inputs::Images(t), None) => dense(self.stored_images(t, &wanted, cursor.epoch, worker, buffers.floats)?),
             (Inputs::Files(_), None) => {
