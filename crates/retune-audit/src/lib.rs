@@ -14,8 +14,8 @@
 //! | [`facts`] | [`Facts`]: what is measured of every item once |
 //! | [`findings`] | what is wrong, one kind of finding a file |
 //! | [`probe`] | a small classifier, and labels that it doubts |
-//! | [`report`] | [`Report`]: all findings, as text, HTML and JSON |
-//! | [`clean`] | what is left out by which rule, and the new data set |
+//! | [`mod@report`] | [`Report`]: all findings, as text, HTML and JSON |
+//! | [`mod@clean`] | what is left out by which rule, and the new data set |
 //! | `text_file` | whole files, their bytes cut into lines |
 //! | [`error`] | [`AuditError`] |
 //!

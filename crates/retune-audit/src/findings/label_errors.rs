@@ -1,5 +1,5 @@
 //! Labels that are likely wrong: a probe that has not seen an example is sure of another class (see
-//! [`confident`](crate::probe::confident)).
+//! [`confident`]).
 //!
 //! Texts have features of their own ([`ngrams`]); for images, and for better ones of texts, the frozen outputs of a model are given.
 //! Where the probe is hardly better than always saying the most frequent class, its word counts for nothing, and nothing is found.
