@@ -9,6 +9,7 @@
 //! | [`goldens`] | `goldens`: the golden files made anew, which must change nothing |
 //! | [`interop`] | `interop`: what retune writes, loaded and computed by Keras |
 //! | [`mod@bench`] | `bench`: retune beside its peers, on the same work, in turn |
+//! | [`results`] | `results`: fine-tuning on real data, and the tables of `docs/results.md` |
 //! | [`python`] | virtual environments under `target/` |
 //! | [`process`] | running programs, and where the repository is |
 
@@ -19,6 +20,7 @@ mod goldens;
 mod interop;
 mod process;
 mod python;
+mod results;
 mod test;
 
 use std::error::Error;
@@ -38,8 +40,11 @@ tasks:
   interop [MODEL]...       compare files written by retune with Keras; by default real and golden models
   bench [WORK]... [--quick] [--images DIR]
                            measure beside the peers (cifar-cnn, mini-xception, startup, build)
+  results [TASK]... --data FOLDER [--method full|head|lora]... [--peer | --only-peer] [--seeds N] [--max-steps N]
+                           fine-tune on real data by the recipes, and write docs/results.md; with --from-kept only
+                           write it
 
-`assets`, `goldens`, `interop` and `bench` need Python 3.11 or later; the variable PYTHON names another than `python3`";
+`assets`, `goldens`, `interop`, `bench` and `results --peer` need Python 3.11 or later; the variable PYTHON names another than `python3`";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         "goldens" => goldens::run(&args),
         "interop" => interop::run(&args),
         "bench" => bench::run(&args),
+        "results" => results::run(&args),
         "" | "help" | "-h" | "--help" => {
             println!("{USAGE}");
             Ok(())

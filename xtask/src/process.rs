@@ -65,7 +65,7 @@ fn cannot_start(command: &Command, error: &std::io::Error) -> String {
 }
 
 /// A command as one would type it in the repository's root.
-fn shown(command: &Command) -> String {
+pub(crate) fn shown(command: &Command) -> String {
     let root = format!("{}/", root().display());
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().replace(&root, "")).collect::<Vec<_>>().join(" ")
