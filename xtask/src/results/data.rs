@@ -50,7 +50,7 @@ pub(super) fn parts(task: &Task, folder: &Path, retune: &Path) -> Result<Parts> 
 
 /// The folder, unpacked from the archive beside it where it is not there.
 fn unpacked(folder: &Path) -> Result<PathBuf> {
-    let archive = folder.with_added_extension("tar");
+    let archive = PathBuf::from(format!("{}.tar", folder.display()));
     if folder.exists() || !archive.exists() {
         return Ok(folder.to_owned());
     }
