@@ -15,6 +15,7 @@ use crate::dispatch::Level;
 use crate::error::CpuError;
 use crate::kernels::Call;
 use crate::kernels::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
+use crate::kernels::pack::pack_panel;
 use crate::kernels::random::{ExampleKeys, multiply_by_mask};
 use crate::kernels::relative::{self, Distances, TableGradients};
 use crate::kernels::rows::{Add, Larger, dot, fold_row_inline};
@@ -69,7 +70,7 @@ impl Rows<'_> {
         }
         for (index, panel) in panels.chunks_exact_mut(count * wide).enumerate().take(self.columns.div_ceil(wide)) {
             let values = &self.values[from * self.stride..];
-            gemm::pack_panel(values, (self.stride, 1), count, index * wide, self.columns, panel);
+            pack_panel(level, values, (self.stride, 1), count, index * wide, self.columns, panel);
         }
     }
 
@@ -80,7 +81,7 @@ impl Rows<'_> {
             return;
         }
         for (index, panel) in panels.chunks_exact_mut(self.columns * wide).enumerate().take(count.div_ceil(wide)) {
-            gemm::pack_panel(self.values, (1, self.stride), self.columns, index * wide, count, panel);
+            pack_panel(level, self.values, (1, self.stride), self.columns, index * wide, count, panel);
         }
     }
 }

@@ -15,6 +15,7 @@
 use retune_graph::ops::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
+use super::pack::pack_panel;
 use super::winograd::{self, Filters, Tiling};
 use super::{Call, activation};
 use crate::cpu::{Cpu, Parts};
@@ -330,7 +331,7 @@ fn pack_kernel(
             let v = taps.kernel(1)[tap % taps.counts[1]];
             let w = &w[(u * kw + v) * ci * co + group * co_group..];
             let steps = if transposed { (1, co) } else { (co, 1) };
-            gemm::pack_panel(w, steps, k, start, n, part);
+            pack_panel(cpu.level(), w, steps, k, start, n, part);
         }
     });
 }
@@ -628,7 +629,7 @@ fn add_weight_gradient(
             for panel in 0..panels {
                 let part = &mut packed[(group * panels + panel) * panel_len..][..panel_len];
                 let dy = &dy[first * ow * co + group * co_group..];
-                gemm::pack_panel(dy, (co, 1), rows * ow, panel * tile_columns, co_group, part);
+                pack_panel(level, dy, (co, 1), rows * ow, panel * tile_columns, co_group, part);
             }
         }
         for u in 0..op.kernel[0] {

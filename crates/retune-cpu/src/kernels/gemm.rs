@@ -1,9 +1,9 @@
-//! The inner kernel of matrix products and convolutions, and the packing of its right factor.
+//! The inner kernel of matrix products and convolutions.
 //!
 //! One tile is `C[m, n] = Σ A[m, k] · B[k, n]` for up to [`TileShape::rows`] rows and [`TileShape::columns`] columns, held in
 //! registers over the whole sum. A is never packed: each row is an offset of its own, and the sum runs over segments that
 //! are contiguous (or evenly strided) in A. So a convolution reads its image directly: a row is an output pixel, a segment
-//! is one row of the filter's taps. B is packed into panels, `columns` wide.
+//! is one row of the filter's taps. B is packed into panels, `columns` wide, by [`super::pack`].
 //!
 //! Every value of C is one chain of multiply-adds in the order of k, whatever the tiling, so the bits do not depend on it.
 //!
@@ -185,40 +185,6 @@ vectorized! {
                 16 => choose!(tile, c, c_rows, V, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
                 8 => choose!(tile, c, c_rows, V, [1 2 3 4 5 6]),
                 _ => choose!(tile, c, c_rows, V, [1 2 3 4]),
-            }
-        }
-    }
-}
-
-/// Packs columns `start..` of B, whose value at `(k, n)` is `b[k * k_step + n * n_step]`, into one panel `[k, columns]`.
-pub(crate) fn pack_panel(
-    b: &[f32],
-    (k_step, n_step): (usize, usize),
-    steps: usize,
-    start: usize,
-    n: usize,
-    panel: &mut [f32],
-) {
-    let columns = panel.len() / steps.max(1);
-    let used = columns.min(n - start);
-    if n_step == 1 {
-        for (k, row) in panel.chunks_exact_mut(columns).enumerate().take(steps) {
-            let from = k * k_step + start;
-            row[..used].copy_from_slice(&b[from..from + used]);
-            row[used..].fill(0.0);
-        }
-    } else {
-        if used < columns {
-            panel.fill(0.0);
-        }
-        // Sixteen steps at a time, so that a cache line of the source is used whole.
-        for k0 in (0..steps).step_by(16) {
-            let k1 = (k0 + 16).min(steps);
-            for column in 0..used {
-                let from = (start + column) * n_step;
-                for k in k0..k1 {
-                    panel[k * columns + column] = b[from + k * k_step];
-                }
             }
         }
     }

@@ -5,11 +5,12 @@ use std::ops::Range;
 use retune_graph::ops::{Linear, MatMul, Precision};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
+use super::pack::pack_panel;
 use super::{Call, activation, bf16};
 use crate::cpu::{Cpu, Parts};
 
 /// Rows of C that make a task, in tiles.
-const TILES_PER_TASK: usize = 4;
+const TILES_PER_TASK: usize = 2;
 
 /// Steps of the sum that are done at a time where A is read across its rows, so that its part and that of B stay in cache.
 const K_BLOCK: usize = 256;
@@ -135,7 +136,7 @@ impl Product {
                 let steps = K_BLOCK.min(k - k0);
                 for (packed, panel) in packed.chunks_exact_mut(panel_len).zip(panels.clone()) {
                     let part = &mut packed[..steps * columns];
-                    gemm::pack_panel(&b[k0 * self.b.0..], self.b, steps, panel * columns, n, part);
+                    pack_panel(level, &b[k0 * self.b.0..], self.b, steps, panel * columns, n, part);
                 }
                 for m0 in m_range.clone().step_by(rows) {
                     let count = rows.min(m_range.end - m0);
@@ -184,7 +185,7 @@ impl Product {
         let packed = &mut packed[..panels * panel_len];
         if panel_len > 0 {
             cpu.for_chunks(packed, panel_len, |panel, packed| {
-                gemm::pack_panel(b, self.b, k, panel * columns, n, packed);
+                pack_panel(level, b, self.b, k, panel * columns, n, packed);
             });
         }
         let packed = &*packed;

@@ -26,6 +26,7 @@ mod image;
 mod layer_norm;
 mod layout;
 pub(crate) mod matmul;
+mod pack;
 mod pool;
 mod random;
 mod reduce;

@@ -6,7 +6,7 @@ use retune_tensor::{Key, Purpose, rng};
 use crate::dispatch::Level;
 use crate::error::CpuError;
 use crate::kernels::sequence::Sequences;
-use crate::kernels::stream::{PIECE, Scale, map_in_place};
+use crate::kernels::stream::{Scale, map_in_place};
 use crate::kernels::strided::{MAX_AXES, Strided};
 use crate::kernels::{CHUNK, Call};
 use crate::multiversion;
@@ -70,7 +70,10 @@ multiversion! {
     }
 }
 
-/// Numbers of a key that are made at a time: a piece, and what stands before it in its first block of four.
+/// Numbers of a key that are used at a time. Few, as rows of attention are short and the buffer is cleared for each.
+const PIECE: usize = 128;
+
+/// Numbers that are made for them: a piece, and what stands before it in its first block of four.
 const NUMBERS: usize = PIECE + 4;
 
 /// Calls `fill(first block, numbers)` for the numbers `start..start + len` of a key, in blocks of four, and gives the numbers

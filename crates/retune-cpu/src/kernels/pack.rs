@@ -1,0 +1,114 @@
+//! Packing of the right factor of a product into panels as wide as a tile of [`super::gemm`].
+
+use crate::multiversion;
+
+/// Steps and columns that change places at a time: a cache line of the source, and one of the panel.
+const BLOCK: usize = 16;
+
+/// Side of the squares that are transposed in registers.
+const SQUARE: usize = 4;
+
+multiversion! {
+    /// Packs columns `start..` of B, whose value at `(k, n)` is `b[k * distances.0 + n * distances.1]`, into one panel `[k, columns]`; zeros
+    /// stand where B has no more columns. One of the distances is 1.
+    pub(crate) fn pack_panel(
+        b: &[f32], distances: (usize, usize), steps: usize, start: usize, n: usize, panel: &mut [f32]
+    ) {
+        let (k_step, n_step) = distances;
+        if panel.is_empty() {
+            return;
+        }
+        let columns = panel.len() / steps;
+        let used = columns.min(n - start);
+        if n_step == 1 {
+            copy_rows(&b[start..], k_step, steps, used, columns, panel);
+        } else {
+            debug_assert_eq!(k_step, 1, "values lie side by side along the sum or along the columns");
+            if used < columns {
+                panel.fill(0.0);
+            }
+            transpose(&b[start * n_step..], n_step, steps, used, columns, panel);
+        }
+    }
+}
+
+/// Rows of `used` values, `step` apart, as rows of `columns`. A loop in blocks, as a call to copy memory costs more than such a row.
+#[inline(always)]
+fn copy_rows(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
+    for (k, row) in panel.chunks_exact_mut(columns).enumerate().take(steps) {
+        let (row, rest) = row.split_at_mut(used);
+        let from = &b[k * step..][..used];
+        let ((to, to_end), (from, from_end)) = (row.as_chunks_mut::<8>(), from.as_chunks::<8>());
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = *from;
+        }
+        for (to, from) in to_end.iter_mut().zip(from_end) {
+            *to = *from;
+        }
+        for to in rest {
+            *to = 0.0;
+        }
+    }
+}
+
+/// Rows of `steps` values, `step` apart, as the first `used` columns of the panel.
+#[inline(always)]
+fn transpose(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
+    for k0 in (0..steps).step_by(BLOCK) {
+        let k1 = (k0 + BLOCK).min(steps);
+        let (whole_k, whole_n) = (k0 + (k1 - k0) / SQUARE * SQUARE, used / SQUARE * SQUARE);
+        for column in (0..whole_n).step_by(SQUARE) {
+            for k in (k0..whole_k).step_by(SQUARE) {
+                transpose_square(&b[column * step + k..], step, &mut panel[k * columns + column..], columns);
+            }
+        }
+        for column in 0..used {
+            // All steps of the last columns, the last steps of the others.
+            for k in if column < whole_n { whole_k..k1 } else { k0..k1 } {
+                panel[k * columns + column] = b[column * step + k];
+            }
+        }
+    }
+}
+
+/// `to(j, i) = from(i, j)` for squares whose rows are `to_step` and `from_step` apart.
+#[inline(always)]
+fn transpose_square(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
+    let from = &from[..(SQUARE - 1) * from_step + SQUARE];
+    let to = &mut to[..(SQUARE - 1) * to_step + SQUARE];
+    let mut square = [[0.0; SQUARE]; SQUARE];
+    for (i, row) in square.iter_mut().enumerate() {
+        row.copy_from_slice(&from[i * from_step..][..SQUARE]);
+    }
+    for j in 0..SQUARE {
+        to[j * to_step..][..SQUARE].copy_from_slice(&square.map(|row| row[j]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Level;
+
+    #[test]
+    fn both_layouts_give_the_same_panel() {
+        for (steps, n, start, columns) in
+            [(1, 1, 0, 8), (37, 45, 32, 32), (16, 64, 32, 32), (5, 3, 0, 16), (0, 4, 0, 8)]
+        {
+            let value = |k: usize, column: usize| (k * 100 + column) as f32 + 1.0;
+            let by_rows: Vec<f32> = (0..steps * n).map(|i| value(i / n, i % n)).collect();
+            let by_columns: Vec<f32> = (0..steps * n).map(|i| value(i % steps, i / steps)).collect();
+            let expected: Vec<f32> = (0..steps * columns)
+                .map(|i| (i / columns, start + i % columns))
+                .map(|(k, column)| if column < n { value(k, column) } else { 0.0 })
+                .collect();
+            for level in Level::available() {
+                for (b, distances) in [(&by_rows, (n, 1)), (&by_columns, (1, steps.max(2)))] {
+                    let mut panel = vec![f32::NAN; steps * columns];
+                    pack_panel(level, b, distances, steps, start, n, &mut panel);
+                    assert!(panel == expected, "{level:?}, {steps} steps, columns from {start} of {n}, {distances:?}");
+                }
+            }
+        }
+    }
+}
