@@ -21,7 +21,8 @@ const INTRODUCTION: &str = "\
 
 What `recipes/` reach, by full fine-tuning, by training the head alone and by LoRA, and what a peer reaches under the same recipe.
 `cargo xtask results --data FOLDER --peer` takes everything anew; `cargo xtask results --from-kept` writes the tables from the figures kept
-below `target/results`. The commands stand below each table.
+below `target/results`. The commands stand below each table, without `--set model.path=…` and `--set data.path=…`, which say where model
+and data lie on a machine.
 
 - **Scores** are those of the test part, with the 95 % interval that its size gives (bootstrap), of the first seed; where there were more seeds,
   their mean and range follow. The weights were chosen on the validation part.

@@ -57,6 +57,13 @@ impl Run<'_> {
         settings
     }
 
+    /// The command as the document shows it: without where this machine has model and data.
+    fn command(&self) -> String {
+        let changes = self.task.changes(self.method).iter().map(|change| format!(" --set {change}"));
+        let changes: String = changes.collect();
+        format!("retune fit recipes/{}.toml{changes} --set train.seed={}", self.task.recipe, self.seed)
+    }
+
     /// Trains by retune and keeps the figures.
     pub(super) fn retune(&self, retune: &Path, model: &Path, parts: &Parts) -> Result {
         let run = self.folder();
@@ -75,7 +82,6 @@ impl Run<'_> {
         // What frozen layers give is computed anew in each run, or the time would tell of the run before.
         let cache = run.with_extension("cache");
         let mut fit = job("fit");
-        let command = shown(&fit);
         let done = json_of(fit.arg("--output").arg(&run).arg("--cache-dir").arg(&cache).arg("--json"))?;
         if cache.exists() {
             fs::remove_dir_all(&cache)?;
@@ -89,7 +95,7 @@ impl Run<'_> {
             scores.push(score("test without texts of train", &part, self.task.metric, "after")?);
         }
         let figures = json!({
-            "command": command,
+            "command": self.command(),
             "seconds": done["seconds"],
             "peak_bytes": done["peak_bytes"],
             "trainable": checked["facts"]["trainable-parameters"],
@@ -111,7 +117,6 @@ impl Run<'_> {
             command.arg("--unseen").arg(unseen);
         }
         let mut figures = json_of(&mut command)?;
-        figures["command"] = shown(&command).into();
         self.keep(Trainer::Peer, &figures)
     }
 
@@ -153,6 +158,14 @@ fn score(part: &str, printed: &Value, metric: &str, when: &str) -> Result<Value>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_those_of_any_machine() {
+        let task = super::super::tasks::TASKS.iter().find(|task| task.name == "sst2").unwrap();
+        let run = Run { task, method: Method::Lora, seed: 2, max_steps: None };
+        let changes = "--set method.kind=lora --set optimizer.learning-rate=0.001 --set train.seed=2";
+        assert_eq!(run.command(), format!("retune fit recipes/sst2.toml {changes}"));
+    }
 
     #[test]
     fn scores_are_found_by_name() {
