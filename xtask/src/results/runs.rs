@@ -116,7 +116,7 @@ impl Run<'_> {
         if let Some(unseen) = &parts.unseen {
             command.arg("--unseen").arg(unseen);
         }
-        let mut figures = json_of(&mut command)?;
+        let figures = json_of(&mut command)?;
         self.keep(Trainer::Peer, &figures)
     }
 
