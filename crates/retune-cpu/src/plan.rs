@@ -32,6 +32,9 @@ pub(crate) struct Step {
     pub node: NodeId,
     pub scratch: usize,
     pub scratch_len: usize,
+    /// Where the packed right factor of a product is in the memory of values computed once, if that factor never changes; and its
+    /// length.
+    pub packed: Option<(usize, usize)>,
 }
 
 /// The order of operations, their buffers and their cost for one batch size.
@@ -128,6 +131,7 @@ impl Plan {
             let mut buffers: Vec<Buffer> = Vec::new();
             let mut buffer_of: Vec<Option<usize>> = vec![None; count];
             let mut scratch_buffers = Vec::new();
+            let mut packed = vec![None; ids.len()];
             for (at, &id) in ids.iter().enumerate() {
                 let node = &graph.nodes()[id];
                 let reusable = kernels::in_place(&node.op).iter().find_map(|&index| {
@@ -149,7 +153,15 @@ impl Plan {
                 };
                 buffer_of[id] = Some(buffer);
                 let input_shapes: Vec<&[usize]> = node.inputs.iter().map(|i| &*shapes[i.0]).collect();
-                let scratch_len = kernels::scratch_len(&node.op, &input_shapes, &shapes[id], bindings.batch, cpu);
+                let mut scratch_len = kernels::scratch_len(&node.op, &input_shapes, &shapes[id], bindings.batch, cpu);
+                if is_step && node.inputs.get(1).is_some_and(|right| constant[right.0]) {
+                    let len = kernels::matmul::packed_len(&node.op, &input_shapes, &shapes[id], cpu);
+                    if len > 0 {
+                        scratch_len -= len;
+                        packed[at] = Some((plan.constants_len, len));
+                        plan.constants_len += len.next_multiple_of(LINE);
+                    }
+                }
                 if scratch_len > 0 {
                     buffers.push(Buffer { len: scratch_len, start: at, end: at, offset: 0 });
                     scratch_buffers.push((at, buffers.len() - 1));
@@ -160,8 +172,8 @@ impl Plan {
                 }
             }
             let total = assign_offsets(&mut buffers);
-            let mut steps: Vec<Step> =
-                ids.iter().map(|&id| Step { node: NodeId(id), scratch: 0, scratch_len: 0 }).collect();
+            let step = |(&id, packed)| Step { node: NodeId(id), scratch: 0, scratch_len: 0, packed };
+            let mut steps: Vec<Step> = ids.iter().zip(packed).map(step).collect();
             for (at, buffer) in scratch_buffers {
                 (steps[at].scratch, steps[at].scratch_len) = (buffers[buffer].offset, buffers[buffer].len);
             }

@@ -143,6 +143,9 @@ impl Session {
             for step in &plan.constant_steps {
                 run.step(step, constants, true)?;
             }
+            for step in &plan.steps {
+                run.pack(step, constants);
+            }
             self.has_constants = true;
         }
         for step in &plan.steps {
@@ -245,29 +248,59 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Where the values of a step's input are.
+    fn operand(&mut self, input: NodeId, constants: &mut Memory) -> Operand {
+        let shape: &[usize] = &self.plan.shapes[input.0];
+        let data = match self.plan.locations[input.0].expect("inputs of steps have a place") {
+            Location::Arena(offset) => self.arena.at(offset).cast_const(),
+            Location::Constant(offset) => constants.at(offset).cast_const(),
+            Location::Weight(id) => self.weights[id.0].as_f32().expect("checked before the run").as_ptr(),
+            Location::Input(index) => {
+                let Op::Input(name) = &self.graph.node(self.plan.inputs[index]).op else {
+                    unreachable!("inputs are inputs")
+                };
+                let tensor = find(self.inputs, name).expect("checked before the run");
+                match tensor.values() {
+                    Values::F32(values) => values.as_ptr(),
+                    Values::I32(values) => values.as_ptr().cast(),
+                    _ => unreachable!("checked before the run"),
+                }
+            }
+        };
+        Operand { shape, data, len: shape.iter().product() }
+    }
+
+    /// Packs the right factor of a product, if it never changes.
+    fn pack(&mut self, step: &Step, constants: &mut Memory) {
+        let Some((offset, len)) = step.packed else { return };
+        let node = self.graph.node(step.node);
+        let right = [self.operand(node.inputs[1], constants)];
+        let [left, output] = [node.inputs[0], step.node].map(|id| &*self.plan.shapes[id.0]);
+        let output_memory = (constants.at(offset), len);
+        // SAFETY: the plan gives every packed factor room of its own; the factor is borrowed while `self` lives, or a constant.
+        let call = unsafe {
+            Call::new(
+                self.cpu,
+                self.random,
+                "",
+                self.plan.bindings().batch,
+                &right,
+                output,
+                output_memory,
+                (output_memory.0, 0),
+            )
+        };
+        kernels::matmul::pack(&node.op, left, output, call);
+    }
+
     fn step(&mut self, step: &Step, constants: &mut Memory, is_constant: bool) -> Result<(), CpuError> {
         let node = self.graph.node(step.node);
         self.operands.clear();
-        for input in &node.inputs {
-            let shape: &[usize] = &self.plan.shapes[input.0];
-            let data = match self.plan.locations[input.0].expect("inputs of steps have a place") {
-                Location::Arena(offset) => self.arena.at(offset).cast_const(),
-                Location::Constant(offset) => constants.at(offset).cast_const(),
-                Location::Weight(id) => self.weights[id.0].as_f32().expect("checked before the run").as_ptr(),
-                Location::Input(index) => {
-                    let Op::Input(name) = &self.graph.node(self.plan.inputs[index]).op else {
-                        unreachable!("inputs are inputs")
-                    };
-                    let tensor = find(self.inputs, name).expect("checked before the run");
-                    match tensor.values() {
-                        Values::F32(values) => values.as_ptr(),
-                        Values::I32(values) => values.as_ptr().cast(),
-                        _ => unreachable!("checked before the run"),
-                    }
-                }
-            };
-            self.operands.push(Operand { shape, data, len: shape.iter().product() });
+        for &input in &node.inputs {
+            let operand = self.operand(input, constants);
+            self.operands.push(operand);
         }
+        let packed = step.packed.map(|(offset, len)| (constants.at(offset).cast_const(), len));
         let memory = if is_constant { constants } else { &mut *self.arena };
         let offset = match self.plan.locations[step.node.0] {
             Some(Location::Arena(offset) | Location::Constant(offset)) => offset,
@@ -277,7 +310,7 @@ impl Run<'_> {
         // SAFETY: the plan gives every buffer room inside of its memory, apart from all others that are alive, except
         // where the kernel said that it can run in place; weights and inputs are borrowed while `self` lives, and shapes
         // belong to the plan.
-        let call = unsafe {
+        let mut call = unsafe {
             Call::new(
                 self.cpu,
                 self.random,
@@ -289,6 +322,8 @@ impl Run<'_> {
                 (memory.at(step.scratch), step.scratch_len),
             )
         };
+        // SAFETY: this room is written before the first step alone.
+        call.packed = packed.map(|(data, len)| unsafe { std::slice::from_raw_parts(data, len) });
         let Some(profile) = self.profile.as_mut() else { return kernels::execute(&node.op, call) };
         let start = Instant::now();
         let result = kernels::execute(&node.op, call);

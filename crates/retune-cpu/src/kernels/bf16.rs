@@ -2,10 +2,12 @@
 //! (AVX512-BF16): twice the speed of `f32`.
 //!
 //! Neighbouring steps of the sum lie in one 32-bit word, the earlier in its lower half: an odd step at the end is joined by zeros.
-//! Both factors are rounded before the product, the right one into panels as in [`super::gemm`].
+//! Both factors are rounded before the product, the right one into panels as in [`super::gemm`]; a right factor that never changes
+//! is rounded once, before the first step.
 
 use super::gemm::{MAX_ROWS, Store};
 use super::matmul::Product;
+use super::pack::pack_panel;
 use crate::cpu::Cpu;
 use crate::multiversion;
 
@@ -14,6 +16,9 @@ const COLUMNS: usize = 32;
 
 /// Rows of a tile.
 const ROWS: usize = MAX_ROWS;
+
+/// Words of a row that change places with columns at a time.
+const BLOCK: usize = 16;
 
 /// Words of the left factor that are rounded by one task.
 const WORDS_PER_TASK: usize = 1 << 14;
@@ -35,7 +40,12 @@ pub(crate) fn is_available() -> bool {
 
 /// Scratch values of a product: both factors, rounded.
 pub(super) fn scratch_len(m: usize, n: usize, k: usize) -> usize {
-    k.div_ceil(2) * (m + n.next_multiple_of(COLUMNS))
+    k.div_ceil(2) * m + right_len(n, k)
+}
+
+/// Words of the right factor, rounded.
+pub(super) fn right_len(n: usize, k: usize) -> usize {
+    k.div_ceil(2) * n.next_multiple_of(COLUMNS)
 }
 
 /// `x` rounded to the nearest bfloat16, ties to even, in the lower half of a word. NaN stays NaN.
@@ -78,22 +88,6 @@ multiversion! {
             *y = pair(*first, 0.0);
         }
     }
-
-    /// Columns of a panel `[pairs, COLUMNS]` from the rows of a matrix, each `k` steps long and `stride` values apart.
-    fn pack_rows(x: &[f32], stride: usize, k: usize, used: usize, panel: &mut [f32]) {
-        const BLOCK: usize = 16;
-        let pairs = k.div_ceil(2);
-        for p0 in (0..pairs).step_by(BLOCK) {
-            let p1 = (p0 + BLOCK).min(pairs);
-            for column in 0..used {
-                let row = &x[column * stride..][..k];
-                for p in p0..p1 {
-                    let second = if 2 * p + 1 < k { row[2 * p + 1] } else { 0.0 };
-                    panel[p * COLUMNS + column] = pair(row[2 * p], second);
-                }
-            }
-        }
-    }
 }
 
 /// Row pair `p` of a matrix whose rows are `stride` values apart, `k` in number: columns `start..start + used`.
@@ -106,12 +100,46 @@ fn pair_of_rows(cpu: &Cpu, x: &[f32], (stride, k): (usize, usize), p: usize, sta
     }
 }
 
-/// Runs a product on all threads. `finish` sees every finished part of a row of C.
+/// Rounds the right factor into panels `[pairs, COLUMNS]`.
+pub(super) fn pack_right(cpu: &Cpu, product: &Product, b: &[f32], right: &mut [f32]) {
+    let Product { n, k, b: distances, .. } = *product;
+    let pairs = k.div_ceil(2);
+    if pairs == 0 {
+        return;
+    }
+    cpu.for_chunks(right, pairs * COLUMNS, |index, panel| {
+        let start = index * COLUMNS;
+        let used = COLUMNS.min(n - start);
+        if distances.1 == 1 {
+            if used < COLUMNS {
+                panel.fill(0.0);
+            }
+            for (p, panel) in panel.chunks_exact_mut(COLUMNS).enumerate() {
+                pair_of_rows(cpu, b, (distances.0, k), p, start, &mut panel[..used]);
+            }
+            return;
+        }
+        // Some steps of all columns are rounded side by side, then change places.
+        let mut words = [0.0; COLUMNS * BLOCK];
+        for p0 in (0..pairs).step_by(BLOCK) {
+            let count = BLOCK.min(pairs - p0);
+            for (column, words) in words.chunks_exact_mut(BLOCK).enumerate().take(used) {
+                let row = &b[(start + column) * distances.1..][..k];
+                pair_neighbours(cpu.level(), &row[2 * p0..k.min(2 * (p0 + count))], &mut words[..count]);
+            }
+            let block = &mut panel[p0 * COLUMNS..(p0 + count) * COLUMNS];
+            pack_panel(cpu.level(), &words, (1, BLOCK), count, 0, used, block);
+        }
+    });
+}
+
+/// Runs a product on all threads. `right` is the right factor as [`pack_right`] makes it, if that was done before. `finish` sees
+/// every finished part of a row of C.
 pub(super) fn run(
     cpu: &Cpu,
     product: &Product,
     a: &[f32],
-    b: &[f32],
+    (b, right): (&[f32], Option<&[f32]>),
     bias: Option<&[f32]>,
     c: &mut [f32],
     scratch: &mut [f32],
@@ -122,9 +150,7 @@ pub(super) fn run(
         return;
     }
     let pairs = k.div_ceil(2);
-    let panels = n.div_ceil(COLUMNS);
     let (left, rest) = scratch.split_at_mut(pairs * m);
-    let right = &mut rest[..panels * pairs * COLUMNS];
     // Left: `[m, pairs]` where a row's steps are neighbours, else `[pairs, m]`.
     let is_by_row = product.a.1 == 1;
     if pairs > 0 && is_by_row {
@@ -142,23 +168,12 @@ pub(super) fn run(
             }
         });
     }
-    if pairs > 0 {
-        cpu.for_chunks(right, pairs * COLUMNS, |index, panel| {
-            let start = index * COLUMNS;
-            let used = COLUMNS.min(n - start);
-            if used < COLUMNS {
-                panel.fill(0.0);
-            }
-            if product.b.1 == 1 {
-                for (p, panel) in panel.chunks_exact_mut(COLUMNS).enumerate() {
-                    pair_of_rows(cpu, b, (product.b.0, k), p, start, &mut panel[..used]);
-                }
-            } else {
-                pack_rows(cpu.level(), &b[start * product.b.1..], product.b.1, k, used, panel);
-            }
-        });
-    }
-    let (left, right) = (&*left, &*right);
+    let right = right.unwrap_or_else(|| {
+        let right = &mut rest[..right_len(n, k)];
+        pack_right(cpu, product, b, right);
+        right
+    });
+    let left = &*left;
     let (a_row, a_step) = if is_by_row { (pairs, 1) } else { (1, m) };
     let steps_at_once = if is_by_row { pairs.max(1) } else { STEPS };
     product.for_each_task(cpu, ROWS, COLUMNS, c, |rows, columns, c| {

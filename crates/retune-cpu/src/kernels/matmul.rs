@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use retune_graph::Op;
 use retune_graph::ops::{Linear, MatMul, Precision};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
@@ -97,17 +98,17 @@ impl Product {
         b: &[f32],
         c: &mut [f32],
         scratch: &mut [f32],
-        epilogue: Epilogue<'_>,
+        extras: Extras<'_>,
     ) {
         if precision == Precision::Bf16 && cpu.multiplies_bf16() {
             let level = cpu.level();
-            return bf16::run(cpu, self, a, b, epilogue.bias, c, scratch, |row| {
-                if let Some(activation) = epilogue.activation {
+            return bf16::run(cpu, self, a, (b, extras.right), extras.bias, c, scratch, |row| {
+                if let Some(activation) = extras.activation {
                     activation::apply(level, activation, row);
                 }
             });
         }
-        self.run(cpu, a, b, c, scratch, epilogue);
+        self.run(cpu, a, b, c, scratch, extras);
     }
 
     /// Runs a product whose sum runs across the rows of A: it is long, and C is small. Tasks take columns of C, and rows where there
@@ -166,16 +167,13 @@ impl Product {
     }
 
     /// Runs the product on all threads. `packed` holds what [`Product::scratch_len_at`] asks for.
-    fn run(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], packed: &mut [f32], epilogue: Epilogue<'_>) {
+    fn run(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], packed: &mut [f32], extras: Extras<'_>) {
         let Product { m, n, k, .. } = *self;
         if m == 0 || n == 0 {
             return;
         }
         if self.is_across() {
-            debug_assert!(
-                epilogue.bias.is_none() && epilogue.activation.is_none(),
-                "only linear layers have an epilogue"
-            );
+            debug_assert!(extras.bias.is_none() && extras.activation.is_none(), "only linear layers have these");
             return self.run_across(cpu, a, b, c, packed);
         }
         let level = cpu.level();
@@ -210,13 +208,13 @@ impl Product {
                         b_step: columns,
                         segments: &[Segment { a: 0, b: panel * panel_len, len: k }],
                         columns: used,
-                        store: epilogue.bias.map_or(Store::Set, |bias| Store::Bias(&bias[n0..n0 + used])),
+                        store: extras.bias.map_or(Store::Set, |bias| Store::Bias(&bias[n0..n0 + used])),
                     };
                     // SAFETY: the tile's rows and columns lie inside of C and belong to this task alone.
                     unsafe { gemm::compute(level, &tile, parts.at(n0), &c_rows[..count]) };
                 }
             }
-            if let Some(activation) = epilogue.activation {
+            if let Some(activation) = extras.activation {
                 let n0 = panel_range.start * columns;
                 let n1 = n.min(panel_range.end * columns);
                 for row in m_range {
@@ -229,9 +227,12 @@ impl Product {
     }
 }
 
-/// What happens to values of C while they are in cache.
+/// What there is beside the factors.
 #[derive(Clone, Copy, Default)]
-struct Epilogue<'a> {
+struct Extras<'a> {
+    /// The right factor in bfloat16, if it was rounded before the first step.
+    right: Option<&'a [f32]>,
+    /// What is done to values of C while they are in cache.
     bias: Option<&'a [f32]>,
     activation: Option<retune_graph::ops::Activation>,
 }
@@ -252,7 +253,7 @@ pub(crate) fn matmul(op: &MatMul, mut call: Call<'_>) {
     // Products of a batch follow each other; each is divided between the threads.
     for (i, c) in c.chunks_exact_mut((m * n).max(1)).enumerate() {
         let (a, b) = (&a[i * m * k..(i + 1) * m * k], &b[i * k * n..(i + 1) * k * n]);
-        product.run_at(op.precision, call.cpu, a, b, c, packed, Epilogue::default());
+        product.run_at(op.precision, call.cpu, a, b, c, packed, Extras { right: call.packed, ..Extras::default() });
     }
 }
 
@@ -260,6 +261,31 @@ pub(crate) fn linear(op: &Linear, mut call: Call<'_>) {
     let product = Product::of_linear(call.input_shape(1), call.shape);
     let c = call.output();
     let bias = (call.input_count() == 3).then(|| call.input(2));
-    let epilogue = Epilogue { bias, activation: op.activation };
-    product.run_at(op.precision, call.cpu, call.input(0), call.input(1), c, call.scratch(), epilogue);
+    let extras = Extras { right: call.packed, bias, activation: op.activation };
+    product.run_at(op.precision, call.cpu, call.input(0), call.input(1), c, call.scratch(), extras);
+}
+
+/// The product of an operation, and the precision of its factors; `None` for other operations and for products of a batch.
+fn single_product(op: &Op, inputs: &[&[usize]], output: &[usize]) -> Option<(Product, Precision)> {
+    match op {
+        Op::Linear(op) => Some((Product::of_linear(inputs[1], output), op.precision)),
+        Op::MatMul(op) if output.len() == 2 => Some((Product::of(op, inputs[0], output), op.precision)),
+        _ => None,
+    }
+}
+
+/// Values that hold the right factor of a product as it is used, where it pays to make them before the first step if that factor
+/// never changes: those of bfloat16, which take half the room of the factor itself.
+pub(crate) fn packed_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &Cpu) -> usize {
+    match single_product(op, inputs, output) {
+        Some((product, Precision::Bf16)) if cpu.multiplies_bf16() => bf16::right_len(product.n, product.k),
+        _ => 0,
+    }
+}
+
+/// Makes the values of [`packed_len`] from the right factor, the call's only input. `left` is the left factor's shape, `output` the
+/// product's.
+pub(crate) fn pack(op: &Op, left: &[usize], output: &[usize], mut call: Call<'_>) {
+    let (product, _) = single_product(op, &[left, call.input_shape(0)], output).expect("`packed_len` asked for it");
+    bf16::pack_right(call.cpu, &product, call.input(0), call.output());
 }

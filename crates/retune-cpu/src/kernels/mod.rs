@@ -70,6 +70,8 @@ pub(crate) struct Call<'a> {
     len: usize,
     scratch: *mut f32,
     scratch_len: usize,
+    /// The right factor of a product as [`matmul::pack`] makes it, if that was done before the first step.
+    pub packed: Option<&'a [f32]>,
 }
 
 impl<'a> Call<'a> {
@@ -89,7 +91,7 @@ impl<'a> Call<'a> {
         (output, len): (*mut f32, usize),
         (scratch, scratch_len): (*mut f32, usize),
     ) -> Call<'a> {
-        Call { cpu, random, layer, batch, inputs, shape, output, len, scratch, scratch_len }
+        Call { cpu, random, layer, batch, inputs, shape, output, len, scratch, scratch_len, packed: None }
     }
 
     pub fn input_count(&self) -> usize {

@@ -4,7 +4,7 @@ use retune_cpu::{Cpu, Level, Session, StepRandom};
 use retune_graph::ops::{
     Activation, Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry, Linear, MatMul, Op, Precision,
 };
-use retune_graph::{DType, Graph, NodeId, Shape};
+use retune_graph::{DType, Graph, NodeId, Role, Shape, WeightInfo};
 use retune_testkit::{Array, StepRandom as ReferenceRandom, assert_close, interpret, samples::normal};
 
 /// Runs one operation on inputs of these shapes. `tolerance` is relative to the largest value.
@@ -112,6 +112,38 @@ fn factors_are_rounded_to_the_nearest_bfloat16() {
     assert_eq!(product(vec![1.0 + 1.0 / 256.0 + 1.0 / 65536.0], vec![1.0]), 1.0 + 1.0 / 128.0);
     assert!(product(vec![f32::NAN, 1.0], vec![1.0, 1.0]).is_nan());
     assert_eq!(product(vec![f32::INFINITY], vec![2.0]), f32::INFINITY);
+}
+
+/// Frozen factors are rounded once, before the first step: the same bits as those rounded in every step, for all batch sizes, until
+/// told that they changed.
+#[test]
+fn frozen_factors_of_bfloat16() {
+    let (k, n) = (71, 50);
+    let by_steps =
+        |name: &str| WeightInfo { name: name.into(), shape: Shape::fixed(&[k, n]), role: Role::Frozen, decays: false };
+    let linear = || Op::from(Linear { activation: None, precision: Precision::Bf16 });
+    let back = || Op::from(MatMul { transpose_a: false, transpose_b: true, precision: Precision::Bf16 });
+    let session = |is_frozen: bool| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Shape::batch_of(&[k]), DType::F32);
+        let w = if is_frozen { graph.weight(info("w")).1 } else { graph.input("w", Shape::fixed(&[k, n]), DType::F32) };
+        let y = graph.push(linear(), &[x, w]).unwrap();
+        let dx = graph.push(back(), &[y, w]).unwrap();
+        Session::new(&Cpu::new(2), graph, vec![y, dx])
+    };
+    let tensor = |stream, shape: &[usize]| normal(stream, shape).to_f32();
+    let (mut frozen, mut given) = (session(true), session(false));
+    for w in [tensor(1, &[k, n]), tensor(2, &[k, n])] {
+        for batch in [3, 40, 3] {
+            let x = tensor(3, &[batch, k]);
+            let expected = given.run(&[], &[("x", &x), ("w", &w)], &StepRandom::NONE).unwrap();
+            let found = frozen.run(std::slice::from_ref(&w), &[("x", &x)], &StepRandom::NONE).unwrap();
+            for output in [0, 1] {
+                assert!(found.f32(output) == expected.f32(output), "output {output} of a batch of {batch}");
+            }
+        }
+        frozen.forget_constants();
+    }
 }
 
 fn geometry(strides: [usize; 2], padding: [(usize, usize); 2], dilation: [usize; 2]) -> ConvGeometry {
