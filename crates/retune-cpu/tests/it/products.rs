@@ -119,7 +119,7 @@ fn factors_are_rounded_to_the_nearest_bfloat16() {
 #[test]
 fn frozen_factors_of_bfloat16() {
     let (k, n) = (71, 50);
-    let by_steps =
+    let info =
         |name: &str| WeightInfo { name: name.into(), shape: Shape::fixed(&[k, n]), role: Role::Frozen, decays: false };
     let linear = || Op::from(Linear { activation: None, precision: Precision::Bf16 });
     let back = || Op::from(MatMul { transpose_a: false, transpose_b: true, precision: Precision::Bf16 });
