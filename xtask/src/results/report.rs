@@ -26,8 +26,9 @@ and data lie on a machine.
 
 - **Scores** are those of the test part, with the 95 % interval that its size gives (bootstrap), of the first seed; where there were more seeds,
   their mean and range follow. The weights were chosen on the validation part.
-- **Time** is that of the whole run: reading and preparing the data, training, evaluation after each epoch, the final test. retune's has the
-  test before training and the comparison of both in it, the peer's only one test. Starting Python and importing is not counted.
+- **Time** of retune is that of the command, from its start to its end: reading and preparing the data, the test before training, training,
+  evaluation after each epoch, the final test, saving model and report. The peer's begins when Python has imported what it needs, and has one
+  test in it, nothing saved.
 - **Memory** is the most that the process held.
 - **The peer** of texts is transformers (with PEFT for LoRA), as its users have it: its own head, batches padded to their longest text, the
   last epoch's weights. The peer of photos is a loop in PyTorch over the network of timm, with the same weights and the like augmentation,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -82,7 +83,9 @@ impl Run<'_> {
         // What frozen layers give is computed anew in each run, or the time would tell of the run before.
         let cache = run.with_extension("cache");
         let mut fit = job("fit");
+        let start = Instant::now();
         let done = json_of(fit.arg("--output").arg(&run).arg("--cache-dir").arg(&cache).arg("--json"))?;
+        let seconds = start.elapsed().as_secs_f64();
         if cache.exists() {
             fs::remove_dir_all(&cache)?;
         }
@@ -96,7 +99,7 @@ impl Run<'_> {
         }
         let figures = json!({
             "command": self.command(),
-            "seconds": done["seconds"],
+            "seconds": seconds,
             "peak_bytes": done["peak_bytes"],
             "trainable": checked["facts"]["trainable-parameters"],
             "before": before,
