@@ -4,11 +4,12 @@
 //! scores, shares and their gradients of a band stay in cache, and no matrix of all scores ever exists. Products are tiles of
 //! [`super::gemm`], which read queries and write results where they lie in the rows of all heads. Of the keys only those are
 //! touched that a query of the band sees, so that the cost of a window is linear in the length. What the distance of two
-//! tokens adds to their score is in [`super::relative`].
+//! tokens adds to their score is in [`super::relative`]. A prefix is copied before the keys and values of each head, which then has
+//! more of these than queries.
 
 use std::ops::Range;
 
-use retune_graph::ops::{Attention, AttentionGrad, AttentionGradTables};
+use retune_graph::ops::{Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables};
 
 use crate::cpu::{Cpu, Parts};
 use crate::dispatch::Level;
@@ -153,14 +154,15 @@ pub(super) unsafe fn product(
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pass {
     Forward,
-    /// The gradients of q, k and v.
+    /// The gradients of q, k and v, or those of the prefix.
     Rows,
     /// The gradients of tables of relative positions.
     Tables,
 }
 
-/// Values of scratch that a thread needs for a sequence of `n` tokens and heads of `d` values.
+/// Values of scratch that a thread needs for a sequence of `n` tokens, the prefix included, and heads of `d` values.
 fn thread_scratch(op: &Attention, n: usize, d: usize, pass: Pass) -> usize {
+    let joined = if op.prefix > 0 { 2 * n * d } else { 0 };
     let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
     // Keys for scores, values for results; backward values for shares' gradients, and keys, and a band of q and of dy.
     let packed = match pass {
@@ -168,7 +170,7 @@ fn thread_scratch(op: &Attention, n: usize, d: usize, pass: Pass) -> usize {
         Pass::Rows | Pass::Tables => 2 * d * wide_n + n * wide_d + 2 * BAND * wide_d,
     };
     let bands = if pass == Pass::Forward { 1 } else { 2 };
-    packed + bands * BAND * wide_n + relative::scratch_len(op, n, d, pass)
+    joined + packed + bands * BAND * wide_n + relative::scratch_len(op, n, d, pass)
 }
 
 /// The most tokens that a sequence can have.
@@ -178,7 +180,7 @@ fn longest(rows: usize, batch: usize, is_ragged: bool) -> usize {
 
 /// Scratch values of the kernels of attention. `batch` is the number of examples.
 pub(crate) fn scratch_len(op: &Attention, inputs: &[&[usize]], pass: Pass, cpu: &Cpu, batch: usize) -> usize {
-    let n = longest(inputs[0][0], batch, inputs.len() > lengths(op, pass));
+    let n = op.prefix + longest(inputs[0][0], batch, inputs.len() > lengths(op, pass));
     cpu.threads() * thread_scratch(op, n, inputs[0][1] / op.heads, pass)
 }
 
@@ -214,6 +216,8 @@ pub(super) struct Head<'a> {
     pub head: usize,
     pub n: usize,
     pub d: usize,
+    /// Number of keys: those of the prefix, then those of the tokens.
+    key_count: usize,
     pub q: Rows<'a>,
     pub k: Rows<'a>,
     pub v: Rows<'a>,
@@ -236,22 +240,47 @@ impl<'a> Head<'a> {
         let wide = TileShape::of(self.level).columns;
         (0..self.n).step_by(BAND).map(move |first| {
             let count = BAND.min(self.n - first);
-            let seen = |query: usize| self.op.reach.seen_by(query, self.n);
+            let seen = |query: usize| self.seen_by(query);
             let keys = seen(first).start / WIDEST * WIDEST..seen(first + count - 1).end;
             Band { first, count, row: keys.len().next_multiple_of(wide), keys }
         })
     }
 
+    /// The keys that a query sees.
+    fn seen_by(&self, query: usize) -> Range<usize> {
+        if self.op.prefix > 0 { 0..self.key_count } else { self.op.reach.seen_by(query, self.n) }
+    }
+
+    /// The same head with the prefix before its keys and values, joined in scratch.
+    fn joined<'s>(self, prefix: [&[f32]; 2], width: usize, scratch: &mut &'s mut [f32]) -> Head<'s>
+    where
+        'a: 's,
+    {
+        let (d, count) = (self.d, self.key_count);
+        let [k, v] = [(self.k, prefix[0]), (self.v, prefix[1])].map(|(rows, prefix)| {
+            let joined = take(scratch, count * d);
+            let (first, own) = joined.split_at_mut(self.op.prefix * d);
+            for (row, prefix) in first.chunks_exact_mut(d).zip(prefix.chunks_exact(width)) {
+                row.copy_from_slice(&prefix[self.head * d..][..d]);
+            }
+            for (i, row) in own.chunks_exact_mut(d).enumerate() {
+                row.copy_from_slice(&rows.values[i * rows.stride..][..d]);
+            }
+            Rows { values: &*joined, stride: d, columns: d }
+        });
+        Head { k, v, ..self }
+    }
+
     /// Shares of a band of queries before dropout, zero where a token is not seen.
     fn shares(&self, band: &Band, packed_keys: &[f32], distances: &mut Distances<'_>, shares: &mut [f32]) {
         let a = Left { values: &self.q.values[band.first * self.q.stride..], row: self.q.stride, step: 1 };
-        let b = Panels { values: packed_keys, steps: self.d, columns: self.n };
+        let b = Panels { values: packed_keys, steps: self.d, columns: self.key_count };
         let (c, keys) = ((shares.as_mut_ptr(), band.row), b.of_columns(band.keys.clone()));
         // SAFETY: scratch of this task.
         unsafe { product(self.level, band.count, a, keys, 0..self.d, Store::Set, c) };
         let scale = distances.add(self, band, b, shares);
         for (i, shares) in shares.chunks_exact_mut(band.row).enumerate().take(band.count) {
-            let seen = self.op.reach.seen_by(band.first + i, self.n);
+            let seen = self.seen_by(band.first + i);
             let seen = seen.start - band.keys.start..seen.end - band.keys.start;
             scaled_softmax(self.level, scale, &mut shares[seen.clone()]);
             shares[..seen.start].fill(0.0);
@@ -264,7 +293,7 @@ impl<'a> Head<'a> {
         let Some((rate, _)) = self.op.dropout else { return };
         let key = self.keys.of(self.sequence);
         for (i, shares) in shares.chunks_exact_mut(band.row).enumerate().take(band.count) {
-            let number = (self.head * self.n + band.first + i) * self.n + band.keys.start;
+            let number = (self.head * self.n + band.first + i) * self.key_count + band.keys.start;
             multiply_by_mask(self.level, key, number, rate, &mut shares[..band.keys.len()]);
         }
     }
@@ -272,7 +301,7 @@ impl<'a> Head<'a> {
     /// # Safety
     /// Nobody else uses this head's values of the sequence's rows of y, which are as far apart as those of q.
     unsafe fn forward(&self, y: *mut f32, mut scratch: &mut [f32]) {
-        let (n, d, level) = (self.n, self.d, self.level);
+        let (n, d, level) = (self.key_count, self.d, self.level);
         let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
         let packed_keys = take(&mut scratch, d * wide_n);
         let packed_values = take(&mut scratch, n * wide_d);
@@ -306,7 +335,7 @@ impl<'a> Head<'a> {
         let Packed { keys_of_scores, values_of_shares, shares, gradient } = packed;
         self.shares(band, keys_of_scores, distances, shares);
         let a = Left { values: &dy.values[band.first * dy.stride..], row: dy.stride, step: 1 };
-        let b = Panels { values: values_of_shares, steps: d, columns: self.n }.of_columns(band.keys.clone());
+        let b = Panels { values: values_of_shares, steps: d, columns: self.key_count }.of_columns(band.keys.clone());
         // SAFETY: scratch of this task.
         unsafe { product(level, band.count, a, b, 0..d, Store::Set, (gradient.as_mut_ptr(), band.row)) };
         self.drop(band, gradient);
@@ -321,7 +350,7 @@ impl<'a> Head<'a> {
     /// # Safety
     /// As [`Head::forward`], for each of the three gradients.
     unsafe fn backward(&self, dy: Rows<'_>, [dq, dk, dv]: [*mut f32; 3], mut scratch: &mut [f32]) {
-        let (n, d, level, stride) = (self.n, self.d, self.level, self.q.stride);
+        let (n, d, level, stride) = (self.key_count, self.d, self.level, self.q.stride);
         let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
         let packed_keys = take(&mut scratch, n * wide_d);
         let packed_band = take(&mut scratch, BAND * wide_d);
@@ -329,8 +358,9 @@ impl<'a> Head<'a> {
         let mut packed = self.packed(&mut scratch, wide_n);
         let mut distances = Distances::new(self, Pass::Rows, scratch);
         self.k.pack(level, 0, n, packed_keys);
-        // Rows of dk and dv before this one have a value already.
-        let mut begun = 0;
+        // Rows of dk and dv before this one have a value already, or are those of the prefix, which are not computed here.
+        let prefix = self.op.prefix;
+        let mut begun = prefix;
         for band in self.bands() {
             self.scores_gradient(&band, dy, self.op.scale, &mut packed, &mut distances);
             // Only now, as the scores' gradient needs the shares themselves.
@@ -341,7 +371,7 @@ impl<'a> Head<'a> {
             let (queries, dy) = (queries(packed_band), queries(packed_dy));
             let keys = Panels { values: packed_keys, steps: n, columns: d };
             let by_query = Left { values: packed.gradient, row: band.row, step: 1 };
-            let old = band.keys.start..begun.max(band.keys.start);
+            let old = band.keys.start.max(prefix)..begun.max(band.keys.start);
             let new = old.end..band.keys.end;
             begun = new.end;
             // SAFETY: by the caller's promise.
@@ -351,11 +381,38 @@ impl<'a> Head<'a> {
                 for (rows, store) in [(old, Store::Add), (new, Store::Set)] {
                     for (values, factor, gradient) in [(&*packed.gradient, queries, dk), (&*packed.shares, dy, dv)] {
                         let by_key = Left { values: &values[rows.start - band.keys.start..], row: 1, step: band.row };
-                        let gradient = (gradient.add(rows.start * stride), stride);
+                        let gradient = (gradient.add((rows.start - prefix) * stride), stride);
                         product(level, rows.len(), by_key, factor, 0..band.count, store, gradient);
                     }
                 }
                 distances.add_to_rows(self, &band, packed.gradient, (dq, dk));
+            }
+        }
+    }
+
+    /// Adds the gradients of keys and values of the prefix.
+    ///
+    /// # Safety
+    /// Nobody else uses this head's values of the rows of the two gradients, which are `width` apart.
+    unsafe fn prefix_backward(&self, dy: Rows<'_>, [dk, dv]: [*mut f32; 2], width: usize, mut scratch: &mut [f32]) {
+        let (d, level) = (self.d, self.level);
+        let (wide_n, wide_d) = (self.key_count.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
+        let packed_band = take(&mut scratch, BAND * wide_d);
+        let packed_dy = take(&mut scratch, BAND * wide_d);
+        let mut packed = self.packed(&mut scratch, wide_n);
+        let mut distances = Distances::new(self, Pass::Rows, scratch);
+        for band in self.bands() {
+            self.scores_gradient(&band, dy, self.op.scale, &mut packed, &mut distances);
+            self.drop(&band, packed.shares);
+            self.q.pack(level, band.first, band.count, packed_band);
+            dy.pack(level, band.first, band.count, packed_dy);
+            let queries = |values| Panels { values, steps: band.count, columns: d };
+            let (queries, dy) = (queries(&*packed_band), queries(&*packed_dy));
+            for (values, factor, gradient) in [(&*packed.gradient, queries, dk), (&*packed.shares, dy, dv)] {
+                let by_key = Left { values, row: 1, step: band.row };
+                let gradient = (gradient, width);
+                // SAFETY: by the caller's promise.
+                unsafe { product(level, self.op.prefix, by_key, factor, 0..band.count, Store::Add, gradient) };
             }
         }
     }
@@ -383,8 +440,8 @@ impl<'a> Head<'a> {
     fn packed<'s>(&self, scratch: &mut &'s mut [f32], wide_n: usize) -> Packed<'s> {
         let keys_of_scores = take(scratch, self.d * wide_n);
         let values_of_shares = take(scratch, self.d * wide_n);
-        self.k.pack_transposed(self.level, self.n, keys_of_scores);
-        self.v.pack_transposed(self.level, self.n, values_of_shares);
+        self.k.pack_transposed(self.level, self.key_count, keys_of_scores);
+        self.v.pack_transposed(self.level, self.key_count, values_of_shares);
         let (shares, gradient) = (take(scratch, BAND * wide_n), take(scratch, BAND * wide_n));
         Packed { keys_of_scores, values_of_shares, shares, gradient }
     }
@@ -397,6 +454,7 @@ struct Heads<'a> {
     width: usize,
     rows: [&'a [f32]; 3],
     tables: [&'a [f32]; 2],
+    prefix: [&'a [f32]; 2],
     sequences: Sequences<'a>,
     keys: ExampleKeys<'a>,
 }
@@ -405,6 +463,7 @@ impl<'a> Heads<'a> {
     fn new(call: &Call<'a>, op: &'a Attention, pass: Pass) -> Result<Heads<'a>, CpuError> {
         let (rows, width) = (call.input_shape(0)[0], call.input_shape(0)[1]);
         let table = |index: usize| if index < op.tables() { call.input(3 + index) } else { &[] };
+        let prefix = [0, 1].map(|index| if op.prefix > 0 { call.input(op.prefix_keys() + index) } else { &[] });
         let sequences = Sequences::new(call, lengths(op, pass), rows)?;
         Ok(Heads {
             op,
@@ -412,13 +471,17 @@ impl<'a> Heads<'a> {
             width,
             rows: [0, 1, 2].map(|index| call.input(index)),
             tables: [table(0), table(1)],
+            prefix,
             sequences,
             keys: ExampleKeys::of_sequences(call, op.dropout.map_or(0, |(_, stream)| stream), sequences),
         })
     }
 
-    /// A head, and where its values begin; `None` if it has none.
-    fn head(&self, sequence: usize, head: usize) -> Option<(Head<'a>, usize)> {
+    /// A head, and where its values begin; `None` if it has none. A prefix is joined to it in scratch.
+    fn head<'s>(&self, sequence: usize, head: usize, scratch: &mut &'s mut [f32]) -> Option<(Head<'s>, usize)>
+    where
+        'a: 's,
+    {
         let d = self.width / self.op.heads;
         let (start, n) = self.sequences.of(sequence);
         if n == 0 || d == 0 {
@@ -427,7 +490,9 @@ impl<'a> Heads<'a> {
         let begin = start * self.width + head * d;
         let [q, k, v] = self.rows.map(|values| Rows { values: &values[begin..], stride: self.width, columns: d });
         let (op, level, tables, keys) = (self.op, self.level, self.tables, self.keys);
-        Some((Head { op, level, head, n, d, q, k, v, tables, keys, sequence }, begin))
+        let key_count = op.prefix + n;
+        let head = Head { op, level, head, n, d, key_count, q, k, v, tables, keys, sequence };
+        Some((if op.prefix > 0 { head.joined(self.prefix, self.width, scratch) } else { head }, begin))
     }
 }
 
@@ -436,15 +501,16 @@ fn for_each_head<'a>(
     call: &mut Call<'a>,
     op: &'a Attention,
     pass: Pass,
-    f: impl Fn(&Head<'a>, usize, &mut [f32]) + Sync,
+    f: impl Fn(&Head<'_>, usize, &mut [f32]) + Sync,
 ) -> Result<(), CpuError> {
     let heads = Heads::new(call, op, pass)?;
     let scratch = Parts::new(call.scratch());
     let thread_len = scratch.len() / call.cpu.threads();
     call.cpu.run_on_threads(heads.sequences.count(call.batch) * op.heads, |thread, task| {
-        if let Some((head, begin)) = heads.head(task / op.heads, task % op.heads) {
-            // SAFETY: each thread has its own part.
-            f(&head, begin, unsafe { scratch.slice(thread * thread_len, thread_len) });
+        // SAFETY: each thread has its own part.
+        let mut scratch = unsafe { scratch.slice(thread * thread_len, thread_len) };
+        if let Some((head, begin)) = heads.head(task / op.heads, task % op.heads, &mut scratch) {
+            f(&head, begin, scratch);
         }
     });
     Ok(())
@@ -478,11 +544,38 @@ pub(crate) fn attention_grad_tables<'a>(op: &'a AttentionGradTables, mut call: C
     let thread_len = scratch.len() / call.cpu.threads();
     call.cpu.run_on_threads(op.heads, |thread, number| {
         for sequence in 0..heads.sequences.count(call.batch) {
-            if let Some((head, begin)) = heads.head(sequence, number) {
+            // SAFETY: each thread has its own part.
+            let mut scratch = unsafe { scratch.slice(thread * thread_len, thread_len) };
+            if let Some((head, begin)) = heads.head(sequence, number, &mut scratch) {
                 let dy = Rows { values: &dy[begin..], ..head.q };
                 let mut tables = TableGradients { gradients, rows: call.shape[1], columns: call.shape[2] };
-                // SAFETY: each thread has its own part.
-                head.tables_backward(dy, &mut tables, unsafe { scratch.slice(thread * thread_len, thread_len) });
+                head.tables_backward(dy, &mut tables, scratch);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// A task is one head of all sequences, whose gradients are added in their order.
+pub(crate) fn attention_grad_prefix<'a>(op: &'a AttentionGradPrefix, mut call: Call<'a>) -> Result<(), CpuError> {
+    let (op, dy) = (&op.0, call.input(op.0.lengths(0)));
+    let heads = Heads::new(&call, op, Pass::Rows)?;
+    let (rows, width) = (call.shape[1], call.shape[2]);
+    let output = call.output();
+    output.fill(0.0);
+    let (gradients, scratch) = (Parts::new(output), Parts::new(call.scratch()));
+    let thread_len = scratch.len() / call.cpu.threads();
+    call.cpu.run_on_threads(op.heads, |thread, number| {
+        for sequence in 0..heads.sequences.count(call.batch) {
+            // SAFETY: each thread has its own part.
+            let mut scratch = unsafe { scratch.slice(thread * thread_len, thread_len) };
+            if let Some((head, begin)) = heads.head(sequence, number, &mut scratch) {
+                let dy = Rows { values: &dy[begin..], ..head.q };
+                // SAFETY: heads have columns of their own.
+                unsafe {
+                    let gradients = [0, 1].map(|part| gradients.at(part * rows * width + number * head.d));
+                    head.prefix_backward(dy, gradients, width, scratch);
+                }
             }
         }
     });

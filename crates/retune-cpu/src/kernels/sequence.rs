@@ -116,3 +116,36 @@ pub(crate) fn pool_grad(op: &SequencePoolGrad, mut call: Call<'_>) -> Result<(),
     });
     Ok(())
 }
+
+/// A task is one sequence.
+pub(crate) fn prompt(mut call: Call<'_>) -> Result<(), CpuError> {
+    let (x, prompt, width) = (call.input(0), call.input(1), call.shape[1]);
+    let sequences = Sequences::new(&call, 2, call.shape[0])?;
+    let y = Parts::new(call.output());
+    call.cpu.run(sequences.count(call.batch), |index| {
+        let (start, count) = sequences.of(index);
+        // SAFETY: sequences do not overlap.
+        let y = unsafe { y.slice(start * width, count * width) };
+        let (first, rest) = y.split_at_mut(prompt.len().min(count * width));
+        first.copy_from_slice(&prompt[..first.len()]);
+        rest.copy_from_slice(&x[start * width + first.len()..(start + count) * width]);
+    });
+    Ok(())
+}
+
+/// A task is one row of the prompt, which is summed over the sequences in their order.
+pub(crate) fn prompt_grad(mut call: Call<'_>) -> Result<(), CpuError> {
+    let (dy, width) = (call.input(0), call.shape[1]);
+    let sequences = Sequences::new(&call, 1, call.input_shape(0)[0])?;
+    let count = sequences.count(call.batch);
+    call.cpu.for_chunks(call.output(), width, |place, sum| {
+        sum.fill(0.0);
+        for (start, length) in (0..count).map(|index| sequences.of(index)) {
+            if place < length {
+                let row = &dy[(start + place) * width..][..width];
+                sum.iter_mut().zip(row).for_each(|(sum, dy)| *sum += dy);
+            }
+        }
+    });
+    Ok(())
+}

@@ -166,6 +166,7 @@ impl Case {
             self.op,
             Attention(_)
                 | AttentionGrad(_)
+                | AttentionGradPrefix(_)
                 | AttentionGradTables(_)
                 | DepthwiseConv2d(_)
                 | DepthwiseConv2dGradInput(_)

@@ -18,10 +18,10 @@ macro_rules! variants {
 }
 
 variants! {
-    Activate ActivateGrad Affine Attention AttentionGrad AttentionGradTables BatchMoments BatchNorm BatchNormGradInput BatchNormGradSums Binary BroadcastTo Cast Concat
+    Activate ActivateGrad Affine Attention AttentionGrad AttentionGradPrefix AttentionGradTables BatchMoments BatchNorm BatchNormGradInput BatchNormGradSums Binary BroadcastTo Cast Concat
     Conv2d Conv2dGradInput Conv2dGradWeight DepthwiseConv2d DepthwiseConv2dGradInput DepthwiseConv2dGradWeight Detach Dropout Fill
     Gather ImageAugment LayerNorm LayerNormGradInput LayerNormGradSums Linear LogSoftmax LogSoftmaxGrad MatMul Pad Pool2d
-    Pool2dGrad Random Reduce Reshape Resize ResizeGrad Reverse Rotary RowMoments ScatterAdd SequencePool SequencePoolGrad Slice Softmax SoftmaxCrossEntropy
+    Pool2dGrad Random Reduce Reshape Resize ResizeGrad Reverse Rotary RowMoments ScatterAdd SequencePool SequencePoolGrad SequencePrompt SequencePromptGrad Slice Softmax SoftmaxCrossEntropy
     SoftmaxCrossEntropyGrad SoftmaxGrad Transpose Unary
 }
 

@@ -3,7 +3,8 @@
 use retune_cpu::{Cpu, CpuError, Session, StepRandom};
 use retune_graph::ops::sequence::Pooling;
 use retune_graph::ops::{
-    Attention, AttentionGrad, AttentionGradTables, Buckets, Dropout, Reach, Relative, Rotary, SequencePool, Sequences,
+    Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables, Buckets, Dropout, Reach, Relative, Rotary,
+    SequencePool, SequencePrompt, SequencePromptGrad, Sequences,
 };
 use retune_graph::{DType, Dim, Graph, Shape, Symbol};
 use retune_tensor::Tensor;
@@ -18,7 +19,7 @@ const LENGTHS: &[usize] = &[5, 1, 33, 0, 14, 70];
 const SIZES: [(usize, usize); 4] = [(2, 3), (1, 8), (3, 32), (2, 40)];
 
 fn attentions(heads: usize, size: usize) -> Vec<Attention> {
-    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None };
+    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None, prefix: 0 };
     vec![
         all,
         Attention { dropout: Some((0.3, 5)), ..all },
@@ -29,7 +30,7 @@ fn attentions(heads: usize, size: usize) -> Vec<Attention> {
 
 /// Attention with relative positions: buckets that distances share, and such that none does.
 fn relative_attentions(heads: usize, size: usize) -> Vec<Attention> {
-    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None };
+    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None, prefix: 0 };
     let vectors = |buckets, keys, queries| Some(Relative::Vectors { buckets, keys, queries });
     let (few, many) = (Buckets::Centred { span: 8, furthest: Some(40) }, Buckets::Centred { span: 90, furthest: None });
     vec![
@@ -57,6 +58,7 @@ pub fn cases() -> Vec<Case> {
         }
     }
     cases.extend(relative_cases());
+    cases.extend(virtual_token_cases());
     for (inverse, head_size, width) in [(false, 4, 12), (true, 64, 320)] {
         let op = Rotary { head_size, theta: 10_000.0, inverse };
         let turned = Case::new(op, [normal(1, &[150, width]), indices(2, &[150], 2000)]).with_batch(150);
@@ -69,6 +71,34 @@ pub fn cases() -> Vec<Case> {
         }
         let dropout = Dropout { rate: 0.3, stream: 3, shared_axes: Vec::new() };
         cases.push(Case::new(dropout, [normal(1, &[tokens, width])]).with_sequences(LENGTHS));
+    }
+    cases
+}
+
+/// Attention with a prefix that fills no panel, a panel, and more than one; prompts longer than some sequences.
+fn virtual_token_cases() -> Vec<Case> {
+    let tokens = LENGTHS.iter().sum();
+    let mut cases = Vec::new();
+    for (heads, size) in SIZES {
+        for (prefix, dropout) in [(3, None), (32, Some((0.3, 5))), (50, None)] {
+            let op = Attention { dropout, prefix, ..attentions(heads, size)[0] };
+            let rows = |from: u32, count: u32| -> Vec<_> {
+                (from..from + count).map(|seed| normal(seed, &[tokens, heads * size])).collect()
+            };
+            let both = [20, 21].map(|seed| normal(seed, &[prefix, heads * size])).to_vec();
+            let forward = [rows(0, 3), both.clone()].concat();
+            let backward = [rows(0, 3), both, rows(3, 1)].concat();
+            cases.push(Case::new(op, forward).with_sequences(LENGTHS).with_tolerance(1e-5, 1e-5));
+            let gradient = Case::new(AttentionGrad(op), backward.clone());
+            cases.push(gradient.with_sequences(LENGTHS).with_tolerance(1e-5, 2e-5));
+            let gradient = Case::new(AttentionGradPrefix(op), backward);
+            cases.push(gradient.with_sequences(LENGTHS).with_tolerance(1e-5, 1e-4));
+        }
+    }
+    for (rows, width) in [(4, 3), (20, 300)] {
+        let x = normal(1, &[tokens, width]);
+        cases.push(Case::new(SequencePrompt, [x.clone(), normal(2, &[rows, width])]).with_sequences(LENGTHS));
+        cases.push(Case::new(SequencePromptGrad { rows }, [x]).with_sequences(LENGTHS));
     }
     cases
 }
@@ -114,7 +144,7 @@ fn encoder() -> Session {
     let x = graph.input("x", Shape::new([Dim::Scaled(1, Symbol::Tokens), Dim::Fixed(8)]), DType::F32);
     let lengths = graph.input("lengths", Shape::batch_of(&[]), DType::I32);
     graph.enter_layer("encoder");
-    let op = Attention { heads: 2, scale: 0.5, reach: Reach::All, dropout: Some((0.2, 1)), relative: None };
+    let op = Attention { heads: 2, scale: 0.5, reach: Reach::All, dropout: Some((0.2, 1)), relative: None, prefix: 0 };
     let y = graph.attention(op, [x; 3], Sequences::Ragged(lengths)).unwrap();
     let y = graph.sequence_dropout(y, Sequences::Ragged(lengths), 0.2, 2).unwrap();
     let y = graph.sequence_pool(y, lengths, Pooling::Mean).unwrap();

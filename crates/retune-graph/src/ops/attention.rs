@@ -12,12 +12,13 @@ use crate::shape::{DType, Dim, Shape};
 /// `y_i = Σⱼ pᵢⱼ · vⱼ` for each head, with `p = dropout(softmax(scale · q kᵀ))` over the tokens j that i sees.
 ///
 /// Inputs `(q, k, v)` of `[rows, heads · head size]`, one row a token, sequences one after the other, the tables of
-/// [`Relative`] positions if there are any, and `lengths` where the rows are [`Symbol::Tokens`](crate::Symbol::Tokens); see
-/// [`super::sequence`]. The output has the shape of q. Scores are made a band of rows at a time and never kept: the gradient
+/// [`Relative`] positions if there are any, keys and values of the prefix `[prefix, heads · head size]` if there is one, and
+/// `lengths` where the rows are [`Symbol::Tokens`](crate::Symbol::Tokens); see [`super::sequence`]. The output has the shape of q. Scores are made a band of rows at a time and never kept: the gradient
 /// makes them again. Tokens that are not seen cost nothing but where they share a band with one that is.
 ///
 /// A share is dropped where `uniform < rate`; it is number `(head · n + i) · n + j` of the stream of its example
-/// ([`super::random`]), n being the example's number of tokens.
+/// ([`super::random`]), n being the example's number of tokens. With a prefix of p, j counts from its first key, and
+/// the number is `(head · n + i) · (p + n) + j`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Attention {
     /// Number of heads.
@@ -30,6 +31,10 @@ pub struct Attention {
     pub dropout: Option<(f32, u32)>,
     /// What the distance of two tokens adds to their score.
     pub relative: Option<Relative>,
+    /// Number of keys and values that stand before those of every sequence, the same for all; 0 for none. Nothing else sees
+    /// them. They have no place, so that all tokens must be seen, and there are no relative positions. Li and Liang,
+    /// *Prefix-tuning*, 2021.
+    pub prefix: usize,
 }
 
 /// Which tokens j of its sequence a token i sees.
@@ -73,9 +78,14 @@ impl Operation for Attention {
             let all = b.graph.push(AttentionGrad(*self).into(), &inputs)?;
             give_parts(b, all, 0..3)?;
         }
-        if (3..lengths).any(|index| b.needs(index)) {
+        let prefix = 3 + self.tables();
+        if (3..prefix).any(|index| b.needs(index)) {
             let all = b.graph.push(AttentionGradTables(*self).into(), &inputs)?;
-            give_parts(b, all, 3..lengths)?;
+            give_parts(b, all, 3..prefix)?;
+        }
+        if (prefix..lengths).any(|index| b.needs(index)) {
+            let all = b.graph.push(AttentionGradPrefix(*self).into(), &inputs)?;
+            give_parts(b, all, prefix..lengths)?;
         }
         Ok(())
     }
@@ -105,20 +115,26 @@ impl Attention {
         self.relative.map_or(0, Relative::tables)
     }
 
-    /// The number of the input that holds lengths, if there is one, with `more` inputs before it than q, k, v and tables.
-    pub fn lengths(&self, more: usize) -> usize {
-        3 + self.tables() + more
+    /// The number of the input that holds the prefix's keys, if there is one; its values follow.
+    pub fn prefix_keys(&self) -> usize {
+        3 + self.tables()
     }
 
-    /// q, k and v, tables, `more` inputs of the shape of q, and lengths.
+    /// The number of the input that holds lengths, if there is one, with `more` inputs before it than q, k, v, tables and prefix.
+    pub fn lengths(&self, more: usize) -> usize {
+        self.prefix_keys() + if self.prefix > 0 { 2 } else { 0 } + more
+    }
+
+    /// q, k and v, tables, prefix, `more` inputs of the shape of q, and lengths.
     fn check(&self, inputs: &[Operand<'_>], more: usize) -> Result<(), Rule> {
         let count = self.lengths(more);
         require(inputs.len() >= count, || {
-            "it takes query, key and value, tables of relative positions, and lengths of sequences".to_owned()
+            "it takes query, key and value, tables of relative positions, a prefix, and lengths of sequences".to_owned()
         })?;
         let (rows, lengths) = inputs.split_at(count);
         let (rows, gradients) = rows.split_at(self.lengths(0));
         let (rows, tables) = rows.split_at(3);
+        let (tables, prefix) = tables.split_at(self.tables());
         let q = rows[0].shape;
         let same = rows.iter().chain(gradients).all(|r| r.shape == rows[0].shape && r.dtype == DType::F32);
         require(q.rank() == 2 && same, || "query, key and value must have one shape [rows, width]".to_owned())?;
@@ -130,6 +146,13 @@ impl Attention {
         if let Some(relative) = self.relative {
             relative.check(tables, q[1], self.heads)?;
         }
+        let expected = Shape::new([self.prefix.into(), q[1]]);
+        require(prefix.iter().all(|p| *p.shape == expected && p.dtype == DType::F32), || {
+            format!("keys and values of the prefix must be f32 {expected}")
+        })?;
+        require(self.prefix == 0 || self.reach == Reach::All && self.relative.is_none(), || {
+            "with a prefix, tokens must see all others, and there are no relative positions".to_owned()
+        })?;
         let rate = self.dropout.map_or(0.0, |(rate, _)| rate);
         require((0.0..1.0).contains(&rate), || format!("the rate of dropout must be in [0, 1), found {rate}"))
     }
@@ -153,7 +176,7 @@ impl Attention {
         };
         match self.reach {
             Reach::Window(distance) => length.min(2 * distance + 1),
-            Reach::All | Reach::Causal => length,
+            Reach::All | Reach::Causal => self.prefix + length,
         }
     }
 }
@@ -212,10 +235,49 @@ impl Operation for AttentionGradTables {
     }
 }
 
+/// The gradients of [`Attention`] with respect to keys and values of its prefix, stacked: inputs as those of [`AttentionGrad`],
+/// output `[2, prefix, width]`. With ds as there, `scale · Σ dsᵀ q` and `Σ (p · mask)ᵀ dy` over all sequences.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AttentionGradPrefix(pub Attention);
+
+impl Operation for AttentionGradPrefix {
+    fn name(&self) -> &'static str {
+        "attention_grad_prefix"
+    }
+
+    fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
+        self.0.check(inputs, 1)?;
+        require(self.0.prefix > 0, || "there is no prefix".to_owned())?;
+        Ok((Shape::new([Dim::Fixed(2), self.0.prefix.into(), inputs[0].shape[1]]), DType::F32))
+    }
+
+    fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
+        Err(b.refuse("second derivatives are not provided"))
+    }
+
+    /// All scores are made again, and of the products with them those of the prefix alone.
+    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+        let of_all = self.0.products(2, 0) * self.0.mean_seen(inputs, 1);
+        ((of_all + self.0.products(2, 0) * self.0.prefix) * inputs[0].iter().product::<usize>()) as u64
+    }
+}
+
 impl Graph {
     /// Attention of rows of tokens. `sequences` says which rows belong together.
     pub fn attention(&mut self, op: Attention, rows: [NodeId; 3], sequences: Sequences) -> Result<NodeId, GraphError> {
         self.relative_attention(op, rows, &[], sequences)
+    }
+
+    /// The same with keys and values `[op.prefix, width]` before those of every sequence.
+    pub fn prefixed_attention(
+        &mut self,
+        op: Attention,
+        rows: [NodeId; 3],
+        prefix: [NodeId; 2],
+        sequences: Sequences,
+    ) -> Result<NodeId, GraphError> {
+        let inputs: Vec<NodeId> = rows.into_iter().chain(prefix).chain(sequences.lengths()).collect();
+        self.push(op.into(), &inputs)
     }
 
     /// The same with tables of relative positions.

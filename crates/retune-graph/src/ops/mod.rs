@@ -17,6 +17,7 @@
 //! | [`relative`] | what the distance of two tokens adds to their score there |
 //! | [`rotary`] | [`Rotary`] position embedding |
 //! | [`sequence`] | sequences of tokens without padding, [`SequencePool`] |
+//! | [`prompt`] | [`SequencePrompt`]: the same first rows for every sequence |
 //! | [`batch_norm`] | moments over all but the last axis, normalization by them |
 //! | [`layer_norm`] | the same over the last axes |
 //! | [`gather`] | [`Gather`]: rows of a table (embedding), and the sum of their gradients |
@@ -38,6 +39,7 @@ pub mod layout;
 pub mod linear;
 pub mod matmul;
 pub mod pool;
+pub mod prompt;
 pub mod random;
 pub mod reduce;
 pub mod relative;
@@ -47,7 +49,7 @@ pub mod sequence;
 pub mod softmax;
 
 pub use activation::{Activate, ActivateGrad, Activation};
-pub use attention::{Attention, AttentionGrad, AttentionGradTables, Reach};
+pub use attention::{Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables, Reach};
 pub use batch_norm::{BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums};
 pub use conv2d::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 pub use cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
@@ -60,6 +62,7 @@ pub use layout::{Concat, Pad, Reshape, Reverse, Slice, Transpose};
 pub use linear::Linear;
 pub use matmul::{MatMul, Precision};
 pub use pool::{Pool2d, Pool2dGrad};
+pub use prompt::{SequencePrompt, SequencePromptGrad};
 pub use random::{Dropout, Random};
 pub use reduce::{BroadcastTo, Reduce};
 pub use relative::{Buckets, Relative};
@@ -132,11 +135,11 @@ macro_rules! operations {
 }
 
 operations! {
-    Activate, ActivateGrad, Affine, Attention, AttentionGrad, AttentionGradTables, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, Binary, BroadcastTo,
+    Activate, ActivateGrad, Affine, Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables, BatchMoments, BatchNorm, BatchNormGradInput, BatchNormGradSums, Binary, BroadcastTo,
     Cast, Concat, Conv2d, Conv2dGradInput, Conv2dGradWeight, DepthwiseConv2d, DepthwiseConv2dGradInput,
     DepthwiseConv2dGradWeight, Detach, Dropout, Gather, ImageAugment, LayerNorm, LayerNormGradInput, LayerNormGradSums, Linear,
     LogSoftmax, LogSoftmaxGrad, MatMul, Pad, Pool2d, Pool2dGrad, Reduce, Reshape, Resize, ResizeGrad, Reverse, Rotary, RowMoments,
-    ScatterAdd, SequencePool, SequencePoolGrad, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Transpose, Unary,
+    ScatterAdd, SequencePool, SequencePoolGrad, SequencePrompt, SequencePromptGrad, Slice, Softmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad, SoftmaxGrad, Transpose, Unary,
 }
 
 impl Op {
@@ -157,6 +160,7 @@ impl Op {
             Op::Random(_) | Op::Dropout(_) | Op::ImageAugment(_) => true,
             Op::Attention(op)
             | Op::AttentionGrad(AttentionGrad(op))
+            | Op::AttentionGradPrefix(AttentionGradPrefix(op))
             | Op::AttentionGradTables(AttentionGradTables(op)) => op.dropout.is_some(),
             _ => false,
         }

@@ -19,12 +19,12 @@ macro_rules! variants {
 }
 
 variants! { op_variant, OP_VARIANTS, Op:
-    Input(_), Weight(_), Fill(_), Random(_), Activate(_), ActivateGrad(_), Affine(_), Attention(_), AttentionGrad(_), AttentionGradTables(_), BatchMoments(_), BatchNorm(_),
+    Input(_), Weight(_), Fill(_), Random(_), Activate(_), ActivateGrad(_), Affine(_), Attention(_), AttentionGrad(_), AttentionGradPrefix(_), AttentionGradTables(_), BatchMoments(_), BatchNorm(_),
     BatchNormGradInput(_), BatchNormGradSums(_), Binary(_), BroadcastTo(_), Cast(_), Concat(_), Conv2d(_),
     Conv2dGradInput(_), Conv2dGradWeight(_), DepthwiseConv2d(_), DepthwiseConv2dGradInput(_),
     DepthwiseConv2dGradWeight(_), Detach(_), Dropout(_), Gather(_), ImageAugment(_), LayerNorm(_), LayerNormGradInput(_),
     LayerNormGradSums(_), Linear(_), LogSoftmax(_), LogSoftmaxGrad(_), MatMul(_), Pad(_), Pool2d(_), Pool2dGrad(_),
-    Reduce(_), Reshape(_), Resize(_), ResizeGrad(_), Reverse(_), Rotary(_), RowMoments(_), ScatterAdd(_), SequencePool(_), SequencePoolGrad(_), Slice(_), Softmax(_),
+    Reduce(_), Reshape(_), Resize(_), ResizeGrad(_), Reverse(_), Rotary(_), RowMoments(_), ScatterAdd(_), SequencePool(_), SequencePoolGrad(_), SequencePrompt(_), SequencePromptGrad(_), Slice(_), Softmax(_),
     SoftmaxCrossEntropy(_), SoftmaxCrossEntropyGrad(_), SoftmaxGrad(_), Transpose(_), Unary(_),
 }
 

@@ -18,7 +18,7 @@ pub fn cases() -> Vec<Case> {
         ("causal, dropped", Reach::Causal, DROPOUT),
         ("window", Reach::Window(1), None),
     ] {
-        let op = Attention { heads: 2, scale: 0.7, reach, dropout, relative: None };
+        let op = Attention { heads: 2, scale: 0.7, reach, dropout, relative: None, prefix: 0 };
         let ragged = case(format!("attention to {name}"), move |g| {
             let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
             let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
@@ -32,6 +32,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(even.range(-1.0, 1.0));
     }
     cases.extend(relative());
+    cases.extend(virtual_tokens());
     for pooling in [Pooling::First, Pooling::Last, Pooling::Mean] {
         let pooled = case(format!("{pooling:?} of a sequence"), move |g| {
             let x = tokens(g, "x", &[3]);
@@ -55,7 +56,7 @@ fn two_sequences_an_example() -> [Case; 3] {
     fn lengths(g: &mut Graph) -> NodeId {
         g.input("lengths", Shape::new([Dim::Scaled(2, Symbol::Batch)]), DType::I32)
     }
-    let plain = Attention { heads: 2, scale: 0.7, reach: Reach::All, dropout: DROPOUT, relative: None };
+    let plain = Attention { heads: 2, scale: 0.7, reach: Reach::All, dropout: DROPOUT, relative: None, prefix: 0 };
     let attention = case("attention of two sequences an example", move |g| {
         let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
         let lengths = lengths(g);
@@ -85,6 +86,28 @@ fn two_sequences_an_example() -> [Case; 3] {
     ]
 }
 
+/// Keys and values before those of every sequence, and first rows of every sequence, one of which is shorter than they are.
+fn virtual_tokens() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (name, dropout) in [("a prefix", None), ("a prefix, dropped", DROPOUT)] {
+        let op = Attention { heads: 2, scale: 0.7, reach: Reach::All, dropout, relative: None, prefix: 3 };
+        let ragged = case(format!("attention with {name}"), move |g| {
+            let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
+            let prefix = [weight(g, &[3, 6]), weight(g, &[3, 6])];
+            let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
+            g.prefixed_attention(op, parts, prefix, Sequences::Ragged(lengths))
+        });
+        cases.push(ragged.lengths(&[3, 1, 4]).range(-1.0, 1.0));
+    }
+    let prompted = case("the same first rows for every sequence", |g| {
+        let (x, prompt) = (tokens(g, "x", &[3]), weight(g, &[2, 3]));
+        let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
+        g.sequence_prompt(x, prompt, lengths)
+    });
+    cases.push(prompted.lengths(&[3, 1, 4]));
+    cases
+}
+
 /// Attention with relative positions, of distances that share buckets, and rotary positions.
 fn relative() -> Vec<Case> {
     let (halves, centred) =
@@ -98,7 +121,7 @@ fn relative() -> Vec<Case> {
         ("keys and queries", Reach::All, DROPOUT, Relative::Vectors { buckets: centred, keys: true, queries: true }),
         ("vectors, causal", Reach::Causal, None, Relative::Vectors { buckets: centred, keys: true, queries: true }),
     ] {
-        let op = Attention { heads: 2, scale: 0.7, reach, dropout, relative: Some(relative) };
+        let op = Attention { heads: 2, scale: 0.7, reach, dropout, relative: Some(relative), prefix: 0 };
         let ragged = case(format!("attention with {name} of relative positions"), move |g| {
             let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[4]));
             let shape = [relative.buckets().count(), relative.columns(4, 2)];

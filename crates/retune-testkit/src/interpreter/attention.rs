@@ -7,7 +7,8 @@ use super::random::sequence_key;
 use super::sequence::sequences;
 use crate::array::Array;
 
-/// One head of one sequence: where its values lie, its shares before dropout, and the mask of dropout.
+/// One head of one sequence: where its values lie, its shares before dropout, and the mask of dropout. Keys j are those of the
+/// prefix, then those of the tokens.
 struct Head {
     start: usize,
     n: usize,
@@ -43,6 +44,15 @@ fn vector_tables(op: &Attention) -> (Option<usize>, Option<usize>) {
     }
 }
 
+/// Value c of key j, or of value j if `of_values`, of the sequence that begins at `start`.
+fn row_at(op: &Attention, inputs: &[&Array], of_values: bool, start: usize, j: usize, c: usize) -> f64 {
+    let more = usize::from(of_values);
+    match j.checked_sub(op.prefix) {
+        Some(token) => inputs[1 + more].at(&[start + token, c]),
+        None => inputs[op.prefix_keys() + more].at(&[j, c]),
+    }
+}
+
 fn heads(
     op: &Attention,
     inputs: &[&Array],
@@ -50,7 +60,7 @@ fn heads(
     batch: usize,
     random: &StepRandom<'_>,
 ) -> Vec<Head> {
-    let (q, k) = (inputs[0], inputs[1]);
+    let q = inputs[0];
     let size = q.shape[1] / op.heads;
     let mut heads = Vec::new();
     let sequences = sequences(q.shape[0], batch, lengths);
@@ -60,39 +70,41 @@ fn heads(
             let score = |i: usize, j: usize| {
                 let (key, query, bias) = at_distance(op, inputs, head, i, j);
                 let product = |c: usize| {
-                    q.at(&[start + i, c]) * (k.at(&[start + j, c]) + key(c)) + k.at(&[start + j, c]) * query(c)
+                    let k = row_at(op, inputs, false, start, j, c);
+                    q.at(&[start + i, c]) * (k + key(c)) + k * query(c)
                 };
                 f64::from(op.scale) * columns.clone().map(product).sum::<f64>() + bias
             };
             let share = |i: usize| {
-                let seen = op.reach.seen_by(i, n);
+                let seen = if op.prefix > 0 { 0..op.prefix + n } else { op.reach.seen_by(i, n) };
                 let max = seen.clone().map(|j| score(i, j)).fold(f64::NEG_INFINITY, f64::max);
                 let sum: f64 = seen.clone().map(|j| (score(i, j) - max).exp()).sum();
-                (0..n).map(|j| if seen.contains(&j) { (score(i, j) - max).exp() / sum } else { 0.0 }).collect()
+                (0..op.prefix + n).map(|j| if seen.contains(&j) { (score(i, j) - max).exp() / sum } else { 0.0 }).collect()
             };
             let kept = |i: usize, j: usize| match op.dropout {
                 None => 1.0,
                 Some((rate, stream)) => {
                     let key = sequence_key(stream, index, sequences.len(), random);
-                    let number = (head * n + i) * n + j;
+                    let number = (head * n + i) * (op.prefix + n) + j;
                     if key.uniform(number as u64) >= rate { 1.0 / (1.0 - f64::from(rate)) } else { 0.0 }
                 }
             };
-            let mask = (0..n).map(|i| (0..n).map(|j| kept(i, j)).collect()).collect();
+            let mask = (0..n).map(|i| (0..op.prefix + n).map(|j| kept(i, j)).collect()).collect();
             heads.push(Head { start, n, shares: (0..n).map(share).collect(), mask, columns });
         }
     }
     heads
 }
 
-/// `inputs` are q, k, v, tables and perhaps lengths.
+/// `inputs` are q, k, v, tables, prefix and perhaps lengths.
 pub(super) fn attention(op: &Attention, inputs: &[&Array], batch: usize, random: &StepRandom<'_>) -> Array {
     let mut y = Array::full(&inputs[0].shape, 0.0);
     for head in heads(op, inputs, inputs.get(op.lengths(0)).copied(), batch, random) {
         for i in 0..head.n {
             for c in head.columns.clone() {
-                let value = |j: usize| head.shares[i][j] * head.mask[i][j] * inputs[2].at(&[head.start + j, c]);
-                *y.at_mut(&[head.start + i, c]) = (0..head.n).map(value).sum();
+                let value =
+                    |j: usize| head.shares[i][j] * head.mask[i][j] * row_at(op, inputs, true, head.start, j, c);
+                *y.at_mut(&[head.start + i, c]) = (0..op.prefix + head.n).map(value).sum();
             }
         }
     }
@@ -105,25 +117,28 @@ pub(super) struct Gradients {
     pub rows: Array,
     /// With respect to the tables of relative positions, stacked.
     pub tables: Array,
+    /// With respect to keys and values of the prefix, stacked.
+    pub prefix: Array,
 }
 
-/// `inputs` are q, k, v, tables, dy and perhaps lengths.
+/// `inputs` are q, k, v, tables, prefix, dy and perhaps lengths.
 pub(super) fn attention_grad(op: &Attention, inputs: &[&Array], batch: usize, random: &StepRandom<'_>) -> Gradients {
-    let (q, k, v, dy) = (inputs[0], inputs[1], inputs[2], inputs[op.lengths(0)]);
+    let (q, dy) = (inputs[0], inputs[op.lengths(0)]);
     let scale = f64::from(op.scale);
     let mut all = Array::full(&[3, q.shape[0], q.shape[1]], 0.0);
-    let table_shape: Vec<usize> = inputs[3..op.lengths(0)].first().map_or(vec![0, 0], |table| table.shape.clone());
+    let mut prefix = Array::full(&[2, op.prefix, q.shape[1]], 0.0);
+    let table_shape: Vec<usize> = inputs[3..op.prefix_keys()].first().map_or(vec![0, 0], |table| table.shape.clone());
     let mut tables = Array::full(&[op.tables(), table_shape[0], table_shape[1]], 0.0);
     let (keys, queries) = vector_tables(op);
     for (number, head) in heads(op, inputs, inputs.get(op.lengths(1)).copied(), batch, random).into_iter().enumerate() {
         let (start, n) = (head.start, head.n);
         for i in 0..n {
             let share_gradient = |j: usize| {
-                let product = |c: usize| dy.at(&[start + i, c]) * v.at(&[start + j, c]);
+                let product = |c: usize| dy.at(&[start + i, c]) * row_at(op, inputs, true, start, j, c);
                 head.mask[i][j] * head.columns.clone().map(product).sum::<f64>()
             };
-            let sum: f64 = (0..n).map(|j| head.shares[i][j] * share_gradient(j)).sum();
-            for j in 0..n {
+            let sum: f64 = (0..op.prefix + n).map(|j| head.shares[i][j] * share_gradient(j)).sum();
+            for j in 0..op.prefix + n {
                 let ds = head.shares[i][j] * (share_gradient(j) - sum);
                 let bucket = op.relative.map_or(0, |relative| relative.buckets().of(j as isize - i as isize));
                 if let Some(Relative::Bias(_)) = op.relative {
@@ -131,10 +146,19 @@ pub(super) fn attention_grad(op: &Attention, inputs: &[&Array], batch: usize, ra
                 }
                 let (key, query, _) = at_distance(op, inputs, number % op.heads, i, j);
                 for c in head.columns.clone() {
-                    let (q, k) = (q.at(&[start + i, c]), k.at(&[start + j, c]));
+                    let (q, k) = (q.at(&[start + i, c]), row_at(op, inputs, false, start, j, c));
                     *all.at_mut(&[0, start + i, c]) += scale * ds * (k + key(c));
-                    *all.at_mut(&[1, start + j, c]) += scale * ds * (q + query(c));
-                    *all.at_mut(&[2, start + j, c]) += head.shares[i][j] * head.mask[i][j] * dy.at(&[start + i, c]);
+                    let dv = head.shares[i][j] * head.mask[i][j] * dy.at(&[start + i, c]);
+                    match j.checked_sub(op.prefix) {
+                        Some(token) => {
+                            *all.at_mut(&[1, start + token, c]) += scale * ds * (q + query(c));
+                            *all.at_mut(&[2, start + token, c]) += dv;
+                        }
+                        None => {
+                            *prefix.at_mut(&[0, j, c]) += scale * ds * q;
+                            *prefix.at_mut(&[1, j, c]) += dv;
+                        }
+                    }
                     for (table, factor) in [(keys, q), (queries, k)] {
                         if let Some(table) = table {
                             *tables.at_mut(&[table, bucket, c]) += scale * ds * factor;
@@ -144,5 +168,5 @@ pub(super) fn attention_grad(op: &Attention, inputs: &[&Array], batch: usize, ra
             }
         }
     }
-    Gradients { rows: all, tables }
+    Gradients { rows: all, tables, prefix }
 }

@@ -73,6 +73,7 @@ pub fn interpret(
             Op::Dropout(op) => random::dropout(op, operands[0], operands.get(1).copied(), bindings.batch, random),
             Op::Attention(op) => attention::attention(op, &operands, bindings.batch, random),
             Op::AttentionGrad(op) => attention::attention_grad(&op.0, &operands, bindings.batch, random).rows,
+            Op::AttentionGradPrefix(op) => attention::attention_grad(&op.0, &operands, bindings.batch, random).prefix,
             Op::AttentionGradTables(op) => attention::attention_grad(&op.0, &operands, bindings.batch, random).tables,
             Op::ImageAugment(op) => image::augment(op, operands[0], bindings.batch, random),
             op => evaluate(op, &operands, &shape),
@@ -100,6 +101,7 @@ fn evaluate(op: &Op, inputs: &[&Array], shape: &[usize]) -> Array {
         | Op::ImageAugment(_)
         | Op::Attention(_)
         | Op::AttentionGrad(_)
+        | Op::AttentionGradPrefix(_)
         | Op::AttentionGradTables(_) => {
             unreachable!("`interpret` gives operations that may be random their values")
         }
@@ -141,6 +143,8 @@ fn evaluate(op: &Op, inputs: &[&Array], shape: &[usize]) -> Array {
         Op::ScatterAdd(op) => gather::scatter_add(op, inputs[0], inputs[1]),
         Op::SequencePool(op) => sequence::pool(op, inputs[0], inputs[1]),
         Op::SequencePoolGrad(op) => sequence::pool_grad(op, inputs[0], inputs[1], shape),
+        Op::SequencePrompt(_) => sequence::prompt(inputs[0], inputs[1], inputs[2]),
+        Op::SequencePromptGrad(_) => sequence::prompt_grad(inputs[0], inputs[1], shape),
         Op::Slice(op) => layout::slice(op, inputs[0]),
         Op::Softmax(_) => softmax::softmax(inputs[0]),
         Op::SoftmaxCrossEntropy(op) => cross_entropy::loss(op, inputs[0], inputs[1]),

@@ -46,3 +46,23 @@ pub(super) fn pool_grad(op: &SequencePoolGrad, dy: &Array, lengths: &Array, shap
     }
     dx
 }
+
+pub(super) fn prompt(x: &Array, prompt: &Array, lengths: &Array) -> Array {
+    let mut y = x.clone();
+    for (start, n) in sequences(x.shape[0], lengths.shape[0], Some(lengths)) {
+        for place in 0..n.min(prompt.shape[0]) {
+            for column in 0..x.shape[1] {
+                *y.at_mut(&[start + place, column]) = prompt.at(&[place, column]);
+            }
+        }
+    }
+    y
+}
+
+pub(super) fn prompt_grad(dy: &Array, lengths: &Array, shape: &[usize]) -> Array {
+    let sequences = sequences(dy.shape[0], lengths.shape[0], Some(lengths));
+    Array::from_fn(shape, |i| {
+        let long = sequences.iter().filter(|(_, n)| i[0] < *n);
+        long.map(|(start, _)| dy.at(&[start + i[0], i[1]])).sum()
+    })
+}

@@ -226,7 +226,7 @@ impl Deberta {
         }
         let scale = 1.0 / ((hidden / self.heads * self.terms) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative };
+        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative, prefix: 0 };
         Ok(b.graph.relative_attention(attention, [q, k, v], &tables, sequences)?)
     }
 }

@@ -188,7 +188,7 @@ impl ModernBert {
         let v = b.graph.slice(all, 1, 2 * hidden, hidden)?;
         let scale = 1.0 / (head_size as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention { heads: self.heads, scale, reach: layer.reach, dropout, relative: None };
+        let attention = Attention { heads: self.heads, scale, reach: layer.reach, dropout, relative: None, prefix: 0 };
         let seen = b.graph.attention(attention, [q, k, v], inputs.sequences())?;
         let product = format!("{prefix}.Wo");
         let seen = self.product(b, &product, seen, [hidden, hidden], self.biases.attention, self.small_stddev())?;

@@ -324,7 +324,7 @@ impl Vit {
         };
         let scale = 1.0 / ((hidden / self.heads) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative: None };
+        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative: None, prefix: 0 };
         let y = b.graph.attention(attention, qkv, Sequences::Even)?;
         let y = b.linear(&name(names.attention_output), y, hidden, hidden)?;
         let y = b.dropout(y, Sequences::Even, self.dropout)?;
