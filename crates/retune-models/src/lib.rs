@@ -22,7 +22,9 @@ pub mod surgery;
 pub mod torch;
 pub mod weight;
 
-pub use adapters::{Adapter, AdapterKind, Bottleneck, Ia3, Lora, LoraInit};
+pub use adapters::{
+    Adapter, AdapterKind, Bottleneck, Ia3, Lora, LoraInit, Prefix, Prompt, PromptInit, adapter_base,
+};
 pub use error::{ModelError, Result};
 pub use initializer::Initializer;
 pub use model::{LayerSummary, Model};

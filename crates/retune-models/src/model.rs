@@ -83,13 +83,17 @@ pub struct LayerSummary {
 impl Model {
     /// Reads a whole model: `.keras`, `.h5` or `.hdf5` of Keras 1, 2 or 3, or a folder with `config.json` and weights as Hugging
     /// Face's transformers or timm writes it, or a file of weights alone (`.pth`, `.pt`, `.th`, `.bin`, `.safetensors`) of a
-    /// network that is recognized by its tensors. What is lacking of a head is drawn anew.
+    /// network that is recognized by its tensors, or a folder of adapters, whose base is where it says. What is lacking of a head is
+    /// drawn anew.
     ///
     /// # Errors
     /// If the file is damaged, has no description of a network, a layer or architecture is not supported, or not every weight
     /// of the model and tensor of the file find each other ([`ModelError::Weights`] with the report).
     pub fn load(path: impl AsRef<Path>) -> Result<(Model, LoadReport)> {
         let path = path.as_ref();
+        if adapters::folder::is_one(path) {
+            return adapters::folder::load(path);
+        }
         if path.is_dir() {
             return torch::files::load(path, 0);
         }
@@ -338,11 +342,13 @@ impl Model {
         }
     }
 
-    /// The most tokens that the model takes of one text.
+    /// The most tokens that the model takes of one text. Virtual tokens of adapters are not the text's.
     pub fn max_tokens(&self) -> Option<usize> {
         match &self.architecture {
             Architecture::Keras(_) => None,
-            Architecture::Torch(model) => model.family.max_tokens(),
+            Architecture::Torch(model) => {
+                model.family.max_tokens().map(|most| most.saturating_sub(self.taken_places()))
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use crate::stored::Stored;
 use crate::summary::Summary;
 use crate::trainer::{Ending, Event, FeaturePlan, Job, Observer, Stage, StepTimes, Trainer};
 use retune_data::{BatchSize, Loader, TokenStatistics};
+use retune_models::Model;
 use retune_tensor::Tensor;
 use serde::Serialize;
 use std::num::NonZeroUsize;
@@ -384,14 +385,7 @@ fn finish(
     let parts = [("training", Some(train)), ("validation", validation.as_ref()), ("test", test.as_ref())];
     let parts = parts.map(|(name, loader)| (name, loader.cloned()));
     let model = trainer.into_model();
-    model.save(&model_path)?;
-    observer.event(&Event::Saved { path: &model_path });
-    if model.task().is_some() && !model.adapters().is_empty() {
-        let base = extras.manifest.model.as_ref().map(|model| model.path.display().to_string()).unwrap_or_default();
-        let path = root.join(ADAPTER);
-        model.save_adapter(&path, &base)?;
-        observer.event(&Event::Saved { path: &path });
-    }
+    let model_path = save(&model, model_path, &root, extras.manifest, observer)?;
     let class_names = Stored::of(&model)?.and_then(|stored| stored.preprocessing.class_names);
     let parts: Vec<_> = parts.iter().filter_map(|(name, loader)| Some((*name, loader.as_ref()?))).collect();
     let summary = Summary {
@@ -409,6 +403,30 @@ fn finish(
     };
     let report = Some(summary.write()?);
     Ok(Outcome { ending, root, model: Some(model_path), report, comparison, cost })
+}
+
+/// Saves the model, and its adapters alone beside it. What cannot be merged into the weights is saved alone. Returns where a whole
+/// model is to be found.
+fn save(
+    model: &Model,
+    model_path: PathBuf,
+    root: &Path,
+    manifest: &Manifest,
+    observer: &mut dyn Observer,
+) -> Result<PathBuf, TrainError> {
+    let merges = model.adapters().iter().all(|adapter| adapter.kind.merges());
+    if merges || model.task().is_none() {
+        model.save(&model_path)?;
+        observer.event(&Event::Saved { path: &model_path });
+    }
+    if model.task().is_none() || model.adapters().is_empty() {
+        return Ok(model_path);
+    }
+    let base = manifest.model.as_ref().map(|model| model.path.display().to_string()).unwrap_or_default();
+    let path = root.join(ADAPTER);
+    model.save_adapter(&path, &base)?;
+    observer.event(&Event::Saved { path: &path });
+    Ok(if merges { model_path } else { path })
 }
 
 /// The stages of a run that has several, in words: `head for 2 epochs, then all weights for 8`.

@@ -27,6 +27,7 @@ pub fn encoder_for(
     let mut settings = preprocessing.text.clone().unwrap_or_default();
     let encoder = TextEncoder::new(bytes, settings.clone(), model.max_tokens())?;
     settings.max_tokens = encoder.max_tokens();
+    let encoder = encoder.with_virtual_tokens(model.virtual_tokens());
     preprocessing.text = Some(settings);
     let is_apart = model.task().is_some_and(|task| task.sequences() > 1);
     Ok(Some(Arc::new(if is_apart { encoder.apart() } else { encoder })))

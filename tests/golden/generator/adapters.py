@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from peft import IA3Config, LoraConfig, get_peft_model
+from peft import IA3Config, LoraConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification
 
@@ -31,6 +31,18 @@ CONVOLUTIONS = {
     "lora_resnet": ("resnet_transformers_bottleneck", LoraConfig(
         r=2, lora_alpha=3, target_modules=["convolution"], modules_to_save=["classifier"],
     )),
+}
+
+# Virtual tokens: the base, and the kind.
+VIRTUAL = {
+    "prompt": (BASE, PromptTuningConfig),
+    "prompt_roberta": ("roberta_classification", PromptTuningConfig),
+    "prompt_mpnet": ("mpnet_classification", PromptTuningConfig),
+    "prompt_modern_bert": ("modern_bert_classification", PromptTuningConfig),
+    "prompt_deberta": ("deberta_classification", PromptTuningConfig),
+    "prefix": (BASE, PrefixTuningConfig),
+    "prefix_roberta": ("roberta_classification", PrefixTuningConfig),
+    "prefix_electra": ("electra_classification", PrefixTuningConfig),
 }
 
 # Terms that begin with the principal part of the weights, which are then without it.
@@ -87,7 +99,9 @@ def write_case(model, output, cotangent, path):
     tensors = {"output": output.detach()}
     for parameter_name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            short = parameter_name.removeprefix("base_model.model.").replace(".default", "").replace("modules_to_save.", "")
+            short = parameter_name.removeprefix("base_model.").removeprefix("model.")
+            short = short.replace(".default", "").replace("modules_to_save.", "")
+            short = short.replace("prompt_encoder.embedding.weight", "prompt_embeddings")
             tensors[f"grad/{short}"] = parameter.grad
     save_file({key: value.contiguous() for key, value in tensors.items()}, path / "case.safetensors")
 
@@ -133,6 +147,34 @@ def make_principal(folder, name):
     save_file({key: value.contiguous() for key, value in first.items()}, path / "case.safetensors")
 
 
+def make_virtual(folder, name):
+    base_name, kind = VIRTUAL[name]
+    base = Path(folder).parent / "transformers" / base_name
+    torch.manual_seed(seed_of(name))
+    model = AutoModelForSequenceClassification.from_pretrained(base)
+    model = get_peft_model(model, kind(task_type="SEQ_CLS", num_virtual_tokens=3)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.copy_(torch.randn_like(parameter) * 0.3)
+    path = Path(folder) / name
+    save(model, path, base_name)
+    case = load_file(base / "case.safetensors")
+    lengths = case["lengths"].tolist()
+    ids = torch.full((len(lengths), max(lengths)), model.config.pad_token_id or 0)
+    types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    at = 0
+    for row, length in enumerate(lengths):
+        ids[row, :length] = case["token_ids"][at : at + length].long()
+        if "token_types" in case:
+            types[row, :length] = case["token_types"][at : at + length].long()
+        mask[row, :length] = 1
+        at += length
+    more = {"token_type_ids": types} if "token_types" in case else {}
+    output = model(input_ids=ids, attention_mask=mask, **more).logits
+    write_case(model, output, case["cotangent"], path)
+
+
 def run(folder):
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
@@ -142,3 +184,5 @@ def run(folder):
         make_convolutions(folder, name)
     for name in PRINCIPAL:
         make_principal(folder, name)
+    for name in VIRTUAL:
+        make_virtual(folder, name)

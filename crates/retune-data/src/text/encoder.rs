@@ -19,6 +19,7 @@ pub struct TextEncoder {
     settings: TextSettings,
     most: usize,
     is_apart: bool,
+    virtual_tokens: usize,
 }
 
 /// The tokens of one sequence.
@@ -39,6 +40,7 @@ impl fmt::Debug for TextEncoder {
             .field("settings", &self.settings)
             .field("most", &self.most)
             .field("is_apart", &self.is_apart)
+            .field("virtual_tokens", &self.virtual_tokens)
             .finish_non_exhaustive()
     }
 }
@@ -58,7 +60,7 @@ impl TextEncoder {
         if let Some(limit) = limit.filter(|&limit| most > limit) {
             return Err(DataError::setting("max-tokens", format!("at most {limit}, as the network takes"), most));
         }
-        let encoder = TextEncoder { tokenizer, settings, most, is_apart: false };
+        let encoder = TextEncoder { tokenizer, settings, most, is_apart: false, virtual_tokens: 0 };
         let marks = encoder.marks(false);
         if most <= marks {
             let expected = format!("more than the {marks} tokens that mark beginning and end");
@@ -71,6 +73,12 @@ impl TextEncoder {
     /// Each may have the most tokens.
     pub fn apart(self) -> TextEncoder {
         TextEncoder { is_apart: true, ..self }
+    }
+
+    /// The same, with so many more tokens before every sequence, which the network replaces by vectors that it learned (a prompt). They
+    /// have index 0 and type 0, and do not count among the most tokens of an example.
+    pub fn with_virtual_tokens(self, count: usize) -> TextEncoder {
+        TextEncoder { virtual_tokens: count, ..self }
     }
 
     /// How texts become tokens.
@@ -117,7 +125,7 @@ impl TextEncoder {
             second.set_type_ids(ones);
         }
         let whole = self.tokenizer.post_process(first, second, true).map_err(reason)?;
-        let (mut token_ids, mut token_types) = (Vec::with_capacity(whole.len()), Vec::with_capacity(whole.len()));
+        let (mut token_ids, mut token_types) = (vec![0; self.virtual_tokens], vec![0; self.virtual_tokens]);
         for (&id, &kind) in whole.get_ids().iter().zip(whole.get_type_ids()) {
             let numbers = i32::try_from(id).ok().zip(u8::try_from(kind).ok());
             let (id, kind) = numbers.ok_or_else(|| DataError::Tokenizer {

@@ -13,7 +13,8 @@ const FIRST_STREAM: u32 = 1 << 24;
 
 /// The network with the terms of the model's adapters.
 pub(crate) fn attach(model: &Model, network: Network, mode: Mode) -> Result<Network> {
-    if model.adapters().is_empty() {
+    // Virtual tokens are in the network as it was built.
+    if model.adapters().iter().all(|adapter| !is_term(&adapter.kind)) {
         return Ok(network);
     }
     let id = |name: &str| {
@@ -25,6 +26,7 @@ pub(crate) fn attach(model: &Model, network: Network, mode: Mode) -> Result<Netw
         .adapters()
         .iter()
         .zip(streams)
+        .filter(|(adapter, _)| is_term(&adapter.kind))
         .map(|(adapter, stream)| Adaptation { target: id(&adapter.target), term: term(adapter, mode, stream, id) })
         .collect();
     let lengths = network.inputs.iter().find(|input| input.name == "lengths").map(|input| input.node);
@@ -33,6 +35,11 @@ pub(crate) fn attach(model: &Model, network: Network, mode: Mode) -> Result<Netw
     network.renumber(|node| adapted.id(node));
     network.graph = adapted.graph;
     Ok(network)
+}
+
+/// Whether an adapter is a term beside products.
+fn is_term(kind: &AdapterKind) -> bool {
+    !matches!(kind, AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. })
 }
 
 fn term(adapter: &Adapter, mode: Mode, stream: u32, id: impl Fn(&str) -> WeightId) -> Term {
@@ -49,6 +56,9 @@ fn term(adapter: &Adapter, mode: Mode, stream: u32, id: impl Fn(&str) -> WeightI
         AdapterKind::ScaleInput => Term::ScaleInput { factors: weight(0) },
         AdapterKind::Bottleneck { activation, .. } => {
             Term::Bottleneck { down: weight(0), down_bias: weight(1), up: weight(2), up_bias: weight(3), activation }
+        }
+        AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. } => {
+            unreachable!("virtual tokens are terms of no product")
         }
     }
 }

@@ -10,8 +10,12 @@ impl Model {
     /// The same function without adapters: their terms are added to the weights of the base.
     ///
     /// # Errors
-    /// If an adapter is a network of its own (a bottleneck), which no weight of the base can stand for.
+    /// If an adapter is a network of its own (a bottleneck) or virtual tokens (a prompt, a prefix), which no weight of the base can
+    /// stand for; see [`AdapterKind::merges`].
     pub fn merged(&self) -> Result<Model> {
+        if let Some(adapter) = self.adapters.iter().find(|adapter| !adapter.kind.merges()) {
+            return Err(cannot_merge(adapter));
+        }
         let mut model = self.clone();
         for adapter in std::mem::take(&mut model.adapters) {
             let value = |name: &str| &self.weights.iter().find(|weight| weight.name == name).expect("its own").value;
@@ -32,6 +36,17 @@ impl Model {
         }
         Ok(model)
     }
+}
+
+fn cannot_merge(adapter: &Adapter) -> ModelError {
+    let what = match adapter.kind {
+        AdapterKind::Prompt { .. } => "a prompt is tokens of its own and cannot be merged into the weights".to_owned(),
+        AdapterKind::Prefix { .. } => {
+            "a prefix is keys and values of its own and cannot be merged into the weights".to_owned()
+        }
+        _ => format!("the adapter of `{}` is a network of its own and cannot be merged", adapter.target),
+    };
+    ModelError::Surgery { what, hint: "save the adapter instead, or train with low-rank adapters".to_owned() }
 }
 
 /// `scale · down · up`, in the order of the weight's values.
@@ -82,11 +97,8 @@ fn merged(adapter: &Adapter, target: &Tensor, weights: &[&Tensor]) -> Result<Ten
                 row.iter_mut().for_each(|w| *w *= f64::from(*factor));
             }
         }
-        AdapterKind::Bottleneck { .. } => {
-            return Err(ModelError::Surgery {
-                what: format!("the adapter of `{}` is a network of its own and cannot be merged", adapter.target),
-                hint: "save the adapter instead, or train with low-rank adapters".to_owned(),
-            });
+        AdapterKind::Bottleneck { .. } | AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. } => {
+            return Err(cannot_merge(adapter));
         }
     }
     Ok(Tensor::new(target.shape(), sum.into_iter().map(|w| w as f32).collect::<Vec<f32>>())?)

@@ -75,7 +75,8 @@ pub struct Bottleneck {
     pub size: usize,
     /// The activation inside.
     pub activation: Activation,
-    /// The layers, as [`Lora::targets`]; the products that end attention and the layer in the paper.
+    /// The layers, as [`Lora::targets`], or the roles `attention-outputs` and `feed-forward-outputs`: the products that end attention and
+    /// the layer. Houlsby et al. have both, Pfeiffer et al., *MAD-X*, 2020, the second alone.
     pub targets: Vec<String>,
 }
 
@@ -123,6 +124,8 @@ pub(super) fn declared(kind: &AdapterKind, target: &Tensor) -> Vec<Declared> {
             matrix("adapter_up.weight", [size, outputs], Initializer::ZEROS),
             vector("adapter_up.bias", outputs, Initializer::ZEROS),
         ],
+        // These are no terms beside a weight.
+        AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. } => Vec::new(),
     }
 }
 

@@ -6,22 +6,28 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`methods`] | LoRA, DoRA, (IA)³ and bottleneck adapters: their settings, and the weights they declare |
+//! | [`virtual_tokens`] | prompt tuning and prefix tuning |
 //! | [`targets`] | which layers get them |
 //! | [`principal`] | PiSSA: the principal part of a weight as the first values of a term |
 //! | [`mod@attach`] | adapters into graphs |
 //! | [`merge`] | adapters into the weights of the base |
 //! | [`peft`] | folders of PEFT, in and out |
+//! | [`folder`] | whole models from folders of adapters |
 
 mod attach;
+pub(crate) mod folder;
 mod merge;
 pub mod methods;
 mod peft;
 mod principal;
 mod targets;
+pub mod virtual_tokens;
 
 pub(crate) use attach::attach;
+pub use folder::adapter_base;
 pub use methods::{Bottleneck, Ia3, Lora, LoraInit};
 use targets::{ALL_LINEAR, names};
+pub use virtual_tokens::{Prefix, Prompt, PromptInit};
 
 use retune_graph::ops::Activation;
 use retune_tensor::{Key, Purpose, Tensor};
@@ -35,7 +41,7 @@ use crate::weight::Weight;
 /// A term beside the products with one weight, and the weights that it brings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adapter {
-    /// Name of the weight whose products get the term.
+    /// Name of the weight whose products get the term; of a prompt the table of words, of a prefix the encoder.
     pub target: String,
     /// What the term is.
     pub kind: AdapterKind,
@@ -74,6 +80,17 @@ pub enum AdapterKind {
         /// The activation.
         activation: Activation,
     },
+    /// Virtual tokens before every text; weights `prompt_embeddings [tokens, width of the table of words]`.
+    Prompt {
+        /// How many.
+        tokens: usize,
+    },
+    /// Keys and values before those of every sequence; weights `prefix_embeddings [tokens, layers · 2 · width]`, for each layer
+    /// the keys and then the values.
+    Prefix {
+        /// How many of each.
+        tokens: usize,
+    },
 }
 
 impl AdapterKind {
@@ -83,6 +100,14 @@ impl AdapterKind {
             AdapterKind::LowRank { rank, alpha, rank_stabilized: false, .. } => alpha / rank as f32,
             AdapterKind::LowRank { rank, alpha, rank_stabilized: true, .. } => alpha / (rank as f32).sqrt(),
             _ => 1.0,
+        }
+    }
+
+    /// Whether weights of the base can stand for it: [`Model::merged`].
+    pub fn merges(&self) -> bool {
+        match self {
+            AdapterKind::LowRank { .. } | AdapterKind::ScaleOutput | AdapterKind::ScaleInput => true,
+            AdapterKind::Bottleneck { .. } | AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. } => false,
         }
     }
 }

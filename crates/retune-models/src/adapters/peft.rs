@@ -1,28 +1,39 @@
 //! Folders of PEFT: `adapter_config.json` and `adapter_model.safetensors`.
 //!
-//! Names in the file are `base_model.model.` and the names that the base has in transformers. The head of the task is always
-//! there, as one of PEFT's `modules_to_save`.
+//! Names in the file are `base_model.model.` and the names that the base has in transformers; beside a prompt or a prefix, which
+//! is one tensor `prompt_embeddings`, those of the head have `base_model.` alone before them. The head of the task is always
+//! there, as one of PEFT's `modules_to_save`. A `config.json` with the task and its labels stands beside it, and what else travels with
+//! the weights in `retune.json`: PEFT reads neither.
+//!
+//! PEFT has no bottlenecks. Their folder has the same files and names, `LAYER.adapter_down.weight` and so on, but its configuration
+//! has `adapter_type` in the place of `peft_type`, `size` and `activation`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use retune_formats::safetensors::SafetensorsFile;
 use retune_formats::{FormatError, safetensors};
+use retune_graph::ops::Activation;
 use retune_tensor::Tensor;
 use serde_json::{Map, Value, json};
 
-use super::{Adapter, AdapterKind, Ia3, Lora, LoraInit, merge};
+use super::{Adapter, AdapterKind, Bottleneck, Ia3, Lora, LoraInit, Prefix, Prompt, PromptInit, merge};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, WrongShape};
 use crate::torch::TorchModel;
 use crate::torch::config::Config;
+use crate::torch::files::RETUNE;
 use crate::torch::task::Task;
 use crate::weight::Weight;
 
-const CONFIG: &str = "adapter_config.json";
-const WEIGHTS: &str = "adapter_model.safetensors";
+pub(super) const CONFIG: &str = "adapter_config.json";
+pub(super) const WEIGHTS: &str = "adapter_model.safetensors";
 const PREFIX: &str = "base_model.model.";
+/// What stands before names of the head beside virtual tokens.
+const SHORT_PREFIX: &str = "base_model.";
+/// The tensor of virtual tokens.
+const EMBEDDINGS: &str = "prompt_embeddings";
 
 fn refuse<T>(what: impl Into<String>, hint: &str) -> Result<T> {
     Err(ModelError::Surgery { what: what.into(), hint: hint.to_owned() })
@@ -41,16 +52,22 @@ impl Model {
 
     /// The name in PEFT's file of a weight of the model; `None` for frozen weights.
     fn peft_name(&self, torch: &TorchModel, name: &str) -> Option<String> {
-        let is_own = self.adapters.iter().any(|adapter| adapter.weights.iter().any(|weight| weight == name));
-        (is_own || torch.family.is_head(name)).then(|| format!("{PREFIX}{}", torch.stored_name(name)))
+        let own = self.adapters.iter().find(|adapter| adapter.weights.iter().any(|weight| weight == name));
+        let is_virtual = |adapter: &Adapter| matches!(adapter.kind, AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. });
+        match own {
+            Some(adapter) if is_virtual(adapter) => return Some(EMBEDDINGS.to_owned()),
+            None if !torch.family.is_head(name) => return None,
+            _ => {}
+        }
+        let prefix = if self.adapters.iter().any(is_virtual) { SHORT_PREFIX } else { PREFIX };
+        Some(format!("{prefix}{}", torch.stored_name(name)))
     }
 
-    /// Writes the adapters and the head as a folder that PEFT loads. `base` is where the base model is to be found: a name on
+    /// Writes the adapters and the head as a folder that PEFT loads; bottlenecks, which it does not have, as one like it. `base` is where the base model is to be found: a name on
     /// the Hub or a folder.
     ///
     /// # Errors
-    /// If there are no adapters, their kind is none of PEFT's (bottlenecks), they differ in more than their ranks, or the
-    /// operating system refuses.
+    /// If there are no adapters, they differ in more than their ranks, or the operating system refuses.
     pub fn save_adapter(&self, path: impl AsRef<Path>, base: &str) -> Result<()> {
         let (path, torch) = (path.as_ref(), self.torch("writing adapters alone")?);
         let config = self.peft_config(torch, base)?;
@@ -76,12 +93,17 @@ impl Model {
         let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
         let named = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
         safetensors::write(path.join(WEIGHTS), named, &metadata)?;
-        let text = format!("{config:#}\n");
-        retune_formats::atomic::write_atomic(&path.join(CONFIG), |file| {
-            use std::io::Write;
-            file.write_all(text.as_bytes())
-        })
-        .map_err(|error| FormatError::from(error).in_file(path))?;
+        let class = torch.family.class(&torch.task);
+        let mut texts = vec![(CONFIG, config), ("config.json", torch.described(&class))];
+        texts.extend(self.metadata.iter().map(|metadata| (RETUNE, metadata.clone())));
+        for (name, value) in texts.into_iter().filter(|(_, value)| !value.is_null()) {
+            let text = format!("{value:#}\n");
+            retune_formats::atomic::write_atomic(&path.join(name), |file| {
+                use std::io::Write;
+                file.write_all(text.as_bytes())
+            })
+            .map_err(|error| FormatError::from(error).in_file(path))?;
+        }
         Ok(())
     }
 
@@ -115,7 +137,7 @@ impl Model {
             let mut heads: Vec<&str> = self
                 .weights
                 .iter()
-                .filter(|weight| torch.family.is_head(&weight.name) && !weight.name.contains("lora_"))
+                .filter(|weight| torch.family.is_head(&weight.name) && weight.class != "Adapter")
                 .map(|weight| weight.layer.split('.').next().unwrap_or(&weight.layer))
                 .collect();
             heads.dedup();
@@ -180,14 +202,48 @@ impl Model {
                 keys.insert("fan_in_fan_out".to_owned(), json!(false));
                 keys.insert("init_ia3_weights".to_owned(), json!(true));
             }
-            AdapterKind::Bottleneck { .. } => {
-                return refuse(
-                    "PEFT has no bottleneck adapters",
-                    "save the run's checkpoint, or train with low-rank adapters",
-                );
+            AdapterKind::Bottleneck { size, activation } => {
+                let Some(name) = activation_name(activation) else {
+                    let what = format!("bottlenecks with the activation `{}`", activation.name());
+                    return refuse(what, "use `gelu`, `relu`, `silu` or `tanh`");
+                };
+                if self.adapters.iter().any(|adapter| adapter.kind != first.kind) {
+                    return refuse("adapters of several kinds", "use one of them");
+                }
+                keys.insert("adapter_type".to_owned(), json!(BOTTLENECK));
+                keys.insert("size".to_owned(), json!(size));
+                keys.insert("activation".to_owned(), json!(name));
+            }
+            AdapterKind::Prompt { tokens } => {
+                keys.insert("peft_type".to_owned(), json!("PROMPT_TUNING"));
+                keys.insert("prompt_tuning_init".to_owned(), json!("RANDOM"));
+                self.describe_virtual(torch, tokens, 1, keys);
+            }
+            AdapterKind::Prefix { tokens } => {
+                keys.insert("peft_type".to_owned(), json!("PREFIX_TUNING"));
+                keys.insert("prefix_projection".to_owned(), json!(false));
+                let layers = torch.family.text().map_or(1, |text| text.layers_and_heads()[0]);
+                self.describe_virtual(torch, tokens, 2 * layers, keys);
             }
         }
         Ok(config)
+    }
+
+    /// The keys that prompts and prefixes have in common. A token has `parts` vectors of the width of the base.
+    fn describe_virtual(&self, torch: &TorchModel, tokens: usize, parts: usize, keys: &mut Map<String, Value>) {
+        let width = self.weights.iter().find(|weight| self.adapters[0].weights.contains(&weight.name));
+        let width = width.map_or(0, |weight| weight.value.shape()[1] / parts);
+        let [layers, heads] = torch.family.text().map_or([0, 0], |text| text.layers_and_heads());
+        for (key, value) in [
+            ("num_virtual_tokens", tokens),
+            ("token_dim", width),
+            ("num_layers", layers),
+            ("num_attention_heads", heads),
+            ("num_transformer_submodules", 1),
+        ] {
+            keys.insert(key.to_owned(), json!(value));
+        }
+        keys.remove("target_modules");
     }
 
     /// Puts the adapters of a folder of PEFT on this model, with their values and the head's. This model has the task that the
@@ -208,14 +264,36 @@ impl Model {
         let config = Config::new(&value)?;
         let file = SafetensorsFile::read(path.join(WEIGHTS))?;
         let mut model = self.clone();
-        match config.text("peft_type")?.as_str() {
+        let kind = match config.text_if_any("adapter_type")? {
+            Some(kind) => kind,
+            None => config.text("peft_type")?,
+        };
+        match kind.as_str() {
+            BOTTLENECK => {
+                let (size, activation) = (config.size("size")?, config.activation_or("activation", GELU)?);
+                let targets = layers_with(&file, ".adapter_down.weight");
+                model.add_bottleneck(&Bottleneck { size, activation, targets }, 0)?;
+            }
+            "PROMPT_TUNING" => {
+                let tokens = config.size("num_virtual_tokens")?;
+                model.add_prompt(&Prompt { tokens, init: PromptInit::Random }, 0)?;
+            }
+            // Whether a network made them does not matter: the file has what it made.
+            "PREFIX_TUNING" => {
+                model.add_prefix(&Prefix { tokens: config.size("num_virtual_tokens")? }, 0)?;
+            }
             "LORA" => {
                 model.add_lora(&lora(&config, &file)?, 0)?;
             }
             "IA3" => {
                 model.add_ia3(&ia3(&config, &file)?, 0)?;
             }
-            other => return refuse(format!("adapters of the kind `{other}`"), "use LoRA, DoRA or (IA)³"),
+            other => {
+                return refuse(
+                    format!("adapters of the kind `{other}`"),
+                    "use LoRA, DoRA, (IA)³, prompt or prefix tuning",
+                );
+            }
         }
         let report = model.assign_adapter(file)?;
         *self = model;
@@ -251,6 +329,34 @@ impl Model {
         }
         report.unused = tensors.into_keys().collect();
         if report.is_complete() { Ok(report) } else { Err(ModelError::Weights(Box::new(report))) }
+    }
+}
+
+/// The number of outputs of the head that a folder has, if it has one.
+pub(super) fn outputs(base: &TorchModel, path: &Path) -> Result<Option<usize>> {
+    let file = SafetensorsFile::read(path.join(WEIGHTS))?;
+    let head = base.family.head();
+    let is_output = |name: &str| {
+        let name = name.strip_prefix(PREFIX).or_else(|| name.strip_prefix(SHORT_PREFIX)).unwrap_or(name);
+        [".weight", ".out_proj.weight"].iter().any(|end| name.strip_suffix(end) == Some(head))
+    };
+    let output = file.tensors.iter().find(|(name, _)| is_output(name));
+    Ok(output.and_then(|(_, tensor)| tensor.shape().first().copied()))
+}
+
+/// The kind of adapters that PEFT does not have.
+const BOTTLENECK: &str = "bottleneck";
+const GELU: Activation = Activation::Gelu { approximate: false };
+
+/// transformers' name of an activation, of those that configurations know.
+fn activation_name(activation: Activation) -> Option<&'static str> {
+    match activation {
+        Activation::Gelu { approximate: false } => Some("gelu"),
+        Activation::Gelu { approximate: true } => Some("gelu_new"),
+        Activation::Silu => Some("silu"),
+        Activation::Tanh => Some("tanh"),
+        _ if activation == Activation::RELU => Some("relu"),
+        _ => None,
     }
 }
 

@@ -8,12 +8,18 @@ use crate::model::{Architecture, Model};
 use crate::network::Mode;
 use crate::report::nearest;
 use crate::torch;
+use crate::torch::structure::{ends_attention, ends_feed_forward};
 use crate::weight::Weight;
 
 /// Names every product but the head's.
 pub(super) const ALL_LINEAR: &str = "all-linear";
 /// Names every convolution that is not in groups.
 const ALL_CONVOLUTIONS: &str = "all-convolutions";
+
+/// Names every product that ends attention.
+const ATTENTION_OUTPUTS: &str = "attention-outputs";
+/// Names every product that ends a layer.
+const FEED_FORWARD_OUTPUTS: &str = "feed-forward-outputs";
 
 /// Whether a pattern names a layer: as [`Model::set_trainable`] takes it, or as the last parts of the name.
 pub(super) fn names(pattern: &str, layer: &str) -> bool {
@@ -54,6 +60,17 @@ impl Model {
             .filter(|(_, is_convolution)| is_there(*is_convolution))
             .map(|(role, _)| role.to_owned())
             .collect()
+    }
+
+    /// The layers that get bottlenecks by default: the products that end attention and those that end a layer, as roles; all products
+    /// where the network has neither, and in models of Keras.
+    pub fn bottleneck_targets(&self) -> Vec<String> {
+        let has = |ends: fn(&str) -> bool| self.structure().is_some() && self.products().iter().any(|(_, layer)| ends(layer));
+        let roles: [(&str, fn(&str) -> bool); 2] =
+            [(ATTENTION_OUTPUTS, ends_attention), (FEED_FORWARD_OUTPUTS, ends_feed_forward)];
+        let found: Vec<String> =
+            roles.into_iter().filter(|(_, ends)| has(*ends)).map(|(role, _)| role.to_owned()).collect();
+        if found.is_empty() { vec![ALL_LINEAR.to_owned()] } else { found }
     }
 
     /// The weights that layers of products use, by the layer's path.
@@ -108,6 +125,8 @@ impl Model {
         let is_named = |pattern: &str, candidate: &Candidate| match pattern {
             ALL_LINEAR => !candidate.is_convolution && !is_head(layer(candidate)),
             ALL_CONVOLUTIONS => candidate.is_convolution && !is_head(layer(candidate)),
+            ATTENTION_OUTPUTS => !candidate.is_convolution && ends_attention(layer(candidate)),
+            FEED_FORWARD_OUTPUTS => !candidate.is_convolution && ends_feed_forward(layer(candidate)),
             _ => names(pattern, layer(candidate)),
         };
         for pattern in patterns {

@@ -132,6 +132,11 @@ impl<'a> Builder<'a> {
         ids
     }
 
+    /// The weight of this name, if it is there: one that an adapter brought.
+    pub(crate) fn known(&self, name: &str) -> Option<NodeId> {
+        self.nodes.get(name).map(|(_, node)| *node)
+    }
+
     /// Whether this run trains the weight, or moves it if it is a statistic.
     pub(crate) fn changes(&self, id: WeightId) -> bool {
         let weight = self.known.and_then(|known| known.get(id.0));

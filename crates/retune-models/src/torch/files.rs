@@ -23,7 +23,7 @@ use crate::report::{LoadReport, Missing, Note, WrongShape, nearest};
 use crate::weight::Weight;
 
 /// What retune itself writes into a folder: preprocessing, and what else travels with the weights.
-const RETUNE: &str = "retune.json";
+pub(crate) const RETUNE: &str = "retune.json";
 
 impl TorchModel {
     /// An architecture of no file.
@@ -128,7 +128,7 @@ pub(super) fn finished(
 }
 
 /// What retune stored with a model.
-pub(super) fn metadata(path: &Path) -> Option<Value> {
+pub(crate) fn metadata(path: &Path) -> Option<Value> {
     std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
@@ -239,7 +239,7 @@ impl TorchModel {
     }
 
     /// The task in `config.json`.
-    fn described(&self, class: &str) -> Value {
+    pub(crate) fn described(&self, class: &str) -> Value {
         let mut config = self.config.clone();
         let Some(object) = config.as_object_mut() else { return config };
         if self.origin == Origin::Timm {

@@ -174,6 +174,22 @@ impl Family {
         }
     }
 
+    /// The layer that gives the scores.
+    pub(crate) fn head(&self) -> &'static str {
+        match self {
+            Family::Text(text) => text.head(),
+            Family::Vision(vision) => vision.head(),
+        }
+    }
+
+    /// The encoder of text, if it is one.
+    pub(crate) fn text(&self) -> Option<&Text> {
+        match self {
+            Family::Text(text) => Some(text),
+            Family::Vision(_) => None,
+        }
+    }
+
     /// Most tokens of a sequence.
     pub(crate) fn max_tokens(&self) -> Option<usize> {
         match self {

@@ -9,6 +9,27 @@ const KEYS: &[&str] = &["key", "k_lin", "k_proj", "k", "key_proj", "Wqkv"];
 const VALUES: &[&str] = &["value", "v_lin", "v_proj", "v", "value_proj"];
 const INNER: &[&str] = &["output.dense", "ffn.lin2", "ffn_output", "fc2", "mlp.Wo"];
 
+/// What architectures call the product that ends attention.
+const ATTENTION_OUTPUTS: &[&str] = &[
+    "attention.output.dense",
+    "attention.out_lin",
+    "attention.dense",
+    "attention.attn.o",
+    "self_attention.out_proj",
+    "attn.proj",
+    "attn.Wo",
+];
+
+/// Whether a layer of this name is the product that ends attention.
+pub(crate) fn ends_attention(layer: &str) -> bool {
+    ATTENTION_OUTPUTS.iter().any(|part| layer.ends_with(&format!(".{part}")))
+}
+
+/// Whether a layer of this name is the product that ends a layer behind attention.
+pub(crate) fn ends_feed_forward(layer: &str) -> bool {
+    !ends_attention(layer) && INNER.iter().any(|part| layer.ends_with(&format!(".{part}")))
+}
+
 /// The places of a network where fine-tuning takes hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Structure {

@@ -68,7 +68,7 @@ pub(crate) fn layer_before_head(model: &Model, torch: &TorchModel) -> Option<Str
     model.weights.iter().rfind(|weight| !torch.family.is_head(&weight.name)).map(|weight| weight.layer.clone())
 }
 
-/// The model for another task, with the weights of the base. Those of the head are drawn from `seed` where the head is new:
+/// The model for another task, with the weights of the base and its adapters. Those of the head are drawn from `seed` where the head is new:
 /// where the task is another, or has other labels.
 pub(crate) fn with_task(model: &Model, torch: &TorchModel, task: Task, seed: u64) -> Result<Model> {
     let is_new = task != torch.task;
@@ -78,8 +78,12 @@ pub(crate) fn with_task(model: &Model, torch: &TorchModel, task: Task, seed: u64
         let kept = model.weights.iter().find(same).filter(|w| !is_new || !torch.family.is_head(&w.name));
         kept.cloned().unwrap_or_else(|| fresh(declared, index, seed))
     });
-    let weights = weights.collect();
-    Ok(Model::of(Architecture::Torch(Box::new(torch)), weights, model.metadata.clone()))
+    let mut weights: Vec<Weight> = weights.collect();
+    let is_adapter = |w: &&Weight| model.adapters.iter().any(|adapter| adapter.weights.contains(&w.name));
+    weights.extend(model.weights.iter().filter(is_adapter).cloned());
+    let mut new = Model::of(Architecture::Torch(Box::new(torch)), weights, model.metadata.clone());
+    new.adapters = model.adapters.clone();
+    Ok(new)
 }
 
 #[cfg(test)]

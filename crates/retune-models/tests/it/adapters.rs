@@ -199,12 +199,12 @@ fn what_cannot_be_is_refused() {
     assert!(message(model.add_lora(&Lora { targets, ..Lora::default() }, 0)).contains("has an adapter already"));
     let mut other = base();
     let wrong = tempfile::tempdir().unwrap();
-    let config = json!({"peft_type": "PREFIX_TUNING"});
+    let config = json!({"peft_type": "VERA"});
     std::fs::write(wrong.path().join("adapter_config.json"), config.to_string()).unwrap();
     std::fs::copy(golden("peft/lora/adapter_model.safetensors"), wrong.path().join("adapter_model.safetensors"))
         .unwrap();
     let error = other.load_adapter(wrong.path()).unwrap_err().to_string();
-    assert!(error.contains("adapters of the kind `PREFIX_TUNING`"), "{error}");
+    assert!(error.contains("adapters of the kind `VERA`"), "{error}");
     assert!(other.adapters().is_empty(), "a refused adapter leaves the model as it was");
     let bottleneck = Bottleneck { size: 2, activation: Activation::RELU, targets: vec!["query".to_owned()] };
     other.add_bottleneck(&bottleneck, 0).unwrap();

@@ -11,4 +11,5 @@ mod refusals;
 mod round_trips;
 mod surgery;
 mod transformers;
+mod virtual_tokens;
 mod vision;

@@ -7,17 +7,17 @@ use retune_cpu::{Cpu, Session, StepRandom};
 use retune_formats::safetensors::SafetensorsFile;
 use retune_graph::ops::Activation;
 use retune_graph::{DType, NodeId, Op, gradients};
-use retune_models::{Bottleneck, Ia3, Lora, LoraInit, Mode, Model, Task};
-use retune_tensor::{Key, Purpose, Tensor};
+use retune_models::{Bottleneck, Ia3, Lora, LoraInit, Mode, Model, Prefix, Prompt, PromptInit, Task};
+use retune_tensor::{Key, Purpose, Tensor, Values};
 use serde_json::{Value, json};
 
 use crate::harness;
 
-fn golden(name: &str) -> PathBuf {
+pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name)
 }
 
-fn case(folder: &Path) -> SafetensorsFile {
+pub fn case(folder: &Path) -> SafetensorsFile {
     SafetensorsFile::read(folder.join("case.safetensors")).unwrap()
 }
 
@@ -48,7 +48,7 @@ fn networks() -> Vec<(String, PathBuf, Model)> {
 }
 
 /// What the model gives for the case's batch, and the gradient of each trainable weight; in training where `mode` says so.
-fn run(model: &Model, case: &SafetensorsFile, mode: Mode) -> (Tensor, Vec<(String, Tensor)>) {
+pub fn run(model: &Model, case: &SafetensorsFile, mode: Mode) -> (Tensor, Vec<(String, Tensor)>) {
     let size = case.tensors.get("images").map(|images| images.shape()[1..].iter().map(|&size| Some(size)).collect());
     let mut network = model.build(mode, size.map(|size| vec![size]).as_deref()).unwrap();
     for (id, _) in &network.updates {
@@ -69,6 +69,7 @@ fn run(model: &Model, case: &SafetensorsFile, mode: Mode) -> (Tensor, Vec<(Strin
     let names: Vec<&String> =
         points.iter().zip(&found).filter(|(_, g)| g.is_some()).map(|((name, _), _)| name).collect();
     let outputs = std::iter::once(output).chain(found.iter().flatten().copied()).collect();
+    let case = &with_virtual_tokens(case, model.virtual_tokens());
     let own = network.inputs.iter().map(|input| input.name.as_str());
     let given: Vec<(&str, &Tensor)> = own.chain(["cotangent"]).map(|name| (name, &case.tensors[name])).collect();
     let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
@@ -82,7 +83,38 @@ fn run(model: &Model, case: &SafetensorsFile, mode: Mode) -> (Tensor, Vec<(Strin
     (results.tensor(0), gradients.collect())
 }
 
-fn difference(found: &Tensor, expected: &Tensor) -> f32 {
+/// The case with so many more tokens, of whatever words, at the beginning of each sequence.
+fn with_virtual_tokens(case: &SafetensorsFile, count: usize) -> SafetensorsFile {
+    let mut case = case.clone();
+    let of = |case: &SafetensorsFile, name: &str| match case.tensors.get(name).map(Tensor::values) {
+        Some(Values::I32(values)) => values.clone(),
+        _ => Vec::new(),
+    };
+    let lengths = of(&case, "lengths");
+    for name in ["token_ids", "token_types", "positions"] {
+        let values = of(&case, name);
+        if count == 0 || values.is_empty() {
+            continue;
+        }
+        let (mut longer, mut at) = (Vec::new(), 0);
+        for &length in &lengths {
+            let own = &values[at..at + length as usize];
+            at += length as usize;
+            match name {
+                "positions" => longer.extend(0..count as i32 + length),
+                _ => longer.extend(std::iter::repeat_n(0, count).chain(own.iter().copied())),
+            }
+        }
+        case.tensors.insert(name.to_owned(), Tensor::new([longer.len()], Values::I32(longer)).unwrap());
+    }
+    if count > 0 {
+        let lengths: Vec<i32> = lengths.iter().map(|length| length + count as i32).collect();
+        case.tensors.insert("lengths".to_owned(), Tensor::new([lengths.len()], Values::I32(lengths)).unwrap());
+    }
+    case
+}
+
+pub fn difference(found: &Tensor, expected: &Tensor) -> f32 {
     harness::difference(found.as_f32().unwrap(), expected, 1e-2)
 }
 
@@ -105,7 +137,7 @@ fn lora(model: &mut Model, lora: Lora) -> bool {
     model.add_lora(&Lora { rank: 2, alpha: 3.0, rank_stabilized, ..lora }, 5).unwrap() > 0
 }
 
-const METHODS: [(&str, Add); 9] = [
+const METHODS: [(&str, Add); 11] = [
     ("full", |_| true),
     ("lora", |m| {
         let targets = m.lora_targets();
@@ -126,6 +158,8 @@ const METHODS: [(&str, Add); 9] = [
         let bottleneck = Bottleneck { size: 3, activation: Activation::Tanh, targets };
         has_products(m) && m.add_bottleneck(&bottleneck, 5).unwrap() > 0
     }),
+    ("prompt", |m| m.add_prompt(&Prompt { tokens: 2, init: PromptInit::Random }, 5).is_ok()),
+    ("prefix", |m| m.add_prefix(&Prefix { tokens: 2 }, 5).is_ok()),
     ("biases", |m| m.train_biases().is_ok()),
     ("norms", |m| m.train_norms().is_ok()),
     ("head", |m| {
@@ -161,7 +195,8 @@ fn every_network_takes_every_method() {
             *taken.entry(method).or_insert(0) += 1;
             let place = format!("{network}, {method}");
             let fresh = run(&model, &case, Mode::Inference).0;
-            assert!(difference(&fresh, &plain) < 1e-4, "{place}: the method itself changes the output");
+            let changes = ["prompt", "prefix"].contains(&method);
+            assert!(changes || difference(&fresh, &plain) < 1e-4, "{place}: the method itself changes the output");
             move_adapters(&mut model);
             let (_, gradients) = run(&model, &case, Mode::Training);
             let trainable: Vec<&str> = model.weights.iter().filter(|w| w.trainable).map(|w| w.name.as_str()).collect();
@@ -183,6 +218,15 @@ fn every_network_takes_every_method() {
     let count = |method: &str| taken.get(method).copied().unwrap_or(0);
     assert!(count("full") >= 34 && count("lora") == count("full") && count("pissa") == count("full"), "{taken:?}");
     assert!(count("dora") >= 14 && count("bottleneck") == count("dora") && count("ia3") >= 10, "{taken:?}");
+    // All text encoders take prompts but those that label tokens, and prefixes but those whose keys need places.
+    let texts = |excluded: &[&str]| {
+        let names = golden("transformers").read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let names = names.filter(|path| path.join("case.safetensors").is_file());
+        let names = names.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+        names.filter(|name| !excluded.iter().any(|part| name.contains(part))).count()
+    };
+    assert_eq!((count("prompt"), count("prefix")), (texts(&["tokens"]), texts(&["mpnet", "deberta", "modern"])));
+    assert!(count("prompt") >= 15 && count("prefix") >= 9, "{taken:?}");
     assert!(count("biases") >= 20 && count("norms") >= 20 && count("head") >= 30, "{taken:?}");
 }
 
@@ -194,13 +238,13 @@ fn saved_loaded_and_merged(base: &Model, model: &Model, case: &SafetensorsFile, 
         assert!(began || before.value == weight.value, "{place}: {}", weight.name);
     }
     let folder = tempfile::tempdir().unwrap();
-    if place.ends_with("bottleneck") {
-        assert!(model.merged().is_err());
-        return;
+    if ["bottleneck", "prompt", "prefix"].iter().any(|method| place.ends_with(method)) {
+        assert!(model.merged().unwrap_err().to_string().contains("cannot be merged"), "{place}");
+    } else {
+        let merged = model.merged().unwrap();
+        assert_eq!(merged.weights.len(), base.weights.len());
+        assert!(difference(&run(&merged, case, Mode::Inference).0, &scores) < 1e-4, "{place}: merged");
     }
-    let merged = model.merged().unwrap();
-    assert_eq!(merged.weights.len(), base.weights.len());
-    assert!(difference(&run(&merged, case, Mode::Inference).0, &scores) < 1e-4, "{place}: merged");
     model.save_adapter(folder.path(), "base").unwrap();
     let mut again = base.clone();
     again.load_adapter(folder.path()).unwrap_or_else(|error| panic!("{place}: {error}"));

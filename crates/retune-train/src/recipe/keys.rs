@@ -133,10 +133,30 @@ pub enum Method {
     Lora,
     /// The head, and factors of keys, values and inner activations.
     Ia3,
+    /// The head, and small networks behind products with frozen weights.
+    Bottleneck,
+    /// The head, and virtual tokens before every text.
+    Prompt,
+    /// The head, and keys and values before those of every sequence.
+    Prefix,
     /// The head and all biases.
     Biases,
     /// The head and the scales and shifts of norms.
     Norms,
+}
+
+/// The activation inside of a bottleneck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Inside {
+    /// x · Φ(x).
+    Gelu,
+    /// max(0, x).
+    Relu,
+    /// x · σ(x).
+    Silu,
+    /// tanh(x).
+    Tanh,
 }
 
 /// What the terms of `lora` are at first.
@@ -359,7 +379,7 @@ sections! {
     /// Which weights are trained.
     method: MethodKeys {
         /// `full`; `head`; `lp-ft` (the head first, then all); `gradual` (the head first, then one group of layers more from time
-        /// to time); `lora`; `ia3`; `biases`; `norms`. The others train the head and freeze the rest of the model but for what they
+        /// to time); `lora`; `ia3`; `bottleneck`; `prompt`; `prefix`; `biases`; `norms`. The others train the head and freeze the rest of the model but for what they
         /// name. Default `full`.
         "kind" kind: Method,
         /// Epochs in which `lp-ft` trains the head alone. Learning rate and optimizer begin anew after them. Default 1.
@@ -381,12 +401,23 @@ sections! {
         "decomposed" decomposed: bool,
         /// Other ranks for layers: a table of patterns, `{ "encoder.layer.11.*" = 16 }`. Default: none.
         "rank-pattern" rank_pattern: std::collections::BTreeMap<String, usize>,
-        /// The layers of `lora`, by the last parts of their names, patterns, `all-linear` or `all-convolutions`. Default: queries and
-        /// values of attention, the convolutions of networks that are made of them, and all of both in models of Keras.
+        /// The layers of `lora` or `bottleneck`, by the last parts of their names, patterns, or roles: `all-linear`, `all-convolutions`,
+        /// `attention-outputs`, `feed-forward-outputs`. Default of `lora`: queries and values of attention, the convolutions of networks
+        /// that are made of them, and all of both in models of Keras. Default of `bottleneck`: the products that end attention and those
+        /// that end a layer, as Houlsby et al. have them; Pfeiffer et al. have `["feed-forward-outputs"]`.
         "targets" targets: Vec<String>,
         /// What `lora`'s terms are at first: `zero`, or `pissa` for the principal part of the weights, which stay frozen without it.
         /// The adapter is saved as a plain one of the untouched model. Default `zero`.
         "init" init: Init,
+        /// Width inside of a `bottleneck`. Default 64.
+        "size" size: usize,
+        /// Activation inside of a `bottleneck`: `gelu`, `relu`, `silu` or `tanh`. Default `gelu`.
+        "activation" activation: Inside,
+        /// Number of virtual tokens of `prompt` or `prefix`. Each takes one of the tokens that the network takes at most. Default 20;
+        /// with `prompt-text` as many as that has.
+        "virtual-tokens" virtual_tokens: usize,
+        /// Text whose tokens the prompt of `prompt` begins as, repeated or cut off to its length. Default: random vectors.
+        "prompt-text" prompt_text: String,
         /// Factor of the learning rate of the second factor of `lora`'s terms (LoRA+, which found 16 to be good). Default 1.
         "up-rate-factor" up_rate_factor: f64,
     }

@@ -1,8 +1,13 @@
 //! The method of a recipe: what is added to a model, and what of it is trained, from which epoch on.
 
-use super::keys::{Init, Method, MethodKeys, value};
+use super::keys::{Init, Inside, Method, MethodKeys, value};
 use crate::error::TrainError;
-use retune_models::{Ia3, Lora, LoraInit, Model};
+use retune_data::{TextEncoder, TextSettings};
+use retune_graph::ops::Activation;
+use retune_models::{Bottleneck, Ia3, Lora, LoraInit, Model, Prefix, Prompt, PromptInit};
+
+/// Virtual tokens where the recipe does not say how many.
+const VIRTUAL_TOKENS: usize = 20;
 
 /// Puts the adapters of a method on a model that has its head. Methods that train the model's own weights add none.
 pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> Result<(), TrainError> {
@@ -31,6 +36,29 @@ pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> R
                 own.map(|own| Ia3 { outputs: own.keys_and_values, inputs: own.inner_products }).unwrap_or_default();
             model.add_ia3(&ia3, seed)?;
         }
+        Method::Bottleneck => {
+            let bottleneck = Bottleneck {
+                size: value(&keys.size).unwrap_or(64),
+                activation: match value(&keys.activation).unwrap_or(Inside::Gelu) {
+                    Inside::Gelu => Activation::Gelu { approximate: false },
+                    Inside::Relu => Activation::RELU,
+                    Inside::Silu => Activation::Silu,
+                    Inside::Tanh => Activation::Tanh,
+                },
+                targets: value(&keys.targets).unwrap_or_else(|| model.bottleneck_targets()),
+            };
+            model.add_bottleneck(&bottleneck, seed)?;
+        }
+        Method::Prompt => {
+            let words = value(&keys.prompt_text).map(|text| words(model, &text)).transpose()?;
+            let default = words.as_ref().map_or(VIRTUAL_TOKENS, Vec::len);
+            let tokens = value(&keys.virtual_tokens).unwrap_or(default);
+            model.add_prompt(&Prompt { tokens, init: words.map_or(PromptInit::Random, PromptInit::Words) }, seed)?;
+        }
+        Method::Prefix => {
+            let tokens = value(&keys.virtual_tokens).unwrap_or(VIRTUAL_TOKENS);
+            model.add_prefix(&Prefix { tokens }, seed)?;
+        }
         Method::Biases => {
             model.train_biases()?;
         }
@@ -39,6 +67,14 @@ pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> R
         }
     }
     Ok(())
+}
+
+/// The tokens of a text, those that mark its beginning and end included, as in PEFT.
+fn words(model: &Model, text: &str) -> Result<Vec<i32>, TrainError> {
+    let bytes = model.tokenizer().ok_or_else(|| {
+        TrainError::unfit("`prompt-text` needs the model's tokenizer, and it has none", "leave `method.prompt-text` out")
+    })?;
+    Ok(TextEncoder::new(bytes, TextSettings::default(), None)?.encode(text, None)?.token_ids)
 }
 
 /// A stage of a run before its learning rate is known.
@@ -114,7 +150,9 @@ fn trained_by(keys: &MethodKeys) -> &'static str {
     match value(&keys.kind).unwrap_or(Method::Full) {
         Method::Full | Method::LpFt | Method::Gradual => "all weights",
         Method::Head => "head",
-        Method::Lora | Method::Ia3 => "head and adapters",
+        Method::Lora | Method::Ia3 | Method::Bottleneck => "head and adapters",
+        Method::Prompt => "head and prompt",
+        Method::Prefix => "head and prefix",
         Method::Biases => "head and biases",
         Method::Norms => "head and norms",
     }

@@ -247,19 +247,27 @@ impl Check<'_> {
         let kind = value(&method.kind).unwrap_or(Method::Full);
         let owners = [
             ("rank", place(&method.rank), "lora", Method::Lora),
+            ("size", place(&method.size), "bottleneck", Method::Bottleneck),
+            ("activation", place(&method.activation), "bottleneck", Method::Bottleneck),
+            ("prompt-text", place(&method.prompt_text), "prompt", Method::Prompt),
             ("alpha", place(&method.alpha), "lora", Method::Lora),
             ("dropout", place(&method.dropout), "lora", Method::Lora),
             ("rank-stabilized", place(&method.rank_stabilized), "lora", Method::Lora),
             ("decomposed", place(&method.decomposed), "lora", Method::Lora),
             ("rank-pattern", place(&method.rank_pattern), "lora", Method::Lora),
-            ("targets", place(&method.targets), "lora", Method::Lora),
             ("init", place(&method.init), "lora", Method::Lora),
             ("up-rate-factor", place(&method.up_rate_factor), "lora", Method::Lora),
             ("head-epochs", place(&method.head_epochs), "lp-ft", Method::LpFt),
             ("head-learning-rate", place(&method.head_learning_rate), "lp-ft", Method::LpFt),
             ("unfreeze-every", place(&method.unfreeze_every), "gradual", Method::Gradual),
         ];
-        for (key, place, name, owner) in owners {
+        // Keys of two methods count as those of the one that is chosen.
+        let either = |first, second| if kind == second { second } else { first };
+        let shared = [
+            ("targets", place(&method.targets), "lora", either(Method::Lora, Method::Bottleneck)),
+            ("virtual-tokens", place(&method.virtual_tokens), "prompt", either(Method::Prompt, Method::Prefix)),
+        ];
+        for (key, place, name, owner) in owners.into_iter().chain(shared) {
             let Some(place) = place.filter(|_| owner != kind) else { continue };
             let hint = Some(format!("set `kind = \"{name}\"`, the method it belongs to, or leave it out"));
             self.document.problem(place.clone(), format!("method.{key}"), "does not belong to this method", hint);
@@ -287,6 +295,8 @@ impl Check<'_> {
         self.require("data.per-class", &recipe.data.per_class, "at least 1", |&n| n > 0);
         let method = &recipe.method;
         self.require("method.rank", &method.rank, "at least 1", |&n| n > 0);
+        self.require("method.size", &method.size, "at least 1", |&n| n > 0);
+        self.require("method.virtual-tokens", &method.virtual_tokens, "at least 1", |&n| n > 0);
         self.require("method.alpha", &method.alpha, "a number above 0", |x| x.is_finite() && *x > 0.0);
         self.require("method.dropout", &method.dropout, "a share from 0 to below 1", |x| (0.0..1.0).contains(x));
         self.require("method.head-epochs", &method.head_epochs, "at least 1", |&n| n > 0);
@@ -313,7 +323,7 @@ impl Check<'_> {
         if let Some(Located { value: kind @ (Method::Head | Method::LpFt), place }) = &recipe.method.kind
             && is_similarity
         {
-            let hint = Some("train the encoder: `full`, `gradual`, `lora`, `ia3`, `biases` or `norms`".to_owned());
+            let hint = Some("train the encoder: `full`, `gradual`, `lora`, `bottleneck`, `prompt`, `prefix`, `ia3`, `biases` or `norms`".to_owned());
             let name = if *kind == Method::Head { "head" } else { "lp-ft" };
             let message = format!("`{name}` trains a head, and a model for `similarity` has none");
             self.document.problem(place.clone(), "method.kind", message, hint);

@@ -17,6 +17,9 @@ use crate::torch::task::Task;
 /// What names of all weights but the head's begin with.
 pub(super) const BASE: &str = "deberta";
 
+/// The table of words.
+pub(super) const WORDS: &str = "embeddings.word_embeddings";
+
 /// The layers of a text's scores, which are no part of the base.
 const POOLER: &str = "pooler.dense";
 
@@ -114,6 +117,10 @@ impl Deberta {
         self.positions
     }
 
+    pub(super) fn layers_and_heads(&self) -> [usize; 2] {
+        [self.layers, self.heads]
+    }
+
     pub(super) fn groups(&self) -> Vec<Vec<String>> {
         // The embeddings of distances are shared by all layers, and learn as what stands before them.
         let shared = ["embeddings.", "encoder.rel_embeddings.", "encoder.LayerNorm."].map(name).to_vec();
@@ -148,8 +155,8 @@ impl Deberta {
 
     fn embed(&self, b: &mut Builder<'_>, inputs: Inputs) -> Result<NodeId> {
         let width = self.embedding;
-        let words = b.table(&name("embeddings.word_embeddings"), self.vocabulary, width);
-        let mut x = b.graph.gather(words, inputs.token_ids)?;
+        let words = b.table(&name(WORDS), self.vocabulary, width);
+        let mut x = inputs.embedded(b, words)?;
         for (layer, rows, ids) in [
             ("embeddings.position_embeddings", self.positions, inputs.positions),
             ("embeddings.token_type_embeddings", self.types, inputs.token_types),

@@ -6,6 +6,7 @@ use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequenc
 
 use super::names::{self, Between, Head, Names};
 use super::output::{self, CLASSIFIER, Inputs};
+use crate::adapters::virtual_tokens::PREFIX;
 use crate::error::{ModelError, Result};
 use crate::torch::Lowered;
 use crate::torch::builder::Builder;
@@ -156,6 +157,15 @@ impl Encoder {
         self.positions - self.first_position
     }
 
+    pub(super) fn layers_and_heads(&self) -> [usize; 2] {
+        [self.layers, self.heads]
+    }
+
+    /// Number of layers and width of keys; `None` with relative positions, which a prefix has none of.
+    pub(super) fn prefix_size(&self) -> Option<[usize; 2]> {
+        self.names.relative_bias.is_none().then_some([self.layers, self.hidden])
+    }
+
     /// The layers from input to output, as prefixes of names: the embeddings, and each layer.
     pub(super) fn groups(&self) -> Vec<Vec<String>> {
         let layer =
@@ -194,15 +204,18 @@ impl Encoder {
 
     fn embed(&self, b: &mut Builder<'_>, inputs: Inputs) -> Result<NodeId> {
         let words = b.table(&self.name(self.names.words), self.vocabulary, self.embedding);
-        let mut x = b.graph.gather(words, inputs.token_ids)?;
+        let mut x = inputs.embedded(b, words)?;
         if let Some((name, types)) = self.names.types.zip(inputs.token_types) {
             let table = b.table(&self.name(name), self.types, self.embedding);
             let rows = b.graph.gather(table, types)?;
             x = b.graph.add(x, rows)?;
         }
         let mut table = b.table(&self.name(self.names.positions), self.positions, self.embedding);
-        if self.first_position > 0 {
-            table = b.graph.slice(table, 0, self.first_position, self.max_tokens())?;
+        // The text begins behind the prefix, as it does in transformers.
+        let prefix = b.known(PREFIX).and_then(|prefix| b.graph.shape(prefix)[0].fixed()).unwrap_or(0);
+        let first = self.first_position + prefix;
+        if first > 0 {
+            table = b.graph.slice(table, 0, first, self.positions - first)?;
         }
         let positions = inputs.positions.expect("the network declares positions");
         let rows = b.graph.gather(table, positions)?;
@@ -228,10 +241,15 @@ impl Encoder {
         let scale = 1.0 / ((hidden / self.heads) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
         let relative = self.names.relative_bias.map(|_| Relative::Bias(MPNET_BUCKETS));
-        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative };
+        let prefix = self.prefix(b, number)?;
+        let count = prefix.and_then(|[keys, _]| b.graph.shape(keys)[0].fixed()).unwrap_or(0);
+        let attention = Attention { heads: self.heads, scale, reach: Reach::All, dropout, relative, prefix: count };
         let table = self.names.relative_bias.map(|bias| b.table(&self.name(bias), MPNET_BUCKETS.count(), self.heads));
         b.graph.enter_layer(&name(self.names.query));
-        let seen = b.graph.relative_attention(attention, [q, k, v], table.as_slice(), sequences)?;
+        let seen = match prefix {
+            Some(prefix) => b.graph.prefixed_attention(attention, [q, k, v], prefix, sequences)?,
+            None => b.graph.relative_attention(attention, [q, k, v], table.as_slice(), sequences)?,
+        };
         let seen = b.linear(&name(self.names.attention_output), seen, hidden, hidden)?;
         let seen = self.drop_after_attention(b, seen, sequences)?;
         let sum = b.graph.add(seen, x)?;
@@ -242,6 +260,14 @@ impl Encoder {
         let down = if self.names.base == "albert" { down } else { b.dropout(down, sequences, self.hidden_dropout)? };
         let sum = b.graph.add(down, x)?;
         b.layer_norm(&name(self.names.norm), sum, hidden, self.epsilon)
+    }
+
+    /// Keys and values of a layer's prefix, if there is one: its columns of the table of all layers, in PEFT's order.
+    fn prefix(&self, b: &mut Builder<'_>, layer: usize) -> Result<Option<[NodeId; 2]>> {
+        let Some(table) = b.known(PREFIX) else { return Ok(None) };
+        let keys = b.graph.slice(table, 1, 2 * layer * self.hidden, self.hidden)?;
+        let values = b.graph.slice(table, 1, (2 * layer + 1) * self.hidden, self.hidden)?;
+        Ok(Some([keys, values]))
     }
 
     /// DistilBERT has no dropout behind the product that ends attention.

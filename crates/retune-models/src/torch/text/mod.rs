@@ -103,6 +103,33 @@ impl Text {
         output::CLASSIFIER
     }
 
+    /// Name of the table of words.
+    pub(crate) fn words(&self) -> String {
+        let layer = match self {
+            Text::Encoder(encoder) => encoder.names.words,
+            Text::Deberta(_) => deberta::WORDS,
+            Text::ModernBert(_) => modern_bert::WORDS,
+        };
+        format!("{}.{layer}.weight", self.base())
+    }
+
+    /// Numbers of layers and of attention heads.
+    pub(crate) fn layers_and_heads(&self) -> [usize; 2] {
+        match self {
+            Text::Encoder(encoder) => encoder.layers_and_heads(),
+            Text::Deberta(deberta) => deberta.layers_and_heads(),
+            Text::ModernBert(modern_bert) => modern_bert.layers_and_heads(),
+        }
+    }
+
+    /// Number of layers and width of keys, where attention can have a prefix: keys without a place.
+    pub(crate) fn prefix_size(&self) -> Option<[usize; 2]> {
+        match self {
+            Text::Encoder(encoder) => encoder.prefix_size(),
+            Text::Deberta(_) | Text::ModernBert(_) => None,
+        }
+    }
+
     /// Most tokens of a sequence.
     pub(crate) fn max_tokens(&self) -> usize {
         match self {

@@ -18,6 +18,9 @@ use crate::torch::task::Task;
 /// What names of all weights but the head's begin with.
 pub(super) const BASE: &str = "model";
 
+/// The table of words.
+pub(super) const WORDS: &str = "embeddings.tok_embeddings";
+
 /// Sizes and rates.
 #[derive(Debug, Clone)]
 pub(crate) struct ModernBert {
@@ -100,6 +103,10 @@ impl ModernBert {
         self.positions
     }
 
+    pub(super) fn layers_and_heads(&self) -> [usize; 2] {
+        [self.layers.len(), self.heads]
+    }
+
     pub(super) fn groups(&self) -> Vec<Vec<String>> {
         let layers = (0..self.layers.len()).map(|number| vec![format!("{}.", layer_name(number))]);
         std::iter::once(vec![name("embeddings")]).chain(layers).collect()
@@ -108,8 +115,8 @@ impl ModernBert {
     pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
         b.stddev = self.stddev;
         let inputs = Inputs::declare(b, task, false, true);
-        let words = b.table(&name("embeddings.tok_embeddings"), self.vocabulary, self.hidden);
-        let x = b.graph.gather(words, inputs.token_ids)?;
+        let words = b.table(&name(WORDS), self.vocabulary, self.hidden);
+        let x = inputs.embedded(b, words)?;
         let x = self.norm(b, &name("embeddings.norm"), x)?;
         let mut x = b.dropout(x, inputs.sequences(), self.embedding_dropout)?;
         for number in 0..self.layers.len() {

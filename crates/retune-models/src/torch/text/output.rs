@@ -5,6 +5,7 @@ use retune_graph::ops::{Activation, Sequences};
 use retune_graph::{DType, Dim, NodeId, Shape, Symbol};
 
 use super::vectors;
+use crate::adapters::virtual_tokens::PROMPT;
 use crate::error::Result;
 use crate::torch::builder::Builder;
 use crate::torch::task::Task;
@@ -30,6 +31,15 @@ impl Inputs {
         let positions = has_positions.then(|| of_tokens("positions"));
         let lengths = b.input("lengths", Shape::new([Dim::Scaled(task.sequences(), Symbol::Batch)]), DType::I32);
         Inputs { token_ids, token_types, positions, lengths }
+    }
+
+    /// The words of the tokens, and those of a prompt in place of the first of each sequence.
+    pub fn embedded(self, b: &mut Builder<'_>, words: NodeId) -> Result<NodeId> {
+        let x = b.graph.gather(words, self.token_ids)?;
+        match b.known(PROMPT) {
+            Some(prompt) => Ok(b.graph.sequence_prompt(x, prompt, self.lengths)?),
+            None => Ok(x),
+        }
     }
 
     pub fn sequences(self) -> Sequences {

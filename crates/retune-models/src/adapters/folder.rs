@@ -1,0 +1,96 @@
+//! Whole models from folders of adapters: the base that the folder names, with its adapters.
+
+use std::path::{Path, PathBuf};
+
+use retune_graph::ops::sequence::Pooling;
+use serde_json::Value;
+
+use super::peft::{self, CONFIG, WEIGHTS};
+use crate::error::{ModelError, Result};
+use crate::model::{Architecture, Model};
+use crate::report::LoadReport;
+use crate::torch::{self, TorchModel};
+use crate::torch::config::Config;
+use crate::torch::task::{Task, numbered_labels};
+
+/// Whether a folder holds adapters and not a model.
+pub(crate) fn is_one(path: &Path) -> bool {
+    path.join(CONFIG).is_file() && path.join(WEIGHTS).is_file()
+}
+
+/// Where the base of a folder of adapters is to be found, as the folder says it: a name on the Hub, or a path. `None` if the folder
+/// holds no adapters.
+///
+/// # Errors
+/// If the folder's configuration is damaged or names no base.
+pub fn adapter_base(path: impl AsRef<Path>) -> Result<Option<String>> {
+    let path = path.as_ref();
+    if !is_one(path) {
+        return Ok(None);
+    }
+    let config = read(&path.join(CONFIG))?;
+    Config::new(&config)?.text("base_model_name_or_path").map(Some)
+}
+
+/// The base that the folder names, with the folder's adapters. Paths are those of the working directory, else relative to the folder.
+pub(crate) fn load(path: &Path) -> Result<(Model, LoadReport)> {
+    let base = adapter_base(path)?.unwrap_or_default();
+    let places = [PathBuf::from(&base), path.join(&base)];
+    let Some(place) = places.into_iter().find(|place| !base.is_empty() && place.exists()) else {
+        return Err(ModelError::Surgery {
+            what: format!("`{}` holds adapters of `{base}`, which is not there", path.display()),
+            hint: "put the base model there, or correct `base_model_name_or_path` in `adapter_config.json`".to_owned(),
+        });
+    };
+    Model::load(place)?.0.with_adapter(path)
+}
+
+impl Model {
+    /// This model, a base, with the adapters of a folder, the task that they were trained for, and what is stored beside them.
+    ///
+    /// The task is that of the folder's `config.json`; without one it is this model's own, where the folder's head has as many
+    /// outputs, and classes without names else.
+    ///
+    /// # Errors
+    /// As for [`Model::load_adapter`].
+    pub fn with_adapter(&self, path: impl AsRef<Path>) -> Result<(Model, LoadReport)> {
+        let path = path.as_ref();
+        let mut model = self.clone();
+        if let Architecture::Torch(torch) = &self.architecture {
+            let task = task(torch, path)?;
+            if task != torch.task {
+                model = self.with_task(task, 0)?;
+            }
+        }
+        let report = model.load_adapter(path)?;
+        if let Some(metadata) = torch::files::metadata(&path.join(torch::files::RETUNE)) {
+            model.metadata = Some(metadata);
+        }
+        Ok((model, report))
+    }
+}
+
+/// The task that a folder's adapters were trained for.
+fn task(base: &TorchModel, path: &Path) -> Result<Task> {
+    let config = path.join("config.json");
+    if config.is_file() {
+        let (pooling, normalize) = match base.task {
+            Task::Embedding { pooling, normalize } | Task::Similarity { pooling, normalize } => (pooling, normalize),
+            _ => (Pooling::Mean, false),
+        };
+        return Task::read(&Config::new(&read(&config)?)?, pooling, normalize);
+    }
+    match peft::outputs(base, path)?.filter(|outputs| base.task.outputs() != Some(*outputs)) {
+        Some(outputs) => Ok(Task::Classification { labels: numbered_labels(outputs) }),
+        None => Ok(base.task.clone()),
+    }
+}
+
+fn read(path: &Path) -> Result<Value> {
+    let text = retune_formats::Limits::default().read_file(path)?;
+    serde_json::from_slice(&text).map_err(|error| ModelError::Description {
+        place: path.display().to_string(),
+        expected: "JSON".to_owned(),
+        found: error.to_string(),
+    })
+}
