@@ -23,7 +23,7 @@ pub mod torch;
 pub mod weight;
 
 pub use adapters::{
-    Adapter, AdapterKind, Bottleneck, Ia3, Lora, LoraInit, Prefix, Prompt, PromptInit, adapter_base,
+    Adapter, AdapterBase, AdapterKind, Bottleneck, Ia3, Lora, LoraInit, Prefix, Prompt, PromptInit, adapter_base,
 };
 pub use error::{ModelError, Result};
 pub use initializer::Initializer;

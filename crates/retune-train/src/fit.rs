@@ -13,7 +13,7 @@ use crate::stored::Stored;
 use crate::summary::Summary;
 use crate::trainer::{Ending, Event, FeaturePlan, Job, Observer, Stage, StepTimes, Trainer};
 use retune_data::{BatchSize, Loader, TokenStatistics};
-use retune_models::Model;
+use retune_models::{AdapterBase, Model};
 use retune_tensor::Tensor;
 use serde::Serialize;
 use std::num::NonZeroUsize;
@@ -399,10 +399,20 @@ fn finish(
         answers: judged.as_ref().map(|(_, loader)| loader).zip(after.as_ref()),
         kept_step,
         stages: stages.as_deref(),
-        saved: Some(FileManifest { sha256: path_sha256(&model_path)?, path: model_path.clone() }),
+        saved: Some(FileManifest { sha256: path_sha256(&model_path)?, path: model_path.clone(), address: None }),
     };
     let report = Some(summary.write()?);
     Ok(Outcome { ending, root, model: Some(model_path), report, comparison, cost })
+}
+
+/// Where the base of adapters is to be found: on the Hub where it came from there, else at a path that says the same wherever the
+/// folder is read from.
+fn adapter_base(model: &FileManifest) -> Result<AdapterBase, TrainError> {
+    if let Some(base) = model.address.as_deref().and_then(AdapterBase::of_address) {
+        return Ok(base);
+    }
+    let path = std::path::absolute(&model.path).map_err(TrainError::read(&model.path))?;
+    Ok(AdapterBase::from(path.display().to_string().as_str()))
 }
 
 /// Saves the model, and its adapters alone beside it. What cannot be merged into the weights is saved alone. Returns where a whole
@@ -422,9 +432,9 @@ fn save(
     if model.task().is_none() || model.adapters().is_empty() {
         return Ok(model_path);
     }
-    let base = manifest.model.as_ref().map(|model| model.path.display().to_string()).unwrap_or_default();
+    let base = manifest.model.as_ref().map(adapter_base).transpose()?.unwrap_or_default();
     let path = root.join(ADAPTER);
-    model.save_adapter(&path, &base)?;
+    model.save_adapter(&path, base)?;
     observer.event(&Event::Saved { path: &path });
     Ok(if merges { model_path } else { path })
 }

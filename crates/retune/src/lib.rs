@@ -57,6 +57,7 @@
 //! | [`graph`] | operations, shapes, gradients |
 //! | [`cpu`] | planning and running a graph |
 //! | [`formats`] | readers and writers of files |
+//! | [`hub`] | models of the Hugging Face Hub |
 //! | [`tensor`] | tensors and random numbers |
 //! | [`inference`] | a model as a function of tensors |
 
@@ -67,6 +68,7 @@ pub use retune_cpu as cpu;
 pub use retune_data as data;
 pub use retune_formats as formats;
 pub use retune_graph as graph;
+pub use retune_hub as hub;
 pub use retune_models as models;
 pub use retune_tensor as tensor;
 pub use retune_train as train;

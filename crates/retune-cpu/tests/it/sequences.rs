@@ -19,7 +19,14 @@ const LENGTHS: &[usize] = &[5, 1, 33, 0, 14, 70];
 const SIZES: [(usize, usize); 4] = [(2, 3), (1, 8), (3, 32), (2, 40)];
 
 fn attentions(heads: usize, size: usize) -> Vec<Attention> {
-    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None, prefix: 0 };
+    let all = Attention {
+        heads,
+        scale: 1.0 / (size as f32).sqrt(),
+        reach: Reach::All,
+        dropout: None,
+        relative: None,
+        prefix: 0,
+    };
     vec![
         all,
         Attention { dropout: Some((0.3, 5)), ..all },
@@ -30,7 +37,14 @@ fn attentions(heads: usize, size: usize) -> Vec<Attention> {
 
 /// Attention with relative positions: buckets that distances share, and such that none does.
 fn relative_attentions(heads: usize, size: usize) -> Vec<Attention> {
-    let all = Attention { heads, scale: 1.0 / (size as f32).sqrt(), reach: Reach::All, dropout: None, relative: None, prefix: 0 };
+    let all = Attention {
+        heads,
+        scale: 1.0 / (size as f32).sqrt(),
+        reach: Reach::All,
+        dropout: None,
+        relative: None,
+        prefix: 0,
+    };
     let vectors = |buckets, keys, queries| Some(Relative::Vectors { buckets, keys, queries });
     let (few, many) = (Buckets::Centred { span: 8, furthest: Some(40) }, Buckets::Centred { span: 90, furthest: None });
     vec![

@@ -9,32 +9,66 @@ use super::peft::{self, CONFIG, WEIGHTS};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::LoadReport;
-use crate::torch::{self, TorchModel};
 use crate::torch::config::Config;
 use crate::torch::task::{Task, numbered_labels};
+use crate::torch::{self, TorchModel};
+
+/// The scheme of addresses of the Hub.
+const HUB: &str = "hf://";
+
+/// The base of adapters, as a folder of them names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AdapterBase {
+    /// A path, or a name on the Hub.
+    pub name: String,
+    /// Branch, tag or commit on the Hub.
+    pub revision: Option<String>,
+}
+
+impl From<&str> for AdapterBase {
+    fn from(name: &str) -> AdapterBase {
+        AdapterBase { name: name.to_owned(), revision: None }
+    }
+}
+
+impl AdapterBase {
+    /// The base at an address `hf://org/name[@revision]`; `None` if it is none.
+    pub fn of_address(address: &str) -> Option<AdapterBase> {
+        let rest = address.strip_prefix(HUB)?;
+        let (name, revision) = rest.split_once('@').map_or((rest, None), |(name, revision)| (name, Some(revision)));
+        Some(AdapterBase { name: name.to_owned(), revision: revision.map(str::to_owned) })
+    }
+
+    /// The name as an address of the Hub.
+    pub fn address(&self) -> String {
+        let revision = self.revision.as_ref().map_or(String::new(), |revision| format!("@{revision}"));
+        format!("{HUB}{}{revision}", self.name)
+    }
+}
 
 /// Whether a folder holds adapters and not a model.
 pub(crate) fn is_one(path: &Path) -> bool {
     path.join(CONFIG).is_file() && path.join(WEIGHTS).is_file()
 }
 
-/// Where the base of a folder of adapters is to be found, as the folder says it: a name on the Hub, or a path. `None` if the folder
-/// holds no adapters.
+/// Where the base of a folder of adapters is to be found, as the folder says it. `None` if the folder holds no adapters.
 ///
 /// # Errors
 /// If the folder's configuration is damaged or names no base.
-pub fn adapter_base(path: impl AsRef<Path>) -> Result<Option<String>> {
+pub fn adapter_base(path: impl AsRef<Path>) -> Result<Option<AdapterBase>> {
     let path = path.as_ref();
     if !is_one(path) {
         return Ok(None);
     }
     let config = read(&path.join(CONFIG))?;
-    Config::new(&config)?.text("base_model_name_or_path").map(Some)
+    let config = Config::new(&config)?;
+    let name = config.text("base_model_name_or_path")?;
+    Ok(Some(AdapterBase { name, revision: config.text_if_any("revision")? }))
 }
 
 /// The base that the folder names, with the folder's adapters. Paths are those of the working directory, else relative to the folder.
 pub(crate) fn load(path: &Path) -> Result<(Model, LoadReport)> {
-    let base = adapter_base(path)?.unwrap_or_default();
+    let base = adapter_base(path)?.unwrap_or_default().name;
     let places = [PathBuf::from(&base), path.join(&base)];
     let Some(place) = places.into_iter().find(|place| !base.is_empty() && place.exists()) else {
         return Err(ModelError::Surgery {

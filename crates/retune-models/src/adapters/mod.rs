@@ -24,7 +24,7 @@ mod targets;
 pub mod virtual_tokens;
 
 pub(crate) use attach::attach;
-pub use folder::adapter_base;
+pub use folder::{AdapterBase, adapter_base};
 pub use methods::{Bottleneck, Ia3, Lora, LoraInit};
 use targets::{ALL_LINEAR, names};
 pub use virtual_tokens::{Prefix, Prompt, PromptInit};

@@ -17,7 +17,7 @@ use retune_graph::ops::Activation;
 use retune_tensor::Tensor;
 use serde_json::{Map, Value, json};
 
-use super::{Adapter, AdapterKind, Bottleneck, Ia3, Lora, LoraInit, Prefix, Prompt, PromptInit, merge};
+use super::{Adapter, AdapterBase, AdapterKind, Bottleneck, Ia3, Lora, LoraInit, Prefix, Prompt, PromptInit, merge};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, WrongShape};
@@ -53,7 +53,8 @@ impl Model {
     /// The name in PEFT's file of a weight of the model; `None` for frozen weights.
     fn peft_name(&self, torch: &TorchModel, name: &str) -> Option<String> {
         let own = self.adapters.iter().find(|adapter| adapter.weights.iter().any(|weight| weight == name));
-        let is_virtual = |adapter: &Adapter| matches!(adapter.kind, AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. });
+        let is_virtual =
+            |adapter: &Adapter| matches!(adapter.kind, AdapterKind::Prompt { .. } | AdapterKind::Prefix { .. });
         match own {
             Some(adapter) if is_virtual(adapter) => return Some(EMBEDDINGS.to_owned()),
             None if !torch.family.is_head(name) => return None,
@@ -68,9 +69,9 @@ impl Model {
     ///
     /// # Errors
     /// If there are no adapters, they differ in more than their ranks, or the operating system refuses.
-    pub fn save_adapter(&self, path: impl AsRef<Path>, base: &str) -> Result<()> {
+    pub fn save_adapter(&self, path: impl AsRef<Path>, base: impl Into<AdapterBase>) -> Result<()> {
         let (path, torch) = (path.as_ref(), self.torch("writing adapters alone")?);
-        let config = self.peft_config(torch, base)?;
+        let config = self.peft_config(torch, &base.into())?;
         let tensors: Vec<(String, Tensor)> = self
             .weights
             .iter()
@@ -126,7 +127,7 @@ impl Model {
         Ok(Tensor::new(shape, values)?)
     }
 
-    fn peft_config(&self, torch: &TorchModel, base: &str) -> Result<Value> {
+    fn peft_config(&self, torch: &TorchModel, base: &AdapterBase) -> Result<Value> {
         let Some(first) = self.adapters.first() else {
             return refuse("the model has no adapters", "add some before they are saved, or save the model itself");
         };
@@ -151,7 +152,8 @@ impl Model {
             Task::Embedding { .. } | Task::Similarity { .. } => json!("FEATURE_EXTRACTION"),
         };
         let mut config = json!({
-            "base_model_name_or_path": base,
+            "base_model_name_or_path": base.name,
+            "revision": base.revision,
             "inference_mode": true,
             "modules_to_save": if heads.is_empty() { Value::Null } else { json!(heads) },
             "target_modules": layers(&|_| true),

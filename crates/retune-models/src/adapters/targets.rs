@@ -65,7 +65,8 @@ impl Model {
     /// The layers that get bottlenecks by default: the products that end attention and those that end a layer, as roles; all products
     /// where the network has neither, and in models of Keras.
     pub fn bottleneck_targets(&self) -> Vec<String> {
-        let has = |ends: fn(&str) -> bool| self.structure().is_some() && self.products().iter().any(|(_, layer)| ends(layer));
+        let has =
+            |ends: fn(&str) -> bool| self.structure().is_some() && self.products().iter().any(|(_, layer)| ends(layer));
         let roles: [(&str, fn(&str) -> bool); 2] =
             [(ATTENTION_OUTPUTS, ends_attention), (FEED_FORWARD_OUTPUTS, ends_feed_forward)];
         let found: Vec<String> =

@@ -79,7 +79,10 @@ impl Model {
         if let PromptInit::Words(ids) = &prompt.init {
             let row = |id: &i32| usize::try_from(*id).ok().filter(|id| *id < rows);
             let Some(ids) = ids.iter().map(row).collect::<Option<Vec<usize>>>().filter(|ids| !ids.is_empty()) else {
-                return refuse(format!("the words of a prompt must be numbers below {rows}"), "use the model's tokenizer");
+                return refuse(
+                    format!("the words of a prompt must be numbers below {rows}"),
+                    "use the model's tokenizer",
+                );
             };
             let chosen = ids.iter().cycle().take(prompt.tokens);
             let values: Vec<f32> = chosen.flat_map(|id| &words[id * width..(id + 1) * width]).copied().collect();

@@ -79,7 +79,9 @@ fn heads(
                 let seen = if op.prefix > 0 { 0..op.prefix + n } else { op.reach.seen_by(i, n) };
                 let max = seen.clone().map(|j| score(i, j)).fold(f64::NEG_INFINITY, f64::max);
                 let sum: f64 = seen.clone().map(|j| (score(i, j) - max).exp()).sum();
-                (0..op.prefix + n).map(|j| if seen.contains(&j) { (score(i, j) - max).exp() / sum } else { 0.0 }).collect()
+                (0..op.prefix + n)
+                    .map(|j| if seen.contains(&j) { (score(i, j) - max).exp() / sum } else { 0.0 })
+                    .collect()
             };
             let kept = |i: usize, j: usize| match op.dropout {
                 None => 1.0,
@@ -102,8 +104,7 @@ pub(super) fn attention(op: &Attention, inputs: &[&Array], batch: usize, random:
     for head in heads(op, inputs, inputs.get(op.lengths(0)).copied(), batch, random) {
         for i in 0..head.n {
             for c in head.columns.clone() {
-                let value =
-                    |j: usize| head.shares[i][j] * head.mask[i][j] * row_at(op, inputs, true, head.start, j, c);
+                let value = |j: usize| head.shares[i][j] * head.mask[i][j] * row_at(op, inputs, true, head.start, j, c);
                 *y.at_mut(&[head.start + i, c]) = (0..op.prefix + head.n).map(value).sum();
             }
         }

@@ -317,7 +317,7 @@ struct ModelFiles {
 fn load_model(settings: &Settings, folder: &Path) -> Result<(Model, Option<LoadReport>, ModelFiles), TrainError> {
     let keys = &settings.recipe().model;
     let seed = settings.train().seed;
-    let file = |path: PathBuf| Ok::<_, TrainError>(FileManifest { sha256: path_sha256(&path)?, path });
+    let file = |path: PathBuf| Ok::<_, TrainError>(FileManifest { sha256: path_sha256(&path)?, path, address: None });
     let mut files = ModelFiles::default();
     let (mut model, report) = match value(&keys.path) {
         Some(path) => {

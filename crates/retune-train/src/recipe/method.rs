@@ -72,7 +72,10 @@ pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> R
 /// The tokens of a text, those that mark its beginning and end included, as in PEFT.
 fn words(model: &Model, text: &str) -> Result<Vec<i32>, TrainError> {
     let bytes = model.tokenizer().ok_or_else(|| {
-        TrainError::unfit("`prompt-text` needs the model's tokenizer, and it has none", "leave `method.prompt-text` out")
+        TrainError::unfit(
+            "`prompt-text` needs the model's tokenizer, and it has none",
+            "leave `method.prompt-text` out",
+        )
     })?;
     Ok(TextEncoder::new(bytes, TextSettings::default(), None)?.encode(text, None)?.token_ids)
 }

@@ -39,6 +39,9 @@ pub struct FileManifest {
     pub path: PathBuf,
     /// SHA-256 of its bytes; of a folder see [`path_sha256`].
     pub sha256: String,
+    /// Of a model of the Hugging Face Hub its address with the exact commit, `hf://org/name@commit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// A part of the data.

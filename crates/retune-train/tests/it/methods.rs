@@ -2,9 +2,13 @@
 
 use crate::recipes;
 use crate::texts::{build, model_folder, write_data};
+use retune_cpu::Cpu;
+use retune_data::SourceOptions;
 use retune_models::Model;
-use retune_train::fit;
+use retune_train::metrics::Metric;
 use retune_train::trainer::Silent;
+use retune_train::{Predictor, fit};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -64,6 +68,55 @@ fn each_method_learns_and_leaves_the_rest_of_the_model_alone() {
     }
 }
 
+/// Methods whose weights nothing of the base can stand for, and how many values they train beside the classifier's 2 · 17.
+const UNMERGED: [(&str, usize); 5] = [
+    ("kind = \"bottleneck\"\nsize = 3\nactivation = \"silu\"", 4 * (2 * 16 * 3 + 3 + 16)),
+    ("kind = \"bottleneck\"\nsize = 3\ntargets = [\"feed-forward-outputs\"]", 2 * (2 * 16 * 3 + 3 + 16)),
+    ("kind = \"prompt\"\nvirtual-tokens = 3", 3 * 16),
+    ("kind = \"prompt\"\nprompt-text = \"good or bad\"", 5 * 16),
+    ("kind = \"prefix\"\nvirtual-tokens = 2", 2 * 2 * 2 * 16),
+];
+
+#[test]
+fn what_cannot_be_merged_is_saved_alone_and_used_from_there() {
+    for (method, count) in UNMERGED {
+        let root = tempfile::tempdir().unwrap();
+        let base = model_folder(root.path());
+        write_data(root.path(), 60);
+        let more = format!(
+            "[preprocess]\nmax-tokens = 7\n[method]\n{method}\n[train]\nepochs = 3\nrestore-best = false\n[output]\npath = \"run\""
+        );
+        let built = build(root.path(), &more).unwrap();
+        assert_eq!(built.job.model.trainable_parameters(), count + 2 * 17, "{method}");
+        let before = built.job.model.clone();
+        let outcome = fit(built, &mut Silent, &NEVER).unwrap_or_else(|error| panic!("{method}: {error}"));
+        let folder = outcome.model.unwrap();
+        assert!(folder.ends_with("run/adapter") && !root.path().join("run/model").exists(), "{method}");
+        let after = Model::load(&folder).unwrap().0;
+        for after in &after.weights {
+            let before = before.weights.iter().find(|before| before.name == after.name).unwrap();
+            assert_eq!(before.value != after.value, before.trainable, "{method}: {}", after.name);
+        }
+        let plain = Model::load(&base).unwrap().0;
+        let frozen = after.weights.iter().filter(|weight| !weight.trainable);
+        for weight in frozen {
+            let own = plain.weights.iter().find(|own| own.name == weight.name).unwrap();
+            assert_eq!(own.value, weight.value, "{method}: {}", weight.name);
+        }
+        // The folder alone measures what the run measured.
+        let predictor = Predictor::load(&Cpu::new(1), &folder).unwrap();
+        let path = root.path().join("data/test.tsv");
+        let names = predictor.preprocessing().class_names.clone();
+        let options = SourceOptions { class_names: names, ..SourceOptions::default() };
+        let data = retune_data::open(&path, &options).unwrap().train;
+        let scored = predictor.evaluate(Arc::new(data), None, None, &mut Silent).unwrap();
+        let comparison = outcome.comparison.unwrap();
+        let loss = comparison.metrics.iter().find(|measured| measured.metric == Metric::Loss).unwrap();
+        let (found, expected) = (Metric::Loss.value(&scored).unwrap(), loss.after.unwrap().value);
+        assert!((found - expected).abs() < 1e-6, "{method}: {found} and {expected}");
+    }
+}
+
 #[test]
 fn keys_of_another_method_are_refused() {
     let root = tempfile::tempdir().unwrap();
@@ -72,6 +125,12 @@ fn keys_of_another_method_are_refused() {
     for (method, expected) in [
         ("kind = \"head\"\nrank = 4", "does not belong to this method"),
         ("kind = \"ia3\"\nup-rate-factor = 16.0", "does not belong to this method"),
+        ("kind = \"prompt\"\ntargets = [\"query\"]", "does not belong to this method"),
+        ("kind = \"bottleneck\"\nvirtual-tokens = 4", "does not belong to this method"),
+        ("kind = \"prefix\"\nprompt-text = \"good\"", "does not belong to this method"),
+        ("kind = \"prefix\"\nvirtual-tokens = 0", "expected at least 1, found 0"),
+        ("kind = \"prefix\"\nvirtual-tokens = 10", "leave no room for a text"),
+        ("kind = \"prompt\"\nvirtual-tokens = 4\n[preprocess]\nmax-tokens = 9", "at most 8, as the network takes"),
         ("kind = \"lora\"\nrank = 0", "expected at least 1, found 0"),
         ("kind = \"lora\"\ntargets = [\"qeury\"]", "no layer is called `qeury`"),
         ("kind = \"lore\"", "unknown variant `lore`"),

@@ -1,7 +1,7 @@
 //! `retune convert`: a model in another format, and the proof that it still computes the same.
 
 use super::failure::Failure;
-use super::{Context, Result, paths};
+use super::{Context, Result, models, paths};
 use retune::models::ModelError;
 use retune::{Inference, Model, Tensor};
 use serde_json::json;
@@ -15,7 +15,7 @@ const TOLERANCE: f32 = 1e-6;
 /// Write a model in another format and compare the outputs of both.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The model
+    /// The model: a file, a folder, or `hf://org/name`
     #[arg(value_name = "IN")]
     input: PathBuf,
     /// The file to write; its extension tells the format: .keras, .h5, .weights.h5
@@ -32,9 +32,8 @@ pub struct Arguments {
 /// Converts and compares.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let Arguments { input, output, force, seed } = arguments;
-    paths::must_exist(input)?;
     paths::must_not_exist(output, *force)?;
-    let (model, _) = Model::load(input)?;
+    let (model, _) = models::load(context, input)?;
     let cpu = context.cpu();
 
     // The new file gets its name only after it has been read back and compared.

@@ -4,11 +4,10 @@ use super::failure::Failure;
 use super::outcome::estimate_text;
 use super::progress::Progress;
 use super::text::{self, Table};
-use super::{Context, Result, paths};
+use super::{Context, Result, models, paths};
 use retune::data::{self, LabelType, SourceKind, SourceOptions};
 use retune::models::Task;
 use retune::train::metrics::{Metric, Resampling, bootstrap_all};
-use retune::train::predict::Predictor;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +15,8 @@ use std::sync::Arc;
 /// Measure a model on labelled data.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The model
-    #[arg(long, value_name = "FILE")]
+    /// The model: a file, a folder, or `hf://org/name`
+    #[arg(long, value_name = "MODEL")]
     model: PathBuf,
     /// Labelled data; its test part where it has one
     #[arg(long, value_name = "DATA")]
@@ -35,10 +34,9 @@ pub struct Arguments {
 
 /// Evaluates.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
-    paths::must_exist(&arguments.model)?;
     paths::must_exist(&arguments.data)?;
     let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
-    let predictor = Predictor::load(&context.cpu(), &arguments.model)?;
+    let predictor = models::predictor(context, &arguments.model)?;
     let takes_texts = predictor.model().tokenizer().is_some();
     // A model that gives vectors compares texts, which have scores.
     let gives_vectors = matches!(predictor.model().task(), Some(Task::Embedding { .. }));

@@ -1,7 +1,8 @@
 //! What is to be trained: a recipe's file, or flags in its place.
 
 use super::failure::Failure;
-use super::{Context, Result, paths};
+use super::models::Located;
+use super::{Context, Result, models, paths};
 use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
@@ -15,14 +16,15 @@ pub struct JobArguments {
     /// A recipe (TOML)
     #[arg(value_name = "RECIPE", required_unless_present = "model", conflicts_with = "model")]
     pub recipe: Option<PathBuf>,
-    /// The pretrained model, in place of a recipe
-    #[arg(long, value_name = "FILE", requires = "data")]
+    /// The pretrained model, in place of a recipe: a file, a folder, or `hf://org/name`
+    #[arg(long, value_name = "MODEL", requires = "data")]
     pub model: Option<PathBuf>,
     /// What to train on: a folder with one sub-folder of images per class, CIFAR-10 batches, IDX, .npy, .npz, .csv; of texts .csv,
     /// .tsv, .jsonl, lines of label and text
     #[arg(long, value_name = "DATA", requires = "model")]
     pub data: Option<PathBuf>,
-    /// Which weights are trained: `full`, `head`, `lp-ft`, `gradual`, `lora`, `ia3`, `biases` or `norms`
+    /// Which weights are trained: `full`, `head`, `lp-ft`, `gradual`, `lora`, `ia3`, `bottleneck`, `prompt`, `prefix`, `biases` or
+    /// `norms`
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
     /// Passes over the data
@@ -51,24 +53,40 @@ pub struct JobArguments {
     pub overrides: Vec<String>,
 }
 
+/// A recipe's settings, the folder that its relative paths start at, and its name.
+type Job = (Settings, PathBuf, String);
+
 impl JobArguments {
     /// Reads the recipe, or makes one of the flags, and builds what it describes.
     pub fn build(&self, context: &Context) -> Result<Built> {
         let command: Vec<String> = std::env::args().collect();
-        let (settings, folder, name) = match (&self.recipe, &self.model, &self.data) {
+        let (job, address) = match (&self.recipe, &self.model, &self.data) {
             (Some(path), _, _) => self.read_recipe(context, path)?,
             (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data)?,
             _ => return Err(Failure::usage("name a recipe, or a model and data")),
         };
+        let (settings, folder, name) = job;
         let mut built = recipe::build(&settings, &folder, &name, &command)?;
+        if let Some(model) = &mut built.manifest.model {
+            model.address = address;
+        }
         // Said as the user said it: the same folder, as the command runs where its relative paths start.
         built.output = paths::tidy(self.output.as_deref().unwrap_or(&built.output));
         Ok(built)
     }
 
-    fn read_recipe(&self, context: &Context, path: &Path) -> Result<(Settings, PathBuf, String)> {
+    /// A recipe, and the exact address of its model on the Hub.
+    fn read_recipe(&self, context: &Context, path: &Path) -> Result<(Job, Option<String>)> {
         paths::must_exist(path)?;
-        let settings = recipe::read(path, &self.all_overrides(context)?)?;
+        let mut overrides = self.all_overrides(context)?;
+        let mut settings = recipe::read(path, &overrides)?;
+        let mut address = None;
+        if let Some(model) = settings.recipe().model.path.as_ref().filter(|path| models::is_address(&path.value)) {
+            let located = models::locate(context, &model.value)?;
+            let path_in_cache = absolute(&located.path)?;
+            overrides.push(format!("model.path={}", text_value(&path_in_cache)));
+            (settings, address) = (recipe::read(path, &overrides)?, located.address);
+        }
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
@@ -76,18 +94,14 @@ impl JobArguments {
         for key in [&settings.recipe().model.path, &settings.recipe().data.path].into_iter().flatten() {
             paths::must_exist(&folder.join(&key.value))?;
         }
-        Ok((settings, folder, stem(path)))
+        Ok(((settings, folder, stem(path)), address))
     }
 
     /// The recipe that flags stand for: inputs brought to the model's shape, and a new head where the classes are others.
-    fn recipe_of_flags(
-        &self,
-        context: &Context,
-        model_path: &Path,
-        data_path: &Path,
-    ) -> Result<(Settings, PathBuf, String)> {
-        paths::must_exist(model_path)?;
+    fn recipe_of_flags(&self, context: &Context, model_path: &Path, data_path: &Path) -> Result<(Job, Option<String>)> {
         paths::must_exist(data_path)?;
+        let Located { path, address } = models::locate(context, model_path)?;
+        let model_path = path.as_path();
         let (model, _) = Model::load(model_path)?;
         let kind = model.tokenizer().map(|_| SourceKind::Text);
         let train = data::open(data_path, &SourceOptions { kind, ..SourceOptions::default() })?.train;
@@ -110,7 +124,8 @@ impl JobArguments {
             overrides.push(head);
         }
         overrides.extend(self.all_overrides(context)?);
-        Ok((recipe::parse("the command line", "", &overrides)?, PathBuf::from("."), stem(data_path)))
+        let settings = recipe::parse("the command line", "", &overrides)?;
+        Ok(((settings, PathBuf::from("."), stem(data_path)), address))
     }
 
     /// Flags as overrides, in front of those given as such.
@@ -127,13 +142,16 @@ impl JobArguments {
         for (key, folder) in [("output.path", &self.output), ("train.cache-folder", &self.cache_dir)] {
             let Some(folder) = folder else { continue };
             // Relative paths of a recipe start at its folder, those of the command line where it is run.
-            let path = std::path::absolute(folder)
-                .map_err(|e| Failure::new(format!("cannot tell where `{}` is: {e}", folder.display())))?;
+            let path = absolute(folder)?;
             overrides.push(format!("{key}={}", text_value(&path)));
         }
         overrides.extend(self.overrides.iter().cloned());
         Ok(overrides)
     }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| Failure::new(format!("cannot tell where `{}` is: {e}", path.display())))
 }
 
 /// Settings that bring the data's images to the model's input.

@@ -15,6 +15,7 @@
 //! | `outcome` | how a run ended, as people and programs read it |
 //! | `console` | what is printed, and where |
 //! | `failure` | errors as the user meets them, and exit codes |
+//! | `models` | models by their paths, or by their addresses on the Hub |
 //! | `paths` | missing files, and what the user may have meant |
 //! | `progress` | the progress bar |
 //! | `interrupt` | Ctrl-C |
@@ -34,6 +35,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod model_features;
+mod models;
 mod outcome;
 mod paths;
 mod predict;
@@ -73,6 +75,10 @@ struct Arguments {
     /// Threads to compute with [default: all cores]
     #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
     threads: Option<std::num::NonZeroUsize>,
+    /// Allow models `hf://org/name[@revision]` to be fetched from the Hugging Face Hub (`HF_ENDPOINT`, `HF_TOKEN`); without it
+    /// only those in its cache are used
+    #[arg(long, global = true, help_heading = "Options of every command")]
+    online: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -103,6 +109,8 @@ enum Command {
 struct Context {
     console: Console,
     threads: Option<std::num::NonZeroUsize>,
+    /// Whether the Hub may be asked.
+    is_online: bool,
 }
 
 impl Context {
@@ -115,7 +123,11 @@ impl Context {
 /// Reads the arguments, runs the command, prints its error.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let context = Context { console: Console::new(arguments.json, arguments.quiet), threads: arguments.threads };
+    let context = Context {
+        console: Console::new(arguments.json, arguments.quiet),
+        threads: arguments.threads,
+        is_online: arguments.online,
+    };
     let result = match arguments.command {
         Command::Inspect(arguments) => inspect::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),

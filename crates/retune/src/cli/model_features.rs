@@ -2,21 +2,19 @@
 
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{Context, Result, paths};
+use super::{Context, Result, models};
 use retune::audit::Collection;
 use retune::audit::collection::{Content, Item};
 use retune::audit::findings::label_errors::ModelFeatures;
 use retune::audit::probe::Features;
-use retune::train::predict::Predictor;
 use std::path::Path;
 
 /// The outputs of a model for the training part, one row an example.
 pub fn compute(context: &Context, collection: &Collection, model: &Path) -> Result<ModelFeatures> {
-    paths::must_exist(model)?;
     let Content::Examples(data) = &collection.parts()[0].content else {
         return Err(Failure::new("a table has no features by a model").hint("leave `--features` out"));
     };
-    let predictor = Predictor::load(&context.cpu(), model)?;
+    let predictor = models::predictor(context, model)?;
     let mut bar = Progress::new(context.console, "features").bar_only();
     let outputs = predictor.outputs(data.clone(), &mut bar);
     bar.finish();

@@ -1,7 +1,7 @@
 //! The command line as users meet it: the built binary, in folders of its own.
 //!
 //! - [`support`]: running the binary, tiny data and recipes;
-//! - [`help`], [`models`], [`data_quality`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`texts`], [`demo`]: the
+//! - [`help`], [`hub`], [`models`], [`data_quality`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`texts`], [`demo`]: the
 //!   tests.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -9,6 +9,7 @@
 mod data_quality;
 mod demo;
 mod help;
+mod hub;
 #[cfg(target_os = "linux")]
 mod memory;
 mod mistakes;

@@ -34,6 +34,8 @@ impl Ran {
 /// A folder with tiny data, in which commands are run.
 pub struct Workplace {
     folder: TempDir,
+    /// Variables of the environment that commands are run in, beside those of the tests.
+    environment: Vec<(String, String)>,
 }
 
 /// 8×8 digits, a network of two dense layers with dropout, augmentation: all that is random takes part.
@@ -71,7 +73,7 @@ const EXAMPLES: usize = 240;
 impl Workplace {
     /// A new folder with `digits.npz`, `digits.csv` and `tiny.toml`.
     pub fn new() -> Workplace {
-        let place = Workplace { folder: tempfile::tempdir().unwrap() };
+        let place = Workplace { folder: tempfile::tempdir().unwrap(), environment: Vec::new() };
         let (images, labels) = strokes();
         let mut csv = (0..64).map(|i| format!("p{i}")).collect::<Vec<_>>().join(",") + ",label\n";
         for (image, label) in images.chunks(64).zip(&labels) {
@@ -99,10 +101,17 @@ impl Workplace {
         std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
+    /// With more variables of the environment.
+    pub fn with_environment(mut self, variables: &[(&str, &str)]) -> Workplace {
+        self.environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_retune"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env("XDG_CACHE_HOME", self.folder.path().join("cache"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -1,7 +1,7 @@
 //! A model: its layers, weights and preprocessing.
 
 use crate::cli::text::{self, Table};
-use crate::cli::{Context, Result};
+use crate::cli::{Context, Result, models};
 use retune::Model;
 use retune::data::Preprocessing;
 use retune::formats::keras::{KerasFile, Layout};
@@ -41,7 +41,7 @@ fn is_keras(path: &Path) -> bool {
 
 /// A folder as transformers writes it, or a file of weights alone whose architecture is recognized.
 fn with_task(context: &Context, path: &Path, format: &'static str) -> Result {
-    let (model, report) = Model::load(path)?;
+    let (model, report) = models::load(context, path)?;
     let source = Source { path, format, writer: None };
     let preprocessing = Stored::of(&model)?.map(|stored| stored.preprocessing);
     let description = Description { source, layers: model.layers(), model, report, preprocessing };

@@ -7,7 +7,7 @@ mod vectors;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::text::{Table, counted};
-use crate::cli::{Context, Result, paths};
+use crate::cli::{Context, Result, models, paths};
 use retune::data::Dataset;
 use retune::data::decode::is_image_name;
 use retune::data::preprocess::{Color, Resize};
@@ -29,8 +29,8 @@ const SHOWN: usize = 3;
 /// Predict with a model.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The model
-    #[arg(long, value_name = "FILE")]
+    /// The model: a file, a folder, or `hf://org/name`
+    #[arg(long, value_name = "MODEL")]
     model: PathBuf,
     /// Image files or folders of them; texts as .txt (one a line), .csv, .tsv or .jsonl; or one .npy file of network inputs
     #[arg(long, value_name = "FILE", required_unless_present = "text", num_args = 1..)]
@@ -57,12 +57,11 @@ pub struct Arguments {
 
 /// Predicts.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
-    paths::must_exist(&arguments.model)?;
     arguments.input.iter().try_for_each(|path| paths::must_exist(path))?;
     if let Some(output) = &arguments.output {
         paths::must_not_exist(output, arguments.force)?;
     }
-    let (model, _) = Model::load(&arguments.model)?;
+    let (model, _) = models::load(context, &arguments.model)?;
     let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     match arguments.input.as_slice() {
         [array] if is_array(array) => predict_array(context, arguments, &model, array),
