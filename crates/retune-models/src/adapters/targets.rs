@@ -65,12 +65,11 @@ impl Model {
     /// The layers that get bottlenecks by default: the products that end attention and those that end a layer, as roles; all products
     /// where the network has neither, and in models of Keras.
     pub fn bottleneck_targets(&self) -> Vec<String> {
-        let has =
-            |ends: fn(&str) -> bool| self.structure().is_some() && self.products().iter().any(|(_, layer)| ends(layer));
-        let roles: [(&str, fn(&str) -> bool); 2] =
-            [(ATTENTION_OUTPUTS, ends_attention), (FEED_FORWARD_OUTPUTS, ends_feed_forward)];
+        let (products, has_roles) = (self.products(), self.structure().is_some());
+        let has = |ends: &dyn Fn(&str) -> bool| has_roles && products.iter().any(|(_, layer)| ends(layer));
+        let roles = [(ATTENTION_OUTPUTS, has(&ends_attention)), (FEED_FORWARD_OUTPUTS, has(&ends_feed_forward))];
         let found: Vec<String> =
-            roles.into_iter().filter(|(_, ends)| has(*ends)).map(|(role, _)| role.to_owned()).collect();
+            roles.into_iter().filter(|(_, is_there)| *is_there).map(|(role, _)| role.to_owned()).collect();
         if found.is_empty() { vec![ALL_LINEAR.to_owned()] } else { found }
     }
 
