@@ -75,8 +75,7 @@ struct Arguments {
     /// Threads to compute with [default: all cores]
     #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
     threads: Option<std::num::NonZeroUsize>,
-    /// Allow models `hf://org/name[@revision]` to be fetched from the Hugging Face Hub (`HF_ENDPOINT`, `HF_TOKEN`); without it
-    /// only those in its cache are used
+    /// Fetch models `hf://org/name` from the Hugging Face Hub; without it only its cache is used
     #[arg(long, global = true, help_heading = "Options of every command")]
     online: bool,
     #[command(subcommand)]
