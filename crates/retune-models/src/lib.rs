@@ -30,6 +30,7 @@ pub use initializer::Initializer;
 pub use model::{LayerSummary, Model};
 pub use network::{FinalActivation, Mode, Network, NetworkInput, NetworkOutput};
 pub use report::{LoadReport, Note};
+pub use torch::card::FrontMatter;
 pub use torch::layout::TorchLayout;
 pub use torch::structure::Structure;
 pub use torch::task::Task;

@@ -34,6 +34,8 @@ pub struct Model {
     /// What travels with the weights: preprocessing and class names, as the file's `retune` entry holds them.
     pub metadata: Option<Value>,
     pub(crate) adapters: Vec<Adapter>,
+    /// The card to write in place of the base's own.
+    pub(crate) card: Option<String>,
     pub(crate) shapes: Vec<LayerShape>,
     /// Inputs that are declared as floating-point but hold indices.
     pub(crate) integer_inputs: BTreeSet<String>,
@@ -136,6 +138,7 @@ impl Model {
             weights,
             metadata,
             adapters: Vec::new(),
+            card: None,
             shapes: Vec::new(),
             integer_inputs: BTreeSet::new(),
         }

@@ -1,6 +1,7 @@
 //! A whole run: evaluate, train, evaluate again, save, report. `fit`, `resume` and `check` of the command line are calls of
 //! these functions.
 
+use crate::card::CardFacts;
 use crate::error::TrainError;
 use crate::features::StoreCounts;
 use crate::metrics::{
@@ -384,8 +385,15 @@ fn finish(
     let Job { train, validation, test, .. } = trainer.job();
     let parts = [("training", Some(train)), ("validation", validation.as_ref()), ("test", test.as_ref())];
     let parts = parts.map(|(name, loader)| (name, loader.cloned()));
-    let model = trainer.into_model();
-    let model_path = save(&model, model_path, &root, extras.manifest, observer)?;
+    let mut model = trainer.into_model();
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    let card = |is_adapter| {
+        let (comparison, stages) = (comparison.as_ref(), stages.as_deref());
+        let Extras { recipe, manifest, .. } = *extras;
+        CardFacts { model: &model, name: &name, manifest, comparison, cost: &cost, recipe, stages, is_adapter }.text()
+    };
+    let cards = [card(false)?, card(true)?];
+    let model_path = save(&mut model, model_path, &root, extras.manifest, cards, observer)?;
     let class_names = Stored::of(&model)?.and_then(|stored| stored.preprocessing.class_names);
     let parts: Vec<_> = parts.iter().filter_map(|(name, loader)| Some((*name, loader.as_ref()?))).collect();
     let summary = Summary {
@@ -415,17 +423,19 @@ fn adapter_base(model: &FileManifest) -> Result<AdapterBase, TrainError> {
     Ok(AdapterBase::from(path.display().to_string().as_str()))
 }
 
-/// Saves the model, and its adapters alone beside it. What cannot be merged into the weights is saved alone. Returns where a whole
+/// Saves the model, and its adapters alone beside it, each with its card. What cannot be merged into the weights is saved alone. Returns where a whole
 /// model is to be found.
 fn save(
-    model: &Model,
+    model: &mut Model,
     model_path: PathBuf,
     root: &Path,
     manifest: &Manifest,
+    [card, adapter_card]: [String; 2],
     observer: &mut dyn Observer,
 ) -> Result<PathBuf, TrainError> {
     let merges = model.adapters().iter().all(|adapter| adapter.kind.merges());
     if merges || model.task().is_none() {
+        model.set_card(card);
         model.save(&model_path)?;
         observer.event(&Event::Saved { path: &model_path });
     }
@@ -434,6 +444,7 @@ fn save(
     }
     let base = manifest.model.as_ref().map(adapter_base).transpose()?.unwrap_or_default();
     let path = root.join(ADAPTER);
+    model.set_card(adapter_card);
     model.save_adapter(&path, base)?;
     observer.event(&Event::Saved { path: &path });
     Ok(if merges { model_path } else { path })

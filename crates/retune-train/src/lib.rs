@@ -13,6 +13,7 @@
 //! - [`text`]: models of texts, with their tokenizers;
 //! - [`stored`]: what travels with a saved model;
 //! - [`mod@fit`]: a whole run, from the first evaluation to the report;
+//! - [`card`]: the card of a trained model, as the Hub reads it;
 //! - [`predict`]: using a saved model;
 //! - [`report`]: the page that a run leaves;
 //! - [`summary`]: what the report tells, gathered from a run;
@@ -20,6 +21,7 @@
 //! - [`error`]: what can go wrong, [`TrainError`].
 
 pub mod builder;
+pub mod card;
 pub mod check;
 pub mod error;
 mod exact;

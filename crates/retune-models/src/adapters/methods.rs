@@ -25,7 +25,7 @@ pub struct Lora {
     pub rank_stabilized: bool,
     /// Whether length and direction of the weight's columns are trained apart. Liu et al., *DoRA*, 2024.
     pub decomposed: bool,
-    /// The layers: the last parts of their names (`query`), patterns (`encoder.layer.1*`), `all-linear` for every product but the
+    /// The layers: the last parts of their names (`query`), their whole names (`^conv1`), patterns (`encoder.layer.1*`), `all-linear` for every product but the
     /// head's, or `all-convolutions` for every convolution that is not in groups.
     pub targets: Vec<String>,
     /// Other ranks for the layers that a pattern names; the first that fits counts.

@@ -22,6 +22,7 @@ use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, WrongShape};
 use crate::torch::TorchModel;
+use crate::torch::card;
 use crate::torch::config::Config;
 use crate::torch::files::RETUNE;
 use crate::torch::task::Task;
@@ -97,8 +98,10 @@ impl Model {
         let class = torch.family.class(&torch.task);
         let mut texts = vec![(CONFIG, config), ("config.json", torch.described(&class))];
         texts.extend(self.metadata.iter().map(|metadata| (RETUNE, metadata.clone())));
-        for (name, value) in texts.into_iter().filter(|(_, value)| !value.is_null()) {
-            let text = format!("{value:#}\n");
+        let texts = texts.into_iter().filter(|(_, value)| !value.is_null());
+        // Without a card of its own the folder gets none: the base's is not about the adapters.
+        let cards = self.card.iter().flat_map(|_| card::files(torch, self, path));
+        for (name, text) in texts.map(|(name, value)| (name, format!("{value:#}\n"))).chain(cards) {
             retune_formats::atomic::write_atomic(&path.join(name), |file| {
                 use std::io::Write;
                 file.write_all(text.as_bytes())
@@ -134,6 +137,14 @@ impl Model {
         let layers = |kept: &dyn Fn(&Adapter) -> bool| -> Vec<&str> {
             self.adapters.iter().filter(|a| kept(a)).map(|a| layer(torch.stored_name(&a.target))).collect()
         };
+        let all = layers(&|_| true);
+        let others: Vec<&str> = self.weights.iter().map(|weight| layer(torch.stored_name(&weight.name))).collect();
+        let is_end_of_another = |name: &str| others.iter().any(|other| !all.contains(other) && ends_with(other, name));
+        // PEFT takes a name of a list for that of every layer that ends so, and a text for a regular expression of whole names.
+        let targets = match all.iter().any(|name| is_end_of_another(name)) {
+            false => json!(all),
+            true => json!(all.iter().map(|name| name.replace('.', "\\.")).collect::<Vec<String>>().join("|")),
+        };
         let heads: Vec<&str> = {
             let mut heads: Vec<&str> = self
                 .weights
@@ -156,7 +167,7 @@ impl Model {
             "revision": base.revision,
             "inference_mode": true,
             "modules_to_save": if heads.is_empty() { Value::Null } else { json!(heads) },
-            "target_modules": layers(&|_| true),
+            "target_modules": targets,
             "task_type": task,
         });
         let keys = config.as_object_mut().expect("an object was written above");
@@ -174,7 +185,9 @@ impl Model {
                         } if (a, s, d, c) == (alpha, rank_stabilized, dropout, decomposed) => {
                             if other != rank {
                                 let other = if first.initial.is_some() { 2 * other } else { other };
-                                ranks.insert(layer(torch.stored_name(&adapter.target)).to_owned(), json!(other));
+                                // Names of layers are taken for ends of names here too.
+                                let name = layer(torch.stored_name(&adapter.target));
+                                ranks.insert(format!("^{name}"), json!(other));
                             }
                         }
                         _ => return refuse("adapters of several kinds", "save the model with its adapters merged"),
@@ -255,7 +268,7 @@ impl Model {
     /// If the folder is damaged, the kind of adapters is not supported, or not every tensor finds its weight.
     pub fn load_adapter(&mut self, path: impl AsRef<Path>) -> Result<LoadReport> {
         let path = path.as_ref();
-        self.torch("loading adapters of PEFT")?;
+        let torch = self.torch("loading adapters of PEFT")?;
         let limits = retune_formats::Limits::default();
         let text = limits.read_file(&path.join(CONFIG))?;
         let value: Value = serde_json::from_slice(&text).map_err(|error| ModelError::Description {
@@ -273,7 +286,7 @@ impl Model {
         match kind.as_str() {
             BOTTLENECK => {
                 let (size, activation) = (config.size("size")?, config.activation_or("activation", GELU)?);
-                let targets = layers_with(&file, ".adapter_down.weight");
+                let targets = layers_with(torch, &file, ".adapter_down.weight");
                 model.add_bottleneck(&Bottleneck { size, activation, targets }, 0)?;
             }
             "PROMPT_TUNING" => {
@@ -285,10 +298,10 @@ impl Model {
                 model.add_prefix(&Prefix { tokens: config.size("num_virtual_tokens")? }, 0)?;
             }
             "LORA" => {
-                model.add_lora(&lora(&config, &file)?, 0)?;
+                model.add_lora(&lora(torch, &config, &file)?, 0)?;
             }
             "IA3" => {
-                model.add_ia3(&ia3(&config, &file)?, 0)?;
+                model.add_ia3(&ia3(torch, &config, &file)?, 0)?;
             }
             other => {
                 return refuse(
@@ -371,10 +384,15 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
     shape.iter().copied().filter(|&size| size != 1).collect()
 }
 
-/// The layers that the file has a tensor `part` for.
-fn layers_with(file: &SafetensorsFile, part: &str) -> Vec<String> {
+/// Whether a layer's name ends with these parts, PEFT's rule.
+fn ends_with(layer: &str, parts: &str) -> bool {
+    layer.strip_suffix(parts).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The layers that the file has a tensor `part` for: patterns of their whole names in this model.
+fn layers_with(torch: &TorchModel, file: &SafetensorsFile, part: &str) -> Vec<String> {
     let names = file.tensors.keys().filter_map(|name| name.strip_prefix(PREFIX)?.strip_suffix(part));
-    names.map(str::to_owned).collect()
+    names.map(|name| format!("^{}", layer(&torch.family.present_name(&format!("{name}.weight"))))).collect()
 }
 
 /// Whether a way to begin changes the frozen weights, so that the adapter says nothing without them.
@@ -382,7 +400,7 @@ fn changes_base(init: &str) -> bool {
     ["pissa", "olora", "corda", "loftq"].iter().any(|name| init.starts_with(name))
 }
 
-fn lora(config: &Config<'_>, file: &SafetensorsFile) -> Result<Lora> {
+fn lora(torch: &TorchModel, config: &Config<'_>, file: &SafetensorsFile) -> Result<Lora> {
     config.require("bias", "none", "train the adapter without biases")?;
     config.require_off("fan_in_fan_out", "use a base whose layers are `nn.Linear`")?;
     if let Some(init) = config.get("init_lora_weights").and_then(Value::as_str).filter(|init| changes_base(init)) {
@@ -391,10 +409,13 @@ fn lora(config: &Config<'_>, file: &SafetensorsFile) -> Result<Lora> {
             "let PEFT write it with `path_initial_model_for_weight_conversion`, as a plain adapter of the untouched base",
         );
     }
-    let targets = layers_with(file, ".lora_A.weight");
+    let targets = layers_with(torch, file, ".lora_A.weight");
     let rank = config.size("r")?;
     // The file itself says which rank each layer has.
-    let rank_of = |target: &String| file.tensors.get(&format!("{PREFIX}{target}.lora_A.weight")).map(|a| a.shape()[0]);
+    let rank_of = |target: &String| {
+        let name = torch.stored_name(target.trim_start_matches('^'));
+        file.tensors.get(&format!("{PREFIX}{name}.lora_A.weight")).map(|a| a.shape()[0])
+    };
     let others = targets.iter().filter_map(|target| Some((target.clone(), rank_of(target)?)));
     let rank_pattern: Vec<(String, usize)> = others.filter(|(_, other)| *other != rank).collect();
     if let Some(alphas) = config.get("alpha_pattern").and_then(Value::as_object).filter(|alphas| !alphas.is_empty()) {
@@ -413,14 +434,14 @@ fn lora(config: &Config<'_>, file: &SafetensorsFile) -> Result<Lora> {
     })
 }
 
-fn ia3(config: &Config<'_>, file: &SafetensorsFile) -> Result<Ia3> {
+fn ia3(torch: &TorchModel, config: &Config<'_>, file: &SafetensorsFile) -> Result<Ia3> {
     config.require_off("fan_in_fan_out", "use a base whose layers are `nn.Linear`")?;
     let names: Vec<&str> = match config.get("feedforward_modules") {
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
         Some(Value::String(name)) => vec![name],
         _ => Vec::new(),
     };
-    let is_input = |layer: &String| names.iter().any(|name| layer == name || layer.ends_with(&format!(".{name}")));
-    let (inputs, outputs) = layers_with(file, ".ia3_l").into_iter().partition(is_input);
+    let is_input = |layer: &String| names.iter().any(|name| ends_with(layer.trim_start_matches('^'), name));
+    let (inputs, outputs) = layers_with(torch, file, ".ia3_l").into_iter().partition(is_input);
     Ok(Ia3 { outputs, inputs })
 }

@@ -21,8 +21,11 @@ const ATTENTION_OUTPUTS: &str = "attention-outputs";
 /// Names every product that ends a layer.
 const FEED_FORWARD_OUTPUTS: &str = "feed-forward-outputs";
 
-/// Whether a pattern names a layer: as [`Model::set_trainable`] takes it, or as the last parts of the name.
+/// Whether a pattern names a layer: as [`Model::set_trainable`] takes it, or as the last parts of the name; behind `^` it is the whole name.
 pub(super) fn names(pattern: &str, layer: &str) -> bool {
+    if let Some(whole) = pattern.strip_prefix('^') {
+        return layer == whole;
+    }
     layer.strip_suffix(pattern).is_some_and(|rest| rest.is_empty() || rest.ends_with(['.', '/']))
         || torch::surgery::matches(pattern, layer)
         || crate::surgery::matches(pattern, layer)

@@ -16,7 +16,7 @@ use super::task::Task;
 use super::vision::Vision;
 use super::vision::recognize::{self, Hint};
 use super::vision::tensors::Tensors;
-use super::{Family, Origin, TorchModel, sentence, weights_file};
+use super::{Family, Origin, TorchModel, card, sentence, weights_file};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, Note, WrongShape, nearest};
@@ -29,7 +29,7 @@ impl TorchModel {
     /// An architecture of no file.
     pub(super) fn new(origin: Origin, family: Family, task: Task) -> TorchModel {
         let (companions, carried, order) = (Vec::new(), Vec::new(), Vec::new());
-        TorchModel { origin, config: Value::Null, family, task, companions, carried, order }
+        TorchModel { origin, config: Value::Null, family, task, companions, carried, order, card: None }
     }
 
     /// The weights of the architecture with its task, in the order of their first use.
@@ -103,7 +103,8 @@ fn whole(
         }
     }
     let config = folder.config().clone();
-    let mut torch = TorchModel { config, companions, ..TorchModel::new(origin, family, task) };
+    let card = card::read(&folder.path().join(card::README));
+    let mut torch = TorchModel { config, companions, card, ..TorchModel::new(origin, family, task) };
     let mut file = folder.weights()?;
     if let Some(prefix) = file.wrapper_prefix() {
         file.strip_prefix(prefix)?;
@@ -264,7 +265,11 @@ pub(crate) fn save(torch: &TorchModel, model: &Model, path: &Path) -> Result<()>
         return weights_file::save(torch, model, path, wrapper.as_deref(), prefix);
     }
     let class = torch.family.class(&torch.task);
-    let mut folder = NewModelDirectory::new(&torch.described(&class), &card(torch, &class));
+    let cards = card::files(torch, model, path);
+    let mut folder = NewModelDirectory::new(&torch.described(&class), "");
+    for (name, text) in cards {
+        folder.file(name, text.into_bytes())?;
+    }
     for (name, bytes) in &torch.companions {
         folder.file(name, bytes.clone())?;
     }
@@ -287,20 +292,4 @@ fn existing(path: &Path) -> Result<Existing> {
     }
     let is_empty = path.read_dir().map_err(|error| FormatError::from(error).in_file(path))?.next().is_none();
     Ok(if is_empty || path.join("config.json").is_file() { Existing::Replace } else { Existing::Refuse })
-}
-
-/// The model card, as far as the model itself knows what to say.
-fn card(torch: &TorchModel, class: &str) -> String {
-    let base = torch.config.get("_name_or_path").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let library = if torch.origin == Origin::Timm { "timm" } else { "transformers" };
-    let mut card = format!("---\nlibrary_name: {library}\n");
-    if let Some(base) = base {
-        card.push_str(&format!("base_model: {base}\n"));
-    }
-    card.push_str("---\n\n");
-    card.push_str(&format!("# {class}\n\nFine-tuned with retune.\n"));
-    if !torch.task.labels().is_empty() {
-        card.push_str(&format!("\nLabels: {}.\n", torch.task.labels().join(", ")));
-    }
-    card
 }

@@ -15,11 +15,13 @@
 //! | [`vision`] | networks for images |
 //! | [`sentence`] | how sentence-transformers makes vectors of texts |
 //! | [`files`] | values of a folder → weights, and the other way round |
+//! | [`card`] | model cards |
 //! | [`weights_file`] | the same for a file of weights alone |
 //! | [`structure`] | what fine-tuning wants to know of a network: head, groups of layers, targets of adapters |
 //! | [`surgery`] | freezing, groups and new heads |
 
 pub(crate) mod builder;
+pub mod card;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod layout;
@@ -56,6 +58,8 @@ pub(crate) struct TorchModel {
     pub(crate) carried: Vec<(String, Tensor)>,
     /// Names of the file's tensors in their order.
     pub(crate) order: Vec<String>,
+    /// The card of the folder.
+    pub(crate) card: Option<String>,
 }
 
 /// What a model was read from, and is written as.

@@ -82,7 +82,7 @@ pub(crate) fn with_task(model: &Model, torch: &TorchModel, task: Task, seed: u64
     let is_adapter = |w: &&Weight| model.adapters.iter().any(|adapter| adapter.weights.contains(&w.name));
     weights.extend(model.weights.iter().filter(is_adapter).cloned());
     let mut new = Model::of(Architecture::Torch(Box::new(torch)), weights, model.metadata.clone());
-    new.adapters = model.adapters.clone();
+    (new.adapters, new.card) = (model.adapters.clone(), model.card.clone());
     Ok(new)
 }
 

@@ -330,6 +330,31 @@ fn principal_parts_are_those_of_peft_and_saved_as_plain_terms() {
     }
 }
 
+/// `conv1` is a layer, and the end of the names of others: PEFT would take it for all of these.
+#[test]
+fn names_that_end_other_names_are_saved_as_whole_ones() {
+    let base = golden("torch_vision/resnet_cifar");
+    let inputs = case(&base);
+    let file = ["pth", "th", "safetensors"].map(|end| base.join("model").with_extension(end));
+    let plain = Model::load(file.into_iter().find(|file| file.is_file()).unwrap()).unwrap().0;
+    let mut model = plain.clone();
+    let rank_pattern = vec![("^conv1".to_owned(), 1)];
+    let targets = ["^conv1", "layer1.0.conv2"].map(str::to_owned).to_vec();
+    assert_eq!(model.add_lora(&Lora { rank: 2, targets, rank_pattern, ..Lora::default() }, 3).unwrap(), 2);
+    move_adapters(&mut model);
+    let saved = tempfile::tempdir().unwrap();
+    model.save_adapter(saved.path(), "base").unwrap();
+    let config: Value =
+        serde_json::from_slice(&std::fs::read(saved.path().join("adapter_config.json")).unwrap()).unwrap();
+    assert_eq!(config["target_modules"], "conv1|layer1\\.0\\.conv2");
+    assert_eq!(config["rank_pattern"], json!({"^layer1.0.conv2": 2}));
+    let mut again = plain.clone();
+    again.load_adapter(saved.path()).unwrap();
+    assert_eq!(again.adapters(), model.adapters());
+    assert_eq!(run(&again, &inputs, Mode::Inference).0, run(&model, &inputs, Mode::Inference).0);
+    assert!(difference(&run(&again, &inputs, Mode::Inference).0, &run(&plain, &inputs, Mode::Inference).0) > 1e-3);
+}
+
 #[test]
 fn rates_by_layer_are_those_of_timm() {
     let text = std::fs::read(golden("torch_vision/layer_scales.json")).unwrap();
