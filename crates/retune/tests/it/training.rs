@@ -107,7 +107,7 @@ fn the_recipes_that_ship_are_valid() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     let recipes = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let recipes: Vec<_> = recipes.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
-    assert_eq!(recipes.len(), 2);
+    assert!(!recipes.is_empty());
     for recipe in recipes {
         retune::train::recipe::read(&recipe, &[]).unwrap();
     }
