@@ -6,6 +6,7 @@ use crate::hash::{ContentHash, hash_dataset, hash_example};
 use crate::labels::{LabelKind, Labels};
 use crate::loader::prepare::copy_as_f32;
 use crate::origins::Origins;
+use crate::words::Words;
 use retune_tensor::Tensor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,8 @@ impl ImageFiles {
 pub struct Dataset {
     description: String,
     inputs: Inputs,
+    /// The words of texts, where they are told apart.
+    words: Option<Words>,
     labels: Labels,
     class_names: Option<Vec<String>>,
     excluded: BTreeMap<u64, BadExample>,
@@ -136,6 +139,7 @@ impl Dataset {
             _ => Ok(Dataset {
                 description,
                 inputs,
+                words: None,
                 labels,
                 class_names: None,
                 excluded: BTreeMap::new(),
@@ -173,6 +177,16 @@ impl Dataset {
         Dataset::new(description, Inputs::Texts(texts), Labels::None)
     }
 
+    /// Texts by their words, without labels, to predict on.
+    ///
+    /// # Errors
+    /// No texts.
+    pub fn from_words(description: impl Into<String>, texts: &[impl AsRef<[String]>]) -> Result<Dataset, DataError> {
+        let mut words = Words::default();
+        let first = texts.iter().map(|text| words.push(text.as_ref())).collect();
+        Ok(Dataset::from_texts(description, Texts { first, second: None })?.with_words(words))
+    }
+
     /// Names the classes.
     ///
     /// # Errors
@@ -187,6 +201,11 @@ impl Dataset {
         }
         self.class_names = Some(names);
         Ok(self)
+    }
+
+    /// Says where the words of the texts are.
+    pub(crate) fn with_words(self, words: Words) -> Dataset {
+        Dataset { words: Some(words), ..self }
     }
 
     /// Says where in files the examples stand.
@@ -299,6 +318,17 @@ impl Dataset {
         if let Inputs::Texts(texts) = &self.inputs { Some(texts) } else { None }
     }
 
+    /// Where the words of the texts are, where these are told apart.
+    pub fn words(&self) -> Option<&Words> {
+        self.words.as_ref()
+    }
+
+    /// The words of one text, where they are told apart.
+    pub fn words_of(&self, id: u64) -> Option<Vec<&str>> {
+        let (words, index) = (self.words.as_ref()?, id as usize);
+        Some(words.of(index, self.texts()?.first.get(index)?))
+    }
+
     /// Where an example stands, for messages.
     pub fn place(&self, id: u64) -> String {
         match &self.inputs {
@@ -317,7 +347,7 @@ impl Dataset {
             Inputs::Texts(texts) => texts.size_bytes(),
             Inputs::Files(_) => 0,
         };
-        inputs + self.labels.size_bytes()
+        inputs + self.labels.size_bytes() + self.words.as_ref().map_or(0, Words::size_bytes)
     }
 
     /// The first values of one input as stored, at most `count` of them; none for image files, texts, and ids outside of the
@@ -352,10 +382,14 @@ impl Dataset {
         Ok(())
     }
 
-    /// Examples of each class among `ids`; for multi-hot labels the number of 1s. `None` where labels are not classes.
+    /// Examples of each class among `ids`; for multi-hot labels the number of 1s, for labels of words the number of words. `None`
+    /// where labels are not classes.
     pub fn class_counts(&self, ids: &[u64]) -> Option<Vec<usize>> {
         let mut counts = vec![0; self.class_count()?];
         for &id in ids {
+            for &class in self.labels.word_classes(id as usize).unwrap_or(&[]) {
+                counts[class as usize] += 1;
+            }
             match self.labels.class_of(id as usize) {
                 Some(class) => counts[class] += 1,
                 None => {
@@ -379,7 +413,11 @@ impl Dataset {
 
     /// An error if a label is not one of `classes` classes (the outputs of the network).
     pub fn check_labels_below(&self, classes: usize) -> Result<(), DataError> {
-        let outside = |id: &u64| self.labels.class_of(*id as usize).filter(|&class| class >= classes).map(|c| (*id, c));
+        let largest = |id: u64| match self.labels.word_classes(id as usize) {
+            Some(words) => words.iter().max().map(|&class| class as usize),
+            None => self.labels.class_of(id as usize),
+        };
+        let outside = |id: &u64| largest(*id).filter(|&class| class >= classes).map(|class| (*id, class));
         match self.ids().iter().find_map(outside) {
             Some((id, class)) => {
                 Err(DataError::LabelOutOfRange { place: self.place(id), label: class as i64, classes })

@@ -98,6 +98,15 @@ pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
             indices.iter().for_each(|index| hasher.update(index.to_le_bytes()));
         }
         Labels::OneHot(t) | Labels::MultiHot(t) | Labels::Real(t) => add_tensor(&mut hasher, t),
+        Labels::WordClasses { indices, ends, classes } => {
+            hasher.update(b"words");
+            hasher.update((*classes as u64).to_le_bytes());
+            ends.iter().for_each(|end| hasher.update((*end as u64).to_le_bytes()));
+            indices.iter().for_each(|index| hasher.update(index.to_le_bytes()));
+        }
+    }
+    if let Some(words) = data.words() {
+        hasher.update(words.hash().0);
     }
     for name in data.class_names().unwrap_or(&[]) {
         hasher.update((name.len() as u64).to_le_bytes());

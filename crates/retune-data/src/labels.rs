@@ -1,4 +1,4 @@
-//! Labels: class indices, one-hot or multi-hot vectors, or real values; one per example.
+//! Labels: class indices, one-hot or multi-hot vectors, or real values, one per example; or class indices, one per word.
 
 use crate::error::{DataError, shape_text};
 use retune_tensor::{DType, Tensor, Values};
@@ -14,6 +14,8 @@ pub enum LabelType {
     MultiHot,
     /// Each example has real values to regress on.
     Real,
+    /// Each word of a text has one of several classes.
+    WordClass,
 }
 
 /// What the labels of a data set are.
@@ -41,6 +43,11 @@ pub enum LabelKind {
         /// Shape of one label.
         shape: Vec<usize>,
     },
+    /// One class index per word of a text.
+    WordClasses {
+        /// Number of classes.
+        classes: usize,
+    },
 }
 
 /// The labels of a data set, in the order of its examples.
@@ -61,9 +68,33 @@ pub enum Labels {
     MultiHot(Tensor),
     /// `f32` `[examples, ...]`.
     Real(Tensor),
+    /// Class indices in `0..classes` of the words of each example.
+    WordClasses {
+        /// One index per word, those of all examples one after the other.
+        indices: Vec<i32>,
+        /// Where those of each example end.
+        ends: Vec<usize>,
+        /// Number of classes.
+        classes: usize,
+    },
 }
 
 impl Labels {
+    /// Class indices of words, each checked to lie in `0..classes`; `ends` says where those of each example end.
+    ///
+    /// # Errors
+    /// An index outside, with its example.
+    pub fn of_words(place: &str, indices: Vec<i32>, ends: Vec<usize>, classes: usize) -> Result<Labels, DataError> {
+        match indices.iter().position(|&i| usize::try_from(i).map_or(true, |i| i >= classes)) {
+            None => Ok(Labels::WordClasses { indices, ends, classes }),
+            Some(word) => Err(DataError::LabelOutOfRange {
+                place: format!("{place}, example {}", ends.partition_point(|&end| end <= word)),
+                label: i64::from(indices[word]),
+                classes,
+            }),
+        }
+    }
+
     /// Class indices, each checked to lie in `0..classes`.
     pub fn classes(place: &str, indices: Vec<i32>, classes: usize) -> Result<Labels, DataError> {
         match indices.iter().position(|&i| usize::try_from(i).map_or(true, |i| i >= classes)) {
@@ -138,6 +169,7 @@ impl Labels {
             Labels::None => None,
             Labels::Classes { indices, .. } => Some(indices.len()),
             Labels::OneHot(t) | Labels::MultiHot(t) | Labels::Real(t) => Some(t.shape()[0]),
+            Labels::WordClasses { ends, .. } => Some(ends.len()),
         }
     }
 
@@ -154,6 +186,7 @@ impl Labels {
             Labels::OneHot(t) => LabelKind::OneHot { classes: t.shape()[1] },
             Labels::MultiHot(t) => LabelKind::MultiHot { classes: t.shape()[1] },
             Labels::Real(t) => LabelKind::Real { shape: t.shape()[1..].to_vec() },
+            Labels::WordClasses { classes, .. } => LabelKind::WordClasses { classes: *classes },
         }
     }
 
@@ -163,15 +196,17 @@ impl Labels {
             Labels::None => 0,
             Labels::Classes { indices, .. } => size_of_val(indices.as_slice()),
             Labels::OneHot(t) | Labels::MultiHot(t) | Labels::Real(t) => t.size_bytes(),
+            Labels::WordClasses { indices, ends, .. } => size_of_val(indices.as_slice()) + size_of_val(ends.as_slice()),
         }
     }
 
     /// Number of classes; `None` for real values and where there are no labels.
     pub fn class_count(&self) -> Option<usize> {
         match self.kind() {
-            LabelKind::ClassIndex { classes } | LabelKind::OneHot { classes } | LabelKind::MultiHot { classes } => {
-                Some(classes)
-            }
+            LabelKind::ClassIndex { classes }
+            | LabelKind::OneHot { classes }
+            | LabelKind::MultiHot { classes }
+            | LabelKind::WordClasses { classes } => Some(classes),
             LabelKind::None | LabelKind::Real { .. } => None,
         }
     }
@@ -183,6 +218,13 @@ impl Labels {
             Labels::OneHot(_) => self.row(index)?.iter().position(|&v| v == 1.0),
             _ => None,
         }
+    }
+
+    /// The classes of the words of one example; `None` where words have no labels.
+    pub fn word_classes(&self, index: usize) -> Option<&[i32]> {
+        let Labels::WordClasses { indices, ends, .. } = self else { return None };
+        let start = index.checked_sub(1).map_or(0, |before| ends[before]);
+        indices.get(start..*ends.get(index)?)
     }
 
     /// The vector of one example; `None` for class indices and where there are no labels.

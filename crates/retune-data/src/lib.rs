@@ -17,6 +17,7 @@
 //! - [`preprocess`]: [`Preprocessing`], from stored to what the network takes; travels with the saved model;
 //! - [`augment`]: random changes to training images;
 //! - [`text`]: [`TextEncoder`], from texts to tokens;
+//! - [`words`]: [`Words`], the words of texts, for labels of single words;
 //! - [`weights`]: weights of classes;
 //! - [`loader`]: [`Loader`], batches prepared ahead in an order that depends on seed and epoch alone;
 //! - [`thumbnail`]: small pictures of examples, for reports;
@@ -37,6 +38,7 @@ pub mod split;
 pub mod text;
 pub mod thumbnail;
 pub mod weights;
+pub mod words;
 
 pub use augment::Augmentation;
 pub use dataset::{Dataset, ImageFiles, Inputs, Texts};
@@ -50,3 +52,4 @@ pub use sources::{Parts, SourceKind, SourceOptions, open};
 pub use split::Split;
 pub use text::{TextEncoder, TextSettings, TokenInputs, TokenStatistics, Truncation};
 pub use weights::ClassWeights;
+pub use words::Words;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClassWeights {
-    /// `n / (k · count[class])` for `n` examples of `k` classes, so that every class weighs the same in all and the
+    /// `n / (k · count[class])` for `n` examples (or labelled words) of `k` classes, so that every class weighs the same in all and the
     /// mean weight is 1 (scikit-learn's `balanced`).
     Balanced,
     /// One weight per class.
@@ -30,7 +30,7 @@ impl ClassWeights {
         match self {
             ClassWeights::Balanced => {
                 data.check_classes_present(ids)?;
-                let share = ids.len() as f64 / counts.len() as f64;
+                let share = counts.iter().sum::<usize>() as f64 / counts.len() as f64;
                 Ok(counts.iter().map(|&count| (share / count as f64) as f32).collect())
             }
             ClassWeights::Given(weights) if weights.len() != counts.len() => Err(DataError::setting(
@@ -44,7 +44,7 @@ impl ClassWeights {
 }
 
 fn has_one_class(data: &Dataset, id: u64) -> bool {
-    data.labels().class_of(id as usize).is_some()
+    data.labels().class_of(id as usize).is_some() || data.labels().word_classes(id as usize).is_some()
 }
 
 /// An error if a weight is negative or not finite.

@@ -5,7 +5,7 @@ use crate::losses::{Loss, TargetForm};
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{Dataset, Inputs, LabelKind, Preprocessing, TokenInputs};
 use retune_graph::{Dim, Shape};
-use retune_models::{FinalActivation, Mode, Model, ModelError, NetworkInput, NetworkOutput};
+use retune_models::{FinalActivation, Mode, Model, ModelError, NetworkInput, NetworkOutput, Task};
 use serde::Serialize;
 
 /// What was found out about a job before training.
@@ -34,7 +34,7 @@ pub fn default_loss(data: &Dataset, output: Option<&NetworkOutput>) -> &'static 
         LabelKind::MultiHot { .. } => "binary-cross-entropy",
         LabelKind::ClassIndex { .. } if sigmoid => "binary-cross-entropy",
         LabelKind::OneHot { .. } => "categorical-cross-entropy",
-        LabelKind::ClassIndex { .. } => "sparse-categorical-cross-entropy",
+        LabelKind::ClassIndex { .. } | LabelKind::WordClasses { .. } => "sparse-categorical-cross-entropy",
     }
 }
 
@@ -52,6 +52,7 @@ pub fn check_job(
     let prepared = prepared_shape(data, preprocessing);
     let shape = input_shape.map(<[usize]>::to_vec).or_else(|| prepared.clone());
     let given = shape.as_ref().map(|shape| vec![shape.iter().map(|&size| Some(size)).collect()]);
+    check_words(model, data)?;
     let network = match model.build(Mode::Inference, None) {
         Err(ModelError::UnknownSize { .. }) => model.build(Mode::Inference, given.as_deref())?,
         network => network?,
@@ -119,6 +120,23 @@ fn check_texts(inputs: &[NetworkInput], data: &Dataset) -> Result<(), TrainError
             format!("`{}` holds texts, but the model takes none", data.description()),
             "use a folder with a text encoder and its `tokenizer.json`",
         )),
+    }
+}
+
+/// Labels of words belong to models that give a label for each token, and no others do.
+fn check_words(model: &Model, data: &Dataset) -> Result<(), TrainError> {
+    let of_tokens = matches!(model.task(), Some(Task::TokenClassification { .. }));
+    match (of_tokens, data.label_kind()) {
+        (true, LabelKind::WordClasses { .. } | LabelKind::None) => Ok(()),
+        (true, kind) => Err(TrainError::unfit(
+            format!("the model gives a label for each word, but the labels of `{}` are {kind:?}", data.description()),
+            "give words with labels, a word a line or lists in `.jsonl`; or set `labels = \"word-class\"` in `[data]`",
+        )),
+        (false, LabelKind::WordClasses { .. }) => Err(TrainError::unfit(
+            format!("the words of `{}` have labels, but the model gives none for words", data.description()),
+            "use a folder with a text encoder and its `tokenizer.json`",
+        )),
+        (false, _) => Ok(()),
     }
 }
 
@@ -218,7 +236,7 @@ fn check_labels(loss: Loss, data: &Dataset, targets: TargetEncoding, output: &[u
     let units = output.last().copied().unwrap_or(1);
     let is_index = match targets {
         TargetEncoding::Integer => true,
-        TargetEncoding::AsStored => matches!(kind, LabelKind::ClassIndex { .. }),
+        TargetEncoding::AsStored => matches!(kind, LabelKind::ClassIndex { .. } | LabelKind::WordClasses { .. }),
         _ => false,
     };
     match (loss.target_form(), is_index) {
@@ -226,6 +244,12 @@ fn check_labels(loss: Loss, data: &Dataset, targets: TargetEncoding, output: &[u
             return Err(TrainError::unfit(
                 format!("the data `{}` has no labels", data.description()),
                 "give data with labels, one folder per class, or a column of labels",
+            ));
+        }
+        (form, _) if form != TargetForm::ClassIndex && matches!(kind, LabelKind::WordClasses { .. }) => {
+            return Err(TrainError::unfit(
+                format!("words have one class each, which `{}` does not take", loss.name()),
+                "use `kind = \"sparse-categorical-cross-entropy\"` in `[loss]`",
             ));
         }
         (TargetForm::ClassProbabilities, true) => {

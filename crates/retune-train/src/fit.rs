@@ -5,7 +5,8 @@ use crate::card::CardFacts;
 use crate::error::TrainError;
 use crate::features::StoreCounts;
 use crate::metrics::{
-    self, Compared, ConfusionMatrix, Estimate, McNemar, Metric, PairedDifference, Resampling, Scored, compare_accuracy,
+    self, Compared, ConfusionMatrix, Estimate, McNemar, Metric, PairedDifference, Resampling, Scored, TypeScores,
+    compare_accuracy,
 };
 use crate::recipe::{self, Built};
 use crate::run::manifest::FileManifest;
@@ -84,6 +85,8 @@ pub struct Comparison {
     pub mcnemar: Option<McNemar>,
     /// Answers after training, for classes.
     pub confusion: Option<ConfusionMatrix>,
+    /// How well entities of each type are found after training, where words are labelled so.
+    pub entities: Option<Vec<TypeScores>>,
 }
 
 /// A metric before and after training.
@@ -487,11 +490,12 @@ fn compare(
         part,
         items: after.len(),
         metrics: compared.into_iter().map(measured).collect(),
-        mcnemar: if Metric::Accuracy.applies_to(after.problem()) {
+        mcnemar: if Metric::Accuracy.applies_to(after.problem()) && after.words().is_none() {
             Some(compare_accuracy(before, after)?)
         } else {
             None
         },
         confusion: ConfusionMatrix::new(after),
+        entities: metrics::entities::by_type(after),
     })
 }

@@ -3,7 +3,7 @@
 use crate::check::{check_job, default_loss};
 use crate::error::TrainError;
 use crate::losses::{Ending, Loss};
-use crate::metrics::{Scored, scored::argmax};
+use crate::metrics::{Entity, Scored, TagSet, scored::argmax};
 use crate::recipe::build::default_targets;
 use crate::steps::Evaluator;
 use crate::stored::Stored;
@@ -36,6 +36,31 @@ pub struct Answer {
     pub name: String,
     /// Probability of every class.
     pub probabilities: Vec<f32>,
+}
+
+/// The answer for the words of one text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledText {
+    /// The label of each word, by its number; `None` for words of which the network sees nothing: those that truncation cuts off,
+    /// and those for which there is no token.
+    pub labels: Vec<Option<usize>>,
+    /// Its probability.
+    pub probabilities: Vec<f32>,
+    /// Entities, where the labels are those of such.
+    pub entities: Vec<FoundEntity>,
+}
+
+/// An entity that was found in a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundEntity {
+    /// Its type.
+    pub name: String,
+    /// Its first word.
+    pub start: usize,
+    /// The word after its last one.
+    pub end: usize,
+    /// The mean of its words' probabilities.
+    pub score: f32,
 }
 
 impl Predictor {
@@ -104,6 +129,49 @@ impl Predictor {
         Ok(rows.map(|row| self.answer(row, ending)).collect())
     }
 
+    /// A label for each word of every usable text of words (see [`Dataset::from_words`]).
+    ///
+    /// # Errors
+    /// A model that gives no labels for words, data that are not texts of words.
+    pub fn label_words(
+        &self,
+        data: Arc<Dataset>,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<LabelledText>, TrainError> {
+        let (Some(Task::TokenClassification { labels }), Some(_)) = (self.model.task(), data.words()) else {
+            return Err(TrainError::unfit(
+                format!("the words of `{}` are to have labels", data.description()),
+                "give texts of words, and a model that was trained on labelled words",
+            ));
+        };
+        let tags = TagSet::new(labels);
+        let (loader, evaluated, ending) = self.run_loader(data.clone(), observer)?;
+        let width = labels.len().max(1);
+        let mut rows = evaluated.as_f32().unwrap_or(&[]).chunks_exact(width);
+        let mut texts = Vec::new();
+        for id in loader.order(0) {
+            let words = data.words_of(id).map_or(0, |words| words.len());
+            let mut found =
+                LabelledText { labels: vec![None; words], probabilities: vec![0.0; words], entities: vec![] };
+            for (&word, row) in loader.words_of_tokens(id).iter().zip(rows.by_ref()) {
+                let Some(word) = usize::try_from(word).ok().filter(|&word| word < words) else { continue };
+                let answer = self.answer(row, ending);
+                (found.labels[word], found.probabilities[word]) =
+                    (Some(answer.class), answer.probabilities[answer.class]);
+            }
+            let spans = tags.iter().flat_map(|tags| tags.entities(&found.labels, false));
+            found.entities = spans
+                .map(|Entity { kind, start, end }| {
+                    let sum: f32 = found.probabilities[start..end].iter().sum();
+                    let name = tags.as_ref().map(|tags| tags.types()[kind].clone()).unwrap_or_default();
+                    FoundEntity { name, start, end, score: sum / (end - start) as f32 }
+                })
+                .collect();
+            texts.push(found);
+        }
+        Ok(texts)
+    }
+
     fn answer(&self, row: &[f32], ending: Ending) -> Answer {
         let mut probabilities = row.to_vec();
         match (ending, row) {
@@ -120,6 +188,15 @@ impl Predictor {
     }
 
     fn run(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<(Tensor, Ending), TrainError> {
+        self.run_loader(data, observer).map(|(_, outputs, ending)| (outputs, ending))
+    }
+
+    /// The outputs on all data, with the loader that made the batches.
+    fn run_loader(
+        &self,
+        data: Arc<Dataset>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Loader, Tensor, Ending), TrainError> {
         let ids = data.ids();
         let total = ids.len();
         let mut preprocessing = self.stored.preprocessing.clone();
@@ -133,7 +210,7 @@ impl Predictor {
         let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
         let outputs =
             evaluator.predict(&weights, &loader, |done| observer.event(&Event::Evaluating { done, total }))?;
-        Ok((outputs, evaluator.ending()))
+        Ok((loader, outputs, evaluator.ending()))
     }
 
     /// Predictions, truth and losses on labelled data, to compute any metric of. The loss is `loss`, or what suits labels and

@@ -1,4 +1,5 @@
-//! What a model is trained for: labels by a head that fits the data, or the comparison of texts by their vectors.
+//! What a model is trained for: labels of texts, of their words or of images by a head that fits the data, or the comparison of texts
+//! by their vectors.
 
 use crate::error::TrainError;
 use retune_data::{Dataset, LabelKind, LabelType};
@@ -14,6 +15,9 @@ pub enum TaskKind {
     /// How alike two texts are, by the cosine of their vectors, against a score that is brought to 0 to 1. With the mean squared
     /// error this is `CosineSimilarityLoss` of sentence-transformers. Reimers and Gurevych, *Sentence-BERT*, 2019.
     Similarity,
+    /// One of several labels for each word of a text, by the first of its tokens; the other tokens have no part in the loss. This is
+    /// what `AutoModelForTokenClassification` and `run_ner.py` of transformers do.
+    TokenClassification,
 }
 
 impl TaskKind {
@@ -21,6 +25,7 @@ impl TaskKind {
     pub fn labels(self) -> LabelType {
         match self {
             TaskKind::Similarity => LabelType::Real,
+            TaskKind::TokenClassification => LabelType::WordClass,
         }
     }
 }
@@ -36,6 +41,13 @@ pub fn for_data(model: Model, data: &Dataset, asked: Option<TaskKind>, seed: u64
     if asked == Some(TaskKind::Similarity) {
         check_similarity(&model, data)?;
     }
+    let has_words = matches!(data.label_kind(), LabelKind::WordClasses { .. });
+    if asked == Some(TaskKind::TokenClassification) && !has_words {
+        return Err(TrainError::unfit(
+            format!("the words of `{}` have no labels", data.description()),
+            "give a word and its label a line, or lists of both in `.jsonl`",
+        ));
+    }
     let Some(task) = model.task() else { return Ok(model) };
     let numbered = |classes: usize| match data.class_names() {
         Some(names) => names.to_vec(),
@@ -48,6 +60,7 @@ pub fn for_data(model: Model, data: &Dataset, asked: Option<TaskKind>, seed: u64
             Task::Classification { labels: numbered(classes) }
         }
         LabelKind::MultiHot { classes } => Task::MultiLabel { labels: numbered(classes) },
+        LabelKind::WordClasses { classes } => Task::TokenClassification { labels: numbered(classes) },
         LabelKind::Real { shape } => Task::Regression { values: shape.iter().product() },
         LabelKind::None => return Ok(model),
     };

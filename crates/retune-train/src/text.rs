@@ -30,5 +30,10 @@ pub fn encoder_for(
     let encoder = encoder.with_virtual_tokens(model.virtual_tokens());
     preprocessing.text = Some(settings);
     let is_apart = model.task().is_some_and(|task| task.sequences() > 1);
-    Ok(Some(Arc::new(if is_apart { encoder.apart() } else { encoder })))
+    let encoder = match data.words() {
+        Some(_) => encoder.of_words()?,
+        None if is_apart => encoder.apart(),
+        None => encoder,
+    };
+    Ok(Some(Arc::new(encoder)))
 }

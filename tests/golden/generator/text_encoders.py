@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import (
     AlbertConfig,
     AutoModel,
@@ -159,8 +159,28 @@ def make(folder, name):
     (path / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
+def token_loss(folder, name):
+    """The loss of some labelled tokens and its gradients, as `AutoModelForTokenClassification` is trained."""
+    path = Path(folder) / name
+    model = AutoModelForTokenClassification.from_pretrained(path).eval()
+    case = load_file(path / "case.safetensors")
+    lengths = case["lengths"].tolist()
+    rows = {key: case[key].long().split(lengths) for key in ("token_ids", "token_types")}
+    ids, types = (torch.nn.utils.rnn.pad_sequence(rows[key], batch_first=True) for key in rows)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    torch.manual_seed(seed_of(name) + 1)
+    labels = torch.randint(model.config.num_labels, ids.shape)
+    labels[(torch.rand(ids.shape) < 0.4) | ~mask] = -100
+    result = model(input_ids=ids, attention_mask=mask.long(), token_type_ids=types, labels=labels)
+    result.loss.backward()
+    tensors = {"labels": labels[mask].int(), "loss": result.loss.detach().reshape(1)}
+    tensors |= {f"grad/{key}": p.grad for key, p in model.named_parameters() if p.grad is not None}
+    save_file({key: value.contiguous() for key, value in tensors.items()}, path / "loss.safetensors")
+
+
 def run(folder):
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
     for name in CASES:
         make(folder, name)
+    token_loss(folder, "bert_tokens")

@@ -120,7 +120,9 @@ impl Part {
     /// Names of the classes by their numbers in this part; `None` where labels are not classes.
     pub fn class_names(&self) -> Option<Vec<String>> {
         match &self.content {
-            Content::Examples(data) if !matches!(data.label_kind(), LabelKind::MultiHot { .. }) => {
+            Content::Examples(data)
+                if !matches!(data.label_kind(), LabelKind::MultiHot { .. } | LabelKind::WordClasses { .. }) =>
+            {
                 Some((0..data.class_count()?).map(|class| data.class_name(class)).collect())
             }
             Content::Examples(_) => None,
@@ -151,6 +153,10 @@ impl Part {
                 let row = data.labels().row(index)?;
                 let names = row.iter().enumerate().filter(|(_, value)| **value == 1.0);
                 Some(names.map(|(class, _)| data.class_name(class)).collect::<Vec<_>>().join(", "))
+            }
+            Labels::WordClasses { .. } => {
+                let classes = data.labels().word_classes(index)?;
+                Some(classes.iter().map(|&class| data.class_name(class as usize)).collect::<Vec<_>>().join(" "))
             }
             Labels::Real(_) => {
                 let row = data.labels().row(index)?;

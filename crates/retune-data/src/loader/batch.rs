@@ -23,6 +23,8 @@ pub enum Targets {
     None,
     /// One class index per example.
     ClassIndex(Vec<i32>),
+    /// One class index per token: that of a word for its first token, −1 for tokens that have none.
+    TokenClasses(Vec<i32>),
     /// `f32` `[batch, ...]`: one-hot or multi-hot rows, or real values.
     Dense(Tensor),
 }
@@ -89,7 +91,7 @@ pub struct Batch {
     pub inputs: BatchInputs,
     /// What the network is to give.
     pub targets: Targets,
-    /// Weight of each example in the loss; `None` where all weigh 1.
+    /// Weight of each example in the loss, or of each token that has a target; `None` where all weigh 1.
     pub sample_weights: Option<Vec<f32>>,
     /// Ids of the examples. Fewer than the batch size in an epoch's last batch, and where unreadable examples were
     /// skipped.

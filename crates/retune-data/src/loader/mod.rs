@@ -234,6 +234,14 @@ impl Loader {
         self.shared.preparer.sequences()?.statistics()
     }
 
+    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words.
+    ///
+    /// # Panics
+    /// An id that is not among the loader's.
+    pub fn words_of_tokens(&self, id: u64) -> &[i32] {
+        self.shared.preparer.words(id)
+    }
+
     /// Bytes that the tokens of all examples take in memory.
     pub fn token_bytes(&self) -> usize {
         self.shared.preparer.sequences().map_or(0, TokenSequences::size_bytes)

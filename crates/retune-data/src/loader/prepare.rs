@@ -214,6 +214,11 @@ impl Preparer {
         self.tokens.as_ref().map_or(0, |tokens| tokens.length(id))
     }
 
+    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words.
+    pub(super) fn words(&self, id: u64) -> &[i32] {
+        self.tokens.as_ref().map_or(&[], |tokens| tokens.words(id))
+    }
+
     pub(super) fn prepare(
         &self,
         ids: &[u64],
@@ -438,6 +443,7 @@ impl Preparer {
         };
         match (labels, self.preprocessing.targets) {
             (Labels::None, _) => Targets::None,
+            (Labels::WordClasses { .. }, _) => Targets::TokenClasses(self.word_classes(ids)),
             (Labels::Classes { .. }, TargetEncoding::AsStored | TargetEncoding::Integer)
             | (Labels::OneHot(_), TargetEncoding::Integer) => Targets::ClassIndex(indices()),
             (Labels::Classes { classes, .. }, TargetEncoding::OneHot) => {
@@ -461,9 +467,26 @@ impl Preparer {
         }
     }
 
+    /// For each token the class of the word that begins with it, −1 for others.
+    fn word_classes(&self, ids: &[u64]) -> Vec<i32> {
+        self.tokens.as_ref().map(|tokens| tokens.classes(ids, self.data.labels())).unwrap_or_default()
+    }
+
     fn sample_weights(&self, ids: &[u64]) -> Option<Vec<f32>> {
         if self.class_weights.is_none() && self.example_weights.is_none() {
             return None;
+        }
+        if let Labels::WordClasses { .. } = self.data.labels() {
+            let of_class = |class: i32| match (usize::try_from(class), &self.class_weights) {
+                (Err(_), _) => 0.0,
+                (Ok(_), None) => 1.0,
+                (Ok(class), Some(weights)) => weights[class],
+            };
+            let of_example = |&id: &u64| {
+                let weight = self.example_weights.as_ref().map_or(1.0, |weights| weights[id as usize]);
+                self.word_classes(&[id]).into_iter().map(move |class| weight * of_class(class)).collect::<Vec<_>>()
+            };
+            return Some(ids.iter().flat_map(of_example).collect());
         }
         let weight = |&id: &u64| {
             let class = self.data.labels().class_of(id as usize);
@@ -494,7 +517,7 @@ fn check_no_images(
 fn check_targets(labels: &Labels, encoding: TargetEncoding) -> Result<(), DataError> {
     let fits = match labels {
         Labels::None | Labels::Classes { .. } | Labels::OneHot(_) => true,
-        Labels::MultiHot(_) | Labels::Real(_) => encoding == TargetEncoding::AsStored,
+        Labels::MultiHot(_) | Labels::Real(_) | Labels::WordClasses { .. } => encoding == TargetEncoding::AsStored,
     };
     if fits {
         return Ok(());

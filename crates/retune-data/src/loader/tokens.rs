@@ -3,6 +3,7 @@
 use crate::dataset::{Dataset, Texts};
 use crate::error::{BadExample, DataError};
 use crate::hash::ContentHash;
+use crate::labels::Labels;
 use crate::text::{TextEncoder, TokenInputs, TokenSequences};
 
 /// Tokens of the examples of a loader, by id.
@@ -24,7 +25,12 @@ impl Tokens {
         encoder: &TextEncoder,
     ) -> Result<(Tokens, Vec<BadExample>), DataError> {
         let text = |index: usize| texts.get(ids[index] as usize).expect("ids are checked against the data");
-        let sequences = encoder.encode_all(ids.len(), text).map_err(|(index, error)| match error {
+        let words = |index: usize| data.words_of(ids[index]).unwrap_or_default();
+        let sequences = match data.words() {
+            Some(_) => encoder.encode_all_words(ids.len(), words),
+            None => encoder.encode_all(ids.len(), text),
+        };
+        let sequences = sequences.map_err(|(index, error)| match error {
             DataError::Tokenizer { reason } => {
                 DataError::Tokenizer { reason: format!("{}: {reason}", data.place(ids[index])) }
             }
@@ -34,7 +40,8 @@ impl Tokens {
         let mut bad = Vec::new();
         for (index, &id) in ids.iter().enumerate() {
             slots[id as usize] = index as u32;
-            if sequences.lengths(index).any(|length| length == 0) {
+            let has_words = data.words().is_none() || sequences.words(index).iter().any(|&word| word >= 0);
+            if !has_words || sequences.lengths(index).any(|length| length == 0) {
                 bad.push(BadExample { id, place: data.place(id), reason: "the text has no tokens".into() });
             }
         }
@@ -63,6 +70,22 @@ impl Tokens {
         let tokens = bytemuck::cast_slice(self.sequences.token_ids(slot));
         let lengths: Vec<u64> = self.sequences.lengths(slot).map(|length| length as u64).collect();
         ContentHash::of_parts(&[b"tokens", tokens, self.sequences.token_types(slot), bytemuck::cast_slice(&lengths)])
+    }
+
+    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words.
+    pub(super) fn words(&self, id: u64) -> &[i32] {
+        self.sequences.words(self.slots[id as usize] as usize)
+    }
+
+    /// For each token of a batch the class of the word that begins with it, −1 for others.
+    pub(super) fn classes(&self, ids: &[u64], labels: &Labels) -> Vec<i32> {
+        let of_example = |&id: &u64| {
+            let classes = labels.word_classes(id as usize).unwrap_or(&[]);
+            let class =
+                |&word: &i32| usize::try_from(word).ok().and_then(|word| classes.get(word)).copied().unwrap_or(-1);
+            self.words(id).iter().map(class).collect::<Vec<_>>()
+        };
+        ids.iter().flat_map(of_example).collect()
     }
 
     /// The tokens of a batch.

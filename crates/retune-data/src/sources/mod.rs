@@ -130,7 +130,9 @@ impl SourceOptions {
 
     /// Whether an option is given that only texts have.
     fn names_texts(&self) -> bool {
-        self.text.is_some() || self.text_pair.is_some() || self.format.is_some() || self.encoding.is_some()
+        let is_named =
+            self.text.is_some() || self.text_pair.is_some() || self.format.is_some() || self.encoding.is_some();
+        is_named || self.labels == Some(LabelType::WordClass)
     }
 
     /// The same for another part of the source, whose labels must be classes of the training part.

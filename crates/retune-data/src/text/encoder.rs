@@ -5,8 +5,9 @@ use super::sequences::TokenSequences;
 use super::settings::{TextSettings, Truncation};
 use crate::error::DataError;
 use rayon::prelude::*;
+use serde_json::Value;
 use std::fmt;
-use tokenizers::{Encoding, PostProcessor, Tokenizer, TruncationDirection};
+use tokenizers::{Encoding, PostProcessor, PreTokenizerWrapper, Tokenizer, TruncationDirection};
 
 /// Examples that a thread encodes at a time.
 const CHUNK: usize = 256;
@@ -31,6 +32,26 @@ pub struct Encoded {
     pub token_types: Vec<u8>,
     /// Whether there were more tokens than may be.
     pub is_truncated: bool,
+    /// For each token the word that begins with it, −1 for all other tokens; nothing where a text was given as a whole.
+    pub words: Vec<i32>,
+    /// Words that are not there because there were more tokens than may be.
+    pub words_cut: usize,
+}
+
+impl Encoded {
+    /// What is kept of the tokenizer's answer, behind so many virtual tokens.
+    fn of(whole: &Encoding, is_truncated: bool, virtual_tokens: usize) -> Result<Encoded, DataError> {
+        let (mut token_ids, mut token_types) = (vec![0; virtual_tokens], vec![0; virtual_tokens]);
+        for (&id, &kind) in whole.get_ids().iter().zip(whole.get_type_ids()) {
+            let numbers = i32::try_from(id).ok().zip(u8::try_from(kind).ok());
+            let (id, kind) = numbers.ok_or_else(|| DataError::Tokenizer {
+                reason: format!("expected indices below 2^31 and types below 256, found {id} and {kind}"),
+            })?;
+            token_ids.push(id);
+            token_types.push(kind);
+        }
+        Ok(Encoded { token_ids, token_types, is_truncated, ..Encoded::default() })
+    }
 }
 
 impl fmt::Debug for TextEncoder {
@@ -81,6 +102,21 @@ impl TextEncoder {
         TextEncoder { virtual_tokens: count, ..self }
     }
 
+    /// The same for texts that are given as words. Where the file's tokens have the space before a word in them, each word has
+    /// one, as it has in a text (`add_prefix_space` of transformers).
+    ///
+    /// # Errors
+    /// Never for a tokenizer that could be read.
+    pub fn of_words(mut self) -> Result<TextEncoder, DataError> {
+        let Some(pre_tokenizer) = self.tokenizer.get_pre_tokenizer() else { return Ok(self) };
+        let reason = |error: serde_json::Error| DataError::Tokenizer { reason: error.to_string() };
+        let mut form = serde_json::to_value(pre_tokenizer).map_err(reason)?;
+        add_prefix_space(&mut form);
+        let pre_tokenizer: PreTokenizerWrapper = serde_json::from_value(form).map_err(reason)?;
+        self.tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
+        Ok(self)
+    }
+
     /// How texts become tokens.
     pub fn settings(&self) -> &TextSettings {
         &self.settings
@@ -125,16 +161,38 @@ impl TextEncoder {
             second.set_type_ids(ones);
         }
         let whole = self.tokenizer.post_process(first, second, true).map_err(reason)?;
-        let (mut token_ids, mut token_types) = (vec![0; self.virtual_tokens], vec![0; self.virtual_tokens]);
-        for (&id, &kind) in whole.get_ids().iter().zip(whole.get_type_ids()) {
-            let numbers = i32::try_from(id).ok().zip(u8::try_from(kind).ok());
-            let (id, kind) = numbers.ok_or_else(|| DataError::Tokenizer {
-                reason: format!("expected indices below 2^31 and types below 256, found {id} and {kind}"),
-            })?;
-            token_ids.push(id);
-            token_types.push(kind);
-        }
-        Ok(Encoded { token_ids, token_types, is_truncated })
+        Encoded::of(&whole, is_truncated, self.virtual_tokens)
+    }
+
+    /// The tokens of one text that is given as words, with the word that begins with each.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    pub fn encode_words(&self, words: &[&str]) -> Result<Encoded, DataError> {
+        let reason = |error: tokenizers::Error| DataError::Tokenizer { reason: error.to_string() };
+        let before: Vec<&str> = self.settings.prefix.split_whitespace().collect();
+        let all = [before.as_slice(), words].concat();
+        let mut text = self.tokenizer.encode(all.as_slice(), false).map_err(reason)?;
+        let whole_words = beginnings(&text, before.len()).filter(|&word| word >= 0).count();
+        let is_truncated = keep(&mut text, self.most - self.marks(false).min(self.most));
+        let whole = self.tokenizer.post_process(text, None, true).map_err(reason)?;
+        let encoded = Encoded::of(&whole, is_truncated, self.virtual_tokens)?;
+        let virtual_tokens = std::iter::repeat_n(-1, self.virtual_tokens);
+        let words: Vec<i32> = virtual_tokens.chain(beginnings(&whole, before.len())).collect();
+        let words_cut = whole_words - words.iter().filter(|&&word| word >= 0).count();
+        Ok(Encoded { words, words_cut, ..encoded })
+    }
+
+    /// The tokens of many texts that are given as words, in their order; see [`encode_all`](Self::encode_all).
+    ///
+    /// # Errors
+    /// The first text, in order, that cannot be encoded, with its index.
+    pub fn encode_all_words<'a>(
+        &self,
+        count: usize,
+        words: impl Fn(usize) -> Vec<&'a str> + Sync,
+    ) -> Result<TokenSequences, (usize, DataError)> {
+        all(count, 1, |index| Ok(vec![self.encode_words(&words(index))?]))
     }
 
     /// The sequences of one example: one, or one for each text of a pair.
@@ -182,22 +240,58 @@ impl TextEncoder {
         text: impl Fn(usize) -> (&'a str, Option<&'a str>) + Sync,
     ) -> Result<TokenSequences, (usize, DataError)> {
         let per_example = if self.is_apart && count > 0 && text(0).1.is_some() { 2 } else { 1 };
-        let chunks: Vec<Result<TokenSequences, (usize, DataError)>> = (0..count.div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                let mut sequences = TokenSequences::new(per_example);
-                for index in chunk * CHUNK..count.min((chunk + 1) * CHUNK) {
-                    let (first, second) = text(index);
-                    sequences.push(&self.sequences(first, second).map_err(|error| (index, error))?);
-                }
-                Ok(sequences)
-            })
-            .collect();
-        let mut all = TokenSequences::new(per_example);
-        for chunk in chunks {
-            all.append(&chunk?);
+        all(count, per_example, |index| {
+            let (first, second) = text(index);
+            self.sequences(first, second)
+        })
+    }
+}
+
+/// The tokens of `count` examples of so many sequences each.
+fn all(
+    count: usize,
+    per_example: usize,
+    encode: impl Fn(usize) -> Result<Vec<Encoded>, DataError> + Sync,
+) -> Result<TokenSequences, (usize, DataError)> {
+    let chunks: Vec<Result<TokenSequences, (usize, DataError)>> = (0..count.div_ceil(CHUNK))
+        .into_par_iter()
+        .map(|chunk| {
+            let mut sequences = TokenSequences::new(per_example);
+            for index in chunk * CHUNK..count.min((chunk + 1) * CHUNK) {
+                sequences.push(&encode(index).map_err(|error| (index, error))?);
+            }
+            Ok(sequences)
+        })
+        .collect();
+    let mut all = TokenSequences::new(per_example);
+    for chunk in chunks {
+        all.append(&chunk?);
+    }
+    Ok(all)
+}
+
+/// For each token the word that begins with it, −1 for others; the first words are not counted.
+fn beginnings(encoding: &Encoding, uncounted: usize) -> impl Iterator<Item = i32> {
+    let mut last = None;
+    encoding.get_word_ids().iter().map(move |&word| match word {
+        Some(word) if std::mem::replace(&mut last, Some(word)) != Some(word) => {
+            (word as usize).checked_sub(uncounted).map_or(-1, |word| word as i32)
         }
-        Ok(all)
+        _ => -1,
+    })
+}
+
+/// Makes every `ByteLevel` in the description of a pre-tokenizer put a space before a text that has none.
+fn add_prefix_space(form: &mut Value) {
+    match form {
+        Value::Object(fields) => {
+            if fields.get("type").is_some_and(|kind| kind == "ByteLevel") {
+                fields.insert("add_prefix_space".to_owned(), Value::Bool(true));
+            }
+            fields.values_mut().for_each(add_prefix_space);
+        }
+        Value::Array(items) => items.iter_mut().for_each(add_prefix_space),
+        _ => (),
     }
 }
 

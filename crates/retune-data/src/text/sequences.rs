@@ -8,11 +8,14 @@ use serde::Serialize;
 pub struct TokenSequences {
     ids: Vec<i32>,
     types: Vec<u8>,
+    /// For each token the word that begins with it, −1 for others; empty where texts are not given as words.
+    words: Vec<i32>,
     /// Where each sequence ends in `ids`.
     ends: Vec<usize>,
     /// Sequences of an example.
     per_example: usize,
     truncated: usize,
+    words_cut: usize,
 }
 
 impl TokenSequences {
@@ -22,7 +25,8 @@ impl TokenSequences {
     /// Examples without sequences.
     pub fn new(per_example: usize) -> TokenSequences {
         assert!(per_example > 0, "an example has a sequence at least");
-        TokenSequences { ids: Vec::new(), types: Vec::new(), ends: Vec::new(), per_example, truncated: 0 }
+        let (ids, types, words, ends) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        TokenSequences { ids, types, words, ends, per_example, truncated: 0, words_cut: 0 }
     }
 
     /// Adds an example by its sequences.
@@ -34,6 +38,8 @@ impl TokenSequences {
         for sequence in example {
             self.ids.extend_from_slice(&sequence.token_ids);
             self.types.extend_from_slice(&sequence.token_types);
+            self.words.extend_from_slice(&sequence.words);
+            self.words_cut += sequence.words_cut;
             self.ends.push(self.ids.len());
         }
         self.truncated += usize::from(example.iter().any(|sequence| sequence.is_truncated));
@@ -44,8 +50,10 @@ impl TokenSequences {
         let start = self.ids.len();
         self.ids.extend_from_slice(&other.ids);
         self.types.extend_from_slice(&other.types);
+        self.words.extend_from_slice(&other.words);
         self.ends.extend(other.ends.iter().map(|end| start + end));
         self.truncated += other.truncated;
+        self.words_cut += other.words_cut;
     }
 
     /// Sequences of an example.
@@ -102,9 +110,18 @@ impl TokenSequences {
         &self.types[self.range(index)]
     }
 
+    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words.
+    ///
+    /// # Panics
+    /// An index that no example has.
+    pub fn words(&self, index: usize) -> &[i32] {
+        self.words.get(self.range(index)).unwrap_or(&[])
+    }
+
     /// Bytes that they take in memory.
     pub fn size_bytes(&self) -> usize {
-        size_of_val(self.ids.as_slice()) + self.types.len() + size_of_val(self.ends.as_slice())
+        let numbers = [self.ids.as_slice(), self.words.as_slice()].map(size_of_val);
+        numbers.iter().sum::<usize>() + self.types.len() + size_of_val(self.ends.as_slice())
     }
 
     /// How long the examples are; `None` where there are none.
@@ -121,6 +138,7 @@ impl TokenSequences {
             p95,
             most,
             truncated: self.truncated,
+            words_cut: self.words_cut,
         })
     }
 }
@@ -141,6 +159,8 @@ pub struct TokenStatistics {
     pub most: usize,
     /// Examples that were cut off.
     pub truncated: usize,
+    /// Words that are lost by it, where texts are given as words: they have no labels to learn or to predict.
+    pub words_cut: usize,
 }
 
 #[cfg(test)]
@@ -149,7 +169,7 @@ mod tests {
 
     fn example(length: usize, is_truncated: bool) -> Encoded {
         let token_ids = (0..length as i32).collect();
-        Encoded { token_ids, token_types: vec![length as u8; length], is_truncated }
+        Encoded { token_ids, token_types: vec![length as u8; length], is_truncated, ..Encoded::default() }
     }
 
     #[test]

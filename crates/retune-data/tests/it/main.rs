@@ -10,3 +10,4 @@ mod sources;
 mod text_batches;
 mod text_sources;
 mod tokenizers;
+mod words;

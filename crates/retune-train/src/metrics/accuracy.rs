@@ -15,6 +15,16 @@ pub fn correct(scored: &Scored) -> Vec<f64> {
     }
 }
 
+/// Of each item how many of its labelled words are right, and how many there are.
+pub fn words_right(scored: &Scored) -> Vec<(f64, f64)> {
+    let of_item = |item: usize| {
+        let (truth, answer) = scored.labels_of_words(item);
+        let right = truth.iter().zip(&answer).filter(|(truth, answer)| truth == answer).count();
+        (right as f64, truth.len() as f64)
+    };
+    (0..scored.len()).map(of_item).collect()
+}
+
 /// The share of wrong labels of each item (scikit-learn's `hamming_loss`).
 pub fn labels_wrong(scored: &Scored) -> Vec<f64> {
     labels_right(scored).into_iter().map(|right| (scored.width() - right) as f64 / scored.width() as f64).collect()

@@ -32,6 +32,8 @@ pub enum ClassScore {
 }
 
 impl ClassScore {
+    /// Those that entities have.
+    pub(super) const OF_ENTITIES: [ClassScore; 3] = [ClassScore::Precision, ClassScore::Recall, ClassScore::F1];
     pub(super) const ALL: [ClassScore; 4] =
         [ClassScore::Precision, ClassScore::Recall, ClassScore::F1, ClassScore::Jaccard];
 

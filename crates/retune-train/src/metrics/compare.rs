@@ -60,7 +60,7 @@ pub struct Compared {
 /// Predictions on other items, or that are not classes.
 pub fn compare_accuracy(first: &Scored, second: &Scored) -> Result<McNemar, TrainError> {
     same_items(first, second)?;
-    if !Metric::Accuracy.applies_to(first.problem()) {
+    if !Metric::Accuracy.applies_to(first.problem()) || first.words().is_some() {
         return Err(TrainError::Mismatch {
             what: "predictions to compare",
             expected: "classes".into(),

@@ -1,6 +1,7 @@
 //! The metrics by name.
 
 use super::class_scores::{Answers, ClassCounts};
+use super::entities::{self, EntityScore};
 use super::prepared::{Prepared, mean, weighted_mean};
 use super::{
     Average, ClassScore, Problem, Ranking, Scored, accuracy, calibration, correlation, probabilities, ranking,
@@ -45,7 +46,7 @@ impl Direction {
 pub enum Metric {
     /// `loss`: the mean loss that training minimizes.
     Loss,
-    /// `accuracy`: share of right answers; of labels, the share of labels that are right.
+    /// `accuracy`: share of right answers; of labels, the share of labels that are right; of words, the share of words.
     Accuracy,
     /// `balanced-accuracy`: mean recall of the classes that have items; see [`class_scores`](super::class_scores).
     BalancedAccuracy,
@@ -58,6 +59,9 @@ pub enum Metric {
     /// `precision`, `recall`, `f1`, `jaccard`, with `-micro`, `-macro`, `-weighted`, `-samples` or `-class-3` behind; see
     /// [`class_scores`](super::class_scores).
     ClassScore(ClassScore, Average),
+    /// `entity-precision`, `entity-recall`, `entity-f1`, with `-micro`, `-macro`, `-weighted` or, for a type, `-class-3` behind, and
+    /// with `strict-` in front; see [`entities`].
+    Entity(EntityScore),
     /// `matthews-correlation`; see [`class_scores`](super::class_scores).
     MatthewsCorrelation,
     /// `cohen-kappa`: agreement beyond chance; see [`class_scores`](super::class_scores).
@@ -139,6 +143,12 @@ impl Metric {
         "f1-class-0",
         "jaccard",
         "jaccard-macro",
+        "entity-precision",
+        "entity-recall",
+        "entity-f1",
+        "entity-f1-macro",
+        "entity-f1-weighted",
+        "strict-entity-f1",
         "matthews-correlation",
         "cohen-kappa",
         "roc-auc",
@@ -181,6 +191,7 @@ impl Metric {
                 | Metric::HammingLoss
                 | Metric::TopK(_)
                 | Metric::ClassScore(..)
+                | Metric::Entity(_)
         )
     }
 
@@ -188,14 +199,16 @@ impl Metric {
     pub fn applies_to(self, problem: Problem) -> bool {
         let one_class = matches!(problem, Problem::MultiClass | Problem::Binary);
         let labels = problem == Problem::MultiLabel;
+        let words = matches!(problem, Problem::Words | Problem::Entities);
         match self {
             Metric::Loss => true,
             Metric::TopK(_) => problem == Problem::MultiClass,
             Metric::BalancedAccuracy | Metric::MatthewsCorrelation | Metric::CohenKappa => one_class,
             Metric::SubsetAccuracy | Metric::HammingLoss | Metric::ClassScore(_, Average::Samples) => labels,
             Metric::RocAuc(Average::Samples) | Metric::PrAuc(Average::Samples) => false,
-            Metric::Accuracy
-            | Metric::ClassScore(..)
+            Metric::Accuracy => one_class || labels || words,
+            Metric::Entity(_) => problem == Problem::Entities,
+            Metric::ClassScore(..)
             | Metric::RocAuc(_)
             | Metric::PrAuc(_)
             | Metric::LogLoss
@@ -222,6 +235,13 @@ impl Metric {
             Problem::Regression => {
                 vec![Metric::Loss, Metric::MeanAbsoluteError, Metric::R2, Metric::Pearson, Metric::Spearman]
             }
+            Problem::Words => vec![Metric::Loss, Metric::Accuracy],
+            Problem::Entities => {
+                let entity = |score| Metric::Entity(EntityScore { score, average: Average::Default, is_strict: false });
+                let mut metrics = vec![Metric::Loss, Metric::Accuracy];
+                metrics.extend(ClassScore::OF_ENTITIES.map(entity));
+                metrics
+            }
             Problem::Unknown => vec![Metric::Loss],
         }
     }
@@ -232,6 +252,13 @@ impl Metric {
             return None;
         }
         Some(match self {
+            Metric::Loss | Metric::Accuracy if scored.words().is_some() => {
+                let right = accuracy::words_right(scored);
+                let losses =
+                    scored.losses().iter().zip(&right).map(|(&loss, (_, words))| (f64::from(loss) * words, *words));
+                Prepared::ratio(if self == Metric::Loss { losses.collect() } else { right })
+            }
+            Metric::Entity(score) => entities::prepared(scored, score)?,
             Metric::Loss => Prepared::mean(scored.losses().iter().map(|&loss| f64::from(loss)).collect()),
             Metric::Accuracy => Prepared::mean(accuracy::correct(scored)),
             Metric::SubsetAccuracy => Prepared::mean(accuracy::all_labels_correct(scored)),
@@ -288,6 +315,9 @@ impl fmt::Display for Metric {
         match self {
             Metric::TopK(k) => write!(f, "top-{k}-accuracy"),
             Metric::ClassScore(score, average) => write!(f, "{}{average}", score.name()),
+            Metric::Entity(EntityScore { score, average, is_strict }) => {
+                write!(f, "{}entity-{}{average}", if *is_strict { "strict-" } else { "" }, score.name())
+            }
             Metric::RocAuc(average) => write!(f, "roc-auc{average}"),
             Metric::PrAuc(average) => write!(f, "pr-auc{average}"),
             simple => {
@@ -318,6 +348,15 @@ impl FromStr for Metric {
 fn parameterized(name: &str) -> Option<Metric> {
     if let Some(k) = name.strip_prefix("top-").and_then(|rest| rest.strip_suffix("-accuracy")) {
         return k.parse().ok().filter(|&k| k > 0).map(Metric::TopK);
+    }
+    let (rest, is_strict) = name.strip_prefix("strict-").map_or((name, false), |rest| (rest, true));
+    if let Some(rest) = rest.strip_prefix("entity-") {
+        let entity = |score: ClassScore| {
+            let average =
+                rest.strip_prefix(score.name())?.parse().ok().filter(|average| *average != Average::Samples)?;
+            Some(Metric::Entity(EntityScore { score, average, is_strict }))
+        };
+        return ClassScore::OF_ENTITIES.into_iter().find_map(entity);
     }
     let area = |prefix: &str| name.strip_prefix(prefix)?.parse().ok().filter(|average| *average != Average::Samples);
     if let Some(average) = area("roc-auc") {
@@ -353,7 +392,18 @@ mod tests {
             assert_eq!(&name.parse::<Metric>().unwrap(), metric);
             assert_eq!(&metric.to_string().parse::<Metric>().unwrap(), metric);
         }
-        for name in ["", "f2", "top-0-accuracy", "f1-class-", "f1-mean", "precision-", "roc-auc-samples", "pr-aucs"] {
+        for name in [
+            "",
+            "f2",
+            "top-0-accuracy",
+            "f1-class-",
+            "f1-mean",
+            "precision-",
+            "roc-auc-samples",
+            "pr-aucs",
+            "entity-jaccard",
+            "strict-f1",
+        ] {
             assert_eq!(name.parse::<Metric>(), Err(UnknownMetric { name: name.to_owned() }));
         }
     }
@@ -364,8 +414,9 @@ mod tests {
             |problem| Metric::NAMES.iter().filter(|name| name.parse::<Metric>().unwrap().applies_to(problem)).count();
         assert_eq!(of(Problem::Unknown), 1);
         assert_eq!(of(Problem::Regression), 7);
-        assert_eq!(of(Problem::MultiClass), Metric::NAMES.len() - 6 - 3);
+        assert_eq!(of(Problem::MultiClass), Metric::NAMES.len() - 6 - 3 - 6);
+        assert_eq!((of(Problem::Words), of(Problem::Entities)), (2, 2 + 6));
         assert_eq!(of(Problem::Binary), of(Problem::MultiClass) - 1);
-        assert_eq!(of(Problem::MultiLabel), Metric::NAMES.len() - 6 - 4);
+        assert_eq!(of(Problem::MultiLabel), Metric::NAMES.len() - 6 - 4 - 6);
     }
 }

@@ -10,6 +10,7 @@
 //! | [`prepared`] | [`Prepared`]: a metric on certain predictions, as a function of the items' weights |
 //! | [`accuracy`] | share of right answers, of answers among the k most likely, of right labels |
 //! | [`class_scores`] | precision, recall, F1, Jaccard and their averages; balanced accuracy, Matthews' correlation, Cohen's kappa; the confusion matrix |
+//! | [`entities`] | precision, recall and F1 of entities in labelled words |
 //! | [`ranking`] | areas under the receiver operating characteristic and under precision over recall |
 //! | [`probabilities`] | log loss, Brier score |
 //! | [`calibration`] | expected calibration error, the reliability diagram |
@@ -32,6 +33,7 @@ pub mod calibration;
 pub mod class_scores;
 pub mod compare;
 pub mod correlation;
+pub mod entities;
 pub mod interval;
 pub mod metric;
 pub mod multiple;
@@ -49,6 +51,7 @@ pub mod threshold;
 pub use calibration::{ReliabilityBin, reliability};
 pub use class_scores::{Average, ClassCounts, ClassScore, ConfusionMatrix};
 pub use compare::{Compared, McNemar, PairedDifference, compare, compare_accuracy, paired_difference};
+pub use entities::{Entity, EntityScore, TagSet, TypeScores};
 pub use interval::{Estimate, bootstrap, bootstrap_all};
 pub use metric::{Direction, Metric, UnknownMetric};
 pub use multiple::holm;
@@ -56,6 +59,6 @@ pub use prepared::Prepared;
 pub use ranking::Ranking;
 pub use repeated::Repeated;
 pub use resampling::Resampling;
-pub use scored::{Problem, Scored};
+pub use scored::{LabelledWords, Problem, Scored};
 pub use temperature::fit_temperature;
 pub use threshold::{ThresholdGoal, choose_thresholds};

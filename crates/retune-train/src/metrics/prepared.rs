@@ -21,6 +21,17 @@ impl Prepared {
         Prepared::new(move |weights| weighted_mean(&values, weights))
     }
 
+    /// `Σ w a / Σ w b` of two values `(a, b)` per item.
+    pub fn ratio(values: Vec<(f64, f64)>) -> Prepared {
+        Prepared::new(move |weights| {
+            let sums = values
+                .iter()
+                .zip(weights)
+                .fold((0.0, 0.0), |sums, (of_item, weight)| (sums.0 + weight * of_item.0, sums.1 + weight * of_item.1));
+            sums.0 / sums.1
+        })
+    }
+
     /// The metric for these weights of the items; `None` where it is not defined.
     pub fn value(&self, weights: &[f64]) -> Option<f64> {
         Some((self.of_weights)(weights)).filter(|value| value.is_finite())

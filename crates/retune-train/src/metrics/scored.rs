@@ -1,6 +1,9 @@
 //! Predictions on a set of items, with what is true of them.
 
+use super::entities::TagSet;
 use crate::error::TrainError;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,10 @@ pub enum Problem {
     MultiLabel,
     /// Real values.
     Regression,
+    /// One of several classes for each word of an item, a score for each class.
+    Words,
+    /// The same, where the classes mark entities.
+    Entities,
     /// Outputs that metrics know nothing about; only their loss is known.
     Unknown,
 }
@@ -30,6 +37,25 @@ pub struct Scored {
     ids: Vec<u64>,
     /// Above which probability the answer is yes, for each score; empty stands for one half.
     thresholds: Vec<f32>,
+    words: Option<LabelledWords>,
+}
+
+/// Which words of the items are labelled. Those that a text lost by truncation are not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledWords {
+    /// Where the words of each item end among all words.
+    pub ends: Vec<usize>,
+    /// The place of each word in its text.
+    pub places: Vec<u32>,
+    /// What the classes say of entities; `None` where they are not about these.
+    pub tags: Option<Arc<TagSet>>,
+}
+
+impl LabelledWords {
+    /// The words of one item among those of all items.
+    pub fn range(&self, item: usize) -> Range<usize> {
+        item.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[item]
+    }
 }
 
 impl Scored {
@@ -68,6 +94,30 @@ impl Scored {
         Scored { problem: Problem::Regression, width, scores, values, ..empty }.checked()
     }
 
+    /// Items whose words have one class each: `scores` is `[words, width]`, `classes` one per word.
+    ///
+    /// # Errors
+    /// Lengths that do not agree, or a class without a score.
+    pub fn of_words(
+        scores: Vec<f32>,
+        width: usize,
+        classes: Vec<u32>,
+        words: LabelledWords,
+    ) -> Result<Scored, TrainError> {
+        let count = words.ends.last().copied().unwrap_or(0);
+        let fits = [scores.len() == count * width, classes.len() == count, words.places.len() == count];
+        if fits.contains(&false) || classes.iter().any(|&class| class as usize >= width) {
+            return Err(TrainError::Mismatch {
+                what: "scores of words",
+                expected: format!("{width} values and a class below {width} for each of {count} words"),
+                found: format!("{} values and {} classes", scores.len(), classes.len()),
+            });
+        }
+        let problem = if words.tags.is_some() { Problem::Entities } else { Problem::Words };
+        let empty = Scored::empty(words.ends.len());
+        Ok(Scored { problem, width, scores, classes, words: Some(words), ..empty })
+    }
+
     /// Items of which only the loss will be known.
     pub fn unknown(items: usize) -> Scored {
         Scored::empty(items)
@@ -84,6 +134,7 @@ impl Scored {
             weights: vec![1.0; items],
             ids: (0..items as u64).collect(),
             thresholds: Vec::new(),
+            words: None,
         }
     }
 
@@ -161,28 +212,40 @@ impl Scored {
         self.width
     }
 
-    /// Number of classes or labels that can be told apart; 0 for values.
+    /// Number of classes or labels of items that can be told apart; 0 for values and words.
     pub fn class_count(&self) -> usize {
         match self.problem {
             Problem::MultiClass | Problem::MultiLabel => self.width,
             Problem::Binary => 2,
-            Problem::Regression | Problem::Unknown => 0,
+            Problem::Regression | Problem::Words | Problem::Entities | Problem::Unknown => 0,
         }
     }
 
-    /// Scores of all items, `[items, width]`.
+    /// Scores of all items, or of all words, `[items, width]`.
     pub fn scores(&self) -> &[f32] {
         &self.scores
     }
 
-    /// Scores of one item.
+    /// Scores of one item, or of one word.
     pub fn row(&self, item: usize) -> &[f32] {
         &self.scores[item * self.width..(item + 1) * self.width]
     }
 
-    /// True classes, for items of one class each.
+    /// True classes, for items or words of one class each.
     pub fn true_classes(&self) -> &[u32] {
         &self.classes
+    }
+
+    /// Which words of the items are labelled, where words are.
+    pub fn words(&self) -> Option<&LabelledWords> {
+        self.words.as_ref()
+    }
+
+    /// The true and the answered classes of an item's labelled words; nothing where words have none.
+    pub fn labels_of_words(&self, item: usize) -> (Vec<Option<usize>>, Vec<Option<usize>>) {
+        let words = self.words.as_ref().map_or(0..0, |words| words.range(item));
+        let truth = self.classes[words.clone()].iter().map(|&class| Some(class as usize)).collect();
+        (truth, words.map(|word| Some(argmax(self.row(word)))).collect())
     }
 
     /// True labels or values, `[items, width]`.
@@ -221,6 +284,14 @@ impl Scored {
             losses: chained(&self.losses, &other.losses),
             weights: chained(&self.weights, &other.weights),
             ids: chained(&self.ids, &other.ids),
+            words: self.words.as_ref().zip(other.words.as_ref()).map(|(a, b)| {
+                let count = a.places.len();
+                LabelledWords {
+                    ends: a.ends.iter().copied().chain(b.ends.iter().map(|end| count + end)).collect(),
+                    places: chained(&a.places, &b.places),
+                    tags: a.tags.clone(),
+                }
+            }),
             ..self.clone()
         })
     }

@@ -41,7 +41,7 @@ impl Scored {
     pub fn at_temperature(self, temperature: f64) -> Scored {
         let problem = self.problem();
         self.with_scores_by_row(|row| match problem {
-            Problem::MultiClass => {
+            Problem::MultiClass | Problem::Words | Problem::Entities => {
                 let logits: Vec<f64> = row.iter().map(|&p| log(p) / temperature).collect();
                 let total = log_sum_exp(&logits);
                 row.iter_mut().zip(logits).for_each(|(score, z)| *score = (z - total).exp() as f32);
@@ -85,7 +85,8 @@ impl Rows {
                 truth: scored.true_values().iter().map(|&truth| usize::from(truth > 0.5)).collect(),
                 weights: scored.weights().iter().flat_map(|&w| std::iter::repeat_n(w, scored.width())).collect(),
             },
-            Problem::Regression | Problem::Unknown => return None,
+            // A weight belongs to a text, not to each of its words.
+            Problem::Regression | Problem::Words | Problem::Entities | Problem::Unknown => return None,
         })
     }
 

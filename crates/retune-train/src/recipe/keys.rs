@@ -227,7 +227,8 @@ sections! {
         /// The pretrained model: `.keras`, `.h5`, `.hdf5`, or a folder as transformers writes it. Relative paths start at the recipe's folder.
         /// Example: `path = "cnn_model.h5"`.
         "path" path: PathBuf,
-        /// What it is trained for: `similarity` (of the texts of pairs, by the cosine of their vectors). Default: told from the labels.
+        /// What it is trained for: `similarity` (of the texts of pairs, by the cosine of their vectors) or `token-classification` (a
+        /// label for each word). Default: told from the labels.
         "task" task: TaskKind,
         /// Weights to load into the model, from a `.weights.h5` or another model. Default: those of `path`.
         "weights-file" weights_file: PathBuf,
@@ -259,7 +260,7 @@ sections! {
     /// What it is trained on.
     data: DataKeys {
         /// A folder with one sub-folder of images per class, CIFAR-10 batches, IDX files, `.npy`, `.npz`, `.csv`;
-        /// of texts `.csv`, `.tsv`, `.jsonl`, lines of label and text, folders of these.
+        /// of texts `.csv`, `.tsv`, `.jsonl`, lines of label and text, folders of these; of labelled words `.conll`, `.jsonl`.
         /// Example: `path = "photos"`.
         "path" path: PathBuf,
         /// Data to choose the best weights by. Default: what `path` has, or `[split]`.
@@ -270,7 +271,7 @@ sections! {
         "kind" kind: SourceKind,
         /// Unreadable examples that are skipped before it is an error. Default 0.
         "tolerance" tolerance: usize,
-        /// What labels are: `class`, `multi-hot` or `real`. Default: told from their values.
+        /// What labels are: `class`, `multi-hot`, `real` or `word-class`. Default: told from their values.
         "labels" labels: LabelType,
         /// Number of classes. Default: told from the labels.
         "classes" classes: usize,
@@ -296,7 +297,7 @@ sections! {
         "text-pair" text_pair: Column,
         /// The column or field of labels, by name or number. Default: `label`, `class`, `target`, `y`, of texts `score`, or the last.
         "label" label: Column,
-        /// The form of a file of texts: `csv`, `jsonl`, `label-text` or `lines`. Default: told from its name.
+        /// The form of a file of texts: `csv`, `jsonl`, `label-text`, `lines` or `conll`. Default: told from its name.
         "format" format: TextFormat,
         /// How texts are stored: `utf-8`, `utf-16`, `latin-1` or `gb18030`. Default: found.
         "encoding" encoding: TextEncoding,

@@ -9,14 +9,14 @@ use retune_cpu::{Cpu, optimize};
 #[derive(Debug, Clone, Default)]
 pub struct GradientSums {
     sums: Vec<Vec<f32>>,
-    examples: usize,
+    items: usize,
 }
 
 impl GradientSums {
     /// Forgets the sums, keeps the memory.
     pub fn clear(&mut self) {
         self.sums.iter_mut().for_each(|sum| sum.fill(0.0));
-        self.examples = 0;
+        self.items = 0;
     }
 
     /// Adds the gradients of one batch.
@@ -29,7 +29,7 @@ impl GradientSums {
                 optimize::accumulate(cpu, gradient, sum);
             }
         }
-        self.examples += batch.examples;
+        self.items += batch.items;
     }
 
     /// The sums, in the order of the trainable weights.
@@ -37,8 +37,8 @@ impl GradientSums {
         self.sums.iter().map(Vec::as_slice).collect()
     }
 
-    /// Number of examples.
-    pub fn examples(&self) -> usize {
-        self.examples
+    /// Number of items (see [`BatchOutputs::items`]).
+    pub fn items(&self) -> usize {
+        self.items
     }
 }

@@ -5,7 +5,7 @@ use super::program::{TARGETS, bindings, named_inputs, simplified, single_output,
 use crate::error::TrainError;
 use crate::features::{FeatureStore, Part};
 use crate::losses::{Ending, Loss, TargetForm};
-use crate::metrics::Scored;
+use crate::metrics::{LabelledWords, Scored, TagSet};
 use retune_cpu::{Cpu, Plan, Session, StepRandom};
 use retune_data::{Batch, BatchSize, Loader, Targets};
 use retune_models::Network;
@@ -138,15 +138,14 @@ impl Evaluator {
             let outputs = self.session.run(weights, &inputs, &random(&batch))?;
             all.width = outputs.shape(0)[1..].iter().product();
             all.rank = outputs.shape(0).len();
-            all.scores.extend_from_slice(outputs.f32(0));
-            all.losses.extend_from_slice(outputs.f32(1));
-            all.add_targets(&batch);
+            all.add(&batch, loader, outputs.f32(0), outputs.f32(1));
             each(all.ids.len());
         }
-        all.scored(loss)
+        all.scored(loss, loader)
     }
 
-    /// The raw outputs of every example of an epoch of `loader`, in its order: `[examples, …]`.
+    /// The raw outputs of every example of an epoch of `loader`, in its order: `[examples, …]`, or `[tokens, …]` of a network that
+    /// gives an output for each token.
     ///
     /// # Errors
     /// Inputs that do not fit, outputs that change their size, or an unreadable example.
@@ -158,7 +157,7 @@ impl Evaluator {
     ) -> Result<Tensor, TrainError> {
         self.session.forget_constants();
         let (mut values, mut shape) = (Vec::new(), Vec::new());
-        let mut examples = 0;
+        let (mut examples, mut rows) = (0, 0);
         for batch in loader.epoch(0) {
             let batch = batch?;
             let inputs = named_inputs(&self.inputs, &batch)?;
@@ -166,11 +165,12 @@ impl Evaluator {
             let outputs = self.session.run(weights, &inputs, &random(&batch))?;
             values.extend_from_slice(outputs.f32(0));
             shape = outputs.shape(0).to_vec();
+            rows += shape.first().copied().unwrap_or(1);
             examples += batch.len();
             each(examples);
         }
         if let Some(first) = shape.first_mut() {
-            *first = examples;
+            *first = rows;
         }
         Tensor::new(shape, values).map_err(|error| TrainError::unfit(error.to_string(), "give inputs of one size"))
     }
@@ -195,19 +195,46 @@ struct Collected {
     classes: Vec<u32>,
     dense: Vec<f32>,
     ids: Vec<u64>,
+    /// Where the labelled words of each example end, and their places.
+    words: Option<LabelledWords>,
 }
 
 impl Collected {
-    fn add_targets(&mut self, batch: &Batch) {
+    fn add(&mut self, batch: &Batch, loader: &Loader, scores: &[f32], losses: &[f32]) {
+        self.ids.extend_from_slice(&batch.example_ids);
+        if let Targets::TokenClasses(classes) = &batch.targets {
+            return self.add_words(batch, loader, classes, scores, losses);
+        }
+        self.scores.extend_from_slice(scores);
+        self.losses.extend_from_slice(losses);
         match &batch.targets {
             Targets::ClassIndex(classes) => self.classes.extend(classes.iter().map(|&class| class as u32)),
             Targets::Dense(tensor) => self.dense.extend_from_slice(tensor.as_f32().unwrap_or(&[])),
             _ => (),
         }
-        self.ids.extend_from_slice(&batch.example_ids);
     }
 
-    fn scored(mut self, loss: Loss) -> Result<Scored, TrainError> {
+    /// The tokens that have a target; the loss of an example is the mean of theirs.
+    fn add_words(&mut self, batch: &Batch, loader: &Loader, classes: &[i32], scores: &[f32], losses: &[f32]) {
+        let all = self.words.get_or_insert_with(|| LabelledWords { ends: Vec::new(), places: Vec::new(), tags: None });
+        let mut token = 0;
+        for &id in &batch.example_ids {
+            let (mut sum, before) = (0.0, all.places.len());
+            for &word in loader.words_of_tokens(id) {
+                if let Ok(class) = u32::try_from(classes[token]) {
+                    self.classes.push(class);
+                    all.places.push(word as u32);
+                    self.scores.extend_from_slice(&scores[token * self.width..(token + 1) * self.width]);
+                    sum += f64::from(losses[token]);
+                }
+                token += 1;
+            }
+            all.ends.push(all.places.len());
+            self.losses.push((sum / (all.places.len() - before).max(1) as f64) as f32);
+        }
+    }
+
+    fn scored(mut self, loss: Loss, loader: &Loader) -> Result<Scored, TrainError> {
         if loss.from_logits() == Some(true) {
             let rows = self.scores.chunks_exact_mut(self.width.max(1));
             match loss {
@@ -216,6 +243,11 @@ impl Collected {
             }
         }
         let width = self.width;
+        if let Some(words) = self.words {
+            let tags = loader.data().class_names().and_then(TagSet::new).map(Arc::new);
+            let scored = Scored::of_words(self.scores, width, self.classes, LabelledWords { tags, ..words })?;
+            return Ok(scored.with_losses(self.losses).with_ids(self.ids));
+        }
         let scored = match loss.target_form() {
             // Outputs such as one class per pixel have a loss, but no class per example.
             TargetForm::ClassIndex | TargetForm::ClassProbabilities if self.rank != 2 => {

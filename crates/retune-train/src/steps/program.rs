@@ -21,8 +21,9 @@ const PENALTY_WEIGHT: &str = "penalty weight";
 
 /// A network with its loss as one graph whose outputs are losses, gradients and new statistics.
 ///
-/// The gradients are those of `Σᵢ wᵢ · lossᵢ + n · penalty` over the n examples of a batch: sums, not means, so that those of
-/// several batches add up. Whoever applies them divides by the number of examples.
+/// The gradients are those of `Σᵢ wᵢ · lossᵢ + n · penalty` over the n items of a batch: its examples, or, where tokens have
+/// targets, those that have one. They are sums, not means, so that those of several batches add up; whoever applies them divides by
+/// the number of items. (Of tokens that is PyTorch's mean with `ignore_index`, with weights all 1.)
 #[derive(Debug)]
 pub struct TrainingProgram {
     session: Session,
@@ -85,7 +86,8 @@ impl TrainingProgram {
         };
         let (per_example, penalty) = (wanted[0], penalty.and_then(|_| wanted.pop()));
 
-        let example_weights = graph.input(EXAMPLE_WEIGHTS, Shape::batch_of(&[]), DType::F32);
+        let shape = graph.shape(per_example).clone();
+        let example_weights = graph.input(EXAMPLE_WEIGHTS, shape, DType::F32);
         let mut seeds = vec![(per_example, example_weights)];
         if let Some(penalty) = penalty {
             seeds.push((penalty, graph.input(PENALTY_WEIGHT, Shape::scalar(), DType::F32)));
@@ -162,12 +164,11 @@ impl TrainingProgram {
     pub fn run(&mut self, weights: &[Tensor], batch: &Batch, seed: u64) -> Result<BatchOutputs<'_>, TrainError> {
         let examples = batch.len();
         let targets = targets_of(batch)?;
-        let example_weights = match &batch.sample_weights {
-            Some(weights) => weights.clone(),
-            None => vec![1.0; examples],
-        };
-        let example_weights = Tensor::new([examples], example_weights).expect("a weight for each example");
-        let penalty_weight = Tensor::full([], examples as f32);
+        let items = items(batch);
+        let example_weights = weights_of(batch);
+        let count = example_weights.len();
+        let example_weights = Tensor::new([count], example_weights).expect("a vector has as many values as its length");
+        let penalty_weight = Tensor::full([], items as f32);
         let features = match &mut self.prefix {
             Some(prefix) => prefix.features(weights, &self.inputs, batch)?,
             None => Vec::new(),
@@ -184,6 +185,7 @@ impl TrainingProgram {
             trainable: self.trainable.len(),
             statistics: &self.statistics,
             examples,
+            items,
             loss_sum: 0.0,
             right: 0.0,
         };
@@ -191,7 +193,7 @@ impl TrainingProgram {
         result.loss_sum = weighted.map(|(&loss, &weight)| f64::from(loss) * f64::from(weight)).sum();
         if self.has_penalty {
             let penalty = result.outputs.f32(2 + self.trainable.len() + self.statistics.len());
-            result.loss_sum += examples as f64 * f64::from(penalty[0]);
+            result.loss_sum += items as f64 * f64::from(penalty[0]);
         }
         result.right = right_answers(&self.loss, result.outputs.f32(1), &batch.targets);
         Ok(result)
@@ -206,6 +208,8 @@ pub struct BatchOutputs<'a> {
     statistics: &'a [WeightId],
     /// Number of examples.
     pub examples: usize,
+    /// Number of losses that the mean is taken of: examples, or tokens that have a target.
+    pub items: usize,
     /// `Σ wᵢ · lossᵢ`, penalties included.
     pub loss_sum: f64,
     /// Number of right answers, where the loss is one of classes.
@@ -229,7 +233,7 @@ impl BatchOutputs<'_> {
         self.statistics.iter().enumerate().map(move |(index, &id)| (id, self.outputs.f32(start + index)))
     }
 
-    /// Loss of each example, without its weight.
+    /// Loss of each example, or each token, without its weight.
     pub fn losses(&self) -> &[f32] {
         self.outputs.f32(0)
     }
@@ -350,8 +354,32 @@ pub(super) fn targets_of(batch: &Batch) -> Result<Tensor, TrainError> {
         Targets::ClassIndex(indices) => {
             Ok(Tensor::new([indices.len()], indices.clone()).expect("a vector has as many values as its length"))
         }
+        // Those without a target have no weight.
+        Targets::TokenClasses(classes) => {
+            let classes: Vec<i32> = classes.iter().map(|&class| class.max(0)).collect();
+            Ok(Tensor::new([classes.len()], classes).expect("a vector has as many values as its length"))
+        }
         Targets::Dense(tensor) => Ok(tensor.clone()),
         _ => Err(TrainError::unfit("the data has no labels", "give a source with labels")),
+    }
+}
+
+/// Number of losses of a batch that its mean is taken of.
+fn items(batch: &Batch) -> usize {
+    match &batch.targets {
+        Targets::TokenClasses(classes) => classes.iter().filter(|&&class| class >= 0).count(),
+        _ => batch.len(),
+    }
+}
+
+/// The weight of each loss of a batch; that of tokens without a target is 0.
+fn weights_of(batch: &Batch) -> Vec<f32> {
+    match (&batch.sample_weights, &batch.targets) {
+        (Some(weights), _) => weights.clone(),
+        (None, Targets::TokenClasses(classes)) => {
+            classes.iter().map(|&class| f32::from(u8::from(class >= 0))).collect()
+        }
+        (None, _) => vec![1.0; batch.len()],
     }
 }
 
@@ -360,7 +388,7 @@ fn right_answers(loss: &Loss, outputs: &[f32], targets: &Targets) -> f64 {
     use crate::metrics::scored::argmax;
     let threshold = if loss.from_logits() == Some(true) { 0.0 } else { 0.5 };
     let right = match targets {
-        Targets::ClassIndex(classes) if !classes.is_empty() => {
+        Targets::ClassIndex(classes) | Targets::TokenClasses(classes) if !classes.is_empty() => {
             let rows = outputs.chunks_exact(outputs.len() / classes.len());
             rows.zip(classes).filter(|(row, class)| argmax(row) as i32 == **class).count()
         }

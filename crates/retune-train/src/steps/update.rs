@@ -15,17 +15,17 @@ pub struct StepSummary {
     pub learning_rate: f64,
 }
 
-/// One optimizer step with the sums of gradients over `examples` examples: mean, clipping to `clip_norm`, update.
+/// One optimizer step with the sums of gradients over `items` examples (or tokens that have a target): mean, clipping to `clip_norm`, update.
 pub fn optimizer_step(
     cpu: &Cpu,
     state: &mut OptimizerState,
     learning_rate: f64,
     clip_norm: Option<f64>,
     gradients: &[&[f32]],
-    examples: usize,
+    items: usize,
     weights: &mut [Tensor],
 ) -> StepSummary {
-    let share = 1.0 / examples.max(1) as f64;
+    let share = 1.0 / items.max(1) as f64;
     let gradient_norm = global_norm(cpu, gradients) * share;
     let clip = clip_norm.filter(|&most| gradient_norm > most).map_or(1.0, |most| most / gradient_norm);
     state.apply(cpu, learning_rate, (share * clip) as f32, |index| gradients[index], weights);

@@ -1,6 +1,6 @@
 //! The items that the network got wrong, the surest or farthest off first.
 
-use crate::metrics::{Problem, Scored};
+use crate::metrics::{Entity, Problem, Scored};
 use crate::report::{Mistake, png_address};
 use retune_data::thumbnail::thumbnail;
 use retune_data::{Dataset, Inputs};
@@ -14,7 +14,8 @@ const SHOWN_CHARACTERS: usize = 200;
 /// Values of a row that are shown.
 const SHOWN_VALUES: usize = 6;
 
-/// Of items of one class each, those whose answer is wrong, by the answer's probability; of others those of the largest loss.
+/// Of items of one class each, those whose answer is wrong, by the answer's probability; of others (texts with labelled words as well)
+/// those of the largest loss.
 pub(super) fn mistakes(scored: &Scored, data: &Dataset, class_name: &dyn Fn(usize) -> String) -> Vec<Mistake> {
     let mut wrong: Vec<(f32, usize)> = match scored.problem() {
         Problem::MultiClass | Problem::Binary => {
@@ -26,6 +27,13 @@ pub(super) fn mistakes(scored: &Scored, data: &Dataset, class_name: &dyn Fn(usiz
             (0..scored.len()).filter(is_wrong).map(|item| (scored.losses()[item], item)).collect()
         }
         Problem::Regression => scored.losses().iter().copied().zip(0..).filter(|(loss, _)| *loss > 0.0).collect(),
+        Problem::Words | Problem::Entities => {
+            let is_wrong = |&item: &usize| {
+                let (truth, answer) = scored.labels_of_words(item);
+                truth != answer
+            };
+            (0..scored.len()).filter(is_wrong).map(|item| (scored.losses()[item], item)).collect()
+        }
         Problem::Unknown => Vec::new(),
     };
     wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -40,6 +48,7 @@ pub(super) fn mistakes(scored: &Scored, data: &Dataset, class_name: &dyn Fn(usiz
         let (truth, answer) = match scored.problem() {
             Problem::MultiLabel => (names(labels(truth(scored, item))), names(labels(scored.row(item)))),
             Problem::Regression => (values(truth(scored, item)), values(scored.row(item))),
+            Problem::Words | Problem::Entities => words(scored, data, item, class_name),
             _ => (class_name(scored.true_classes()[item] as usize), class_name(scored.predicted_class(item) as usize)),
         };
         Mistake {
@@ -51,6 +60,32 @@ pub(super) fn mistakes(scored: &Scored, data: &Dataset, class_name: &dyn Fn(usiz
         }
     };
     wrong.into_iter().map(mistake).collect()
+}
+
+/// The true and the answered labels of the words at which they differ, or the entities that only one of both has.
+fn words(scored: &Scored, data: &Dataset, item: usize, class_name: &dyn Fn(usize) -> String) -> (String, String) {
+    let Some(labelled) = scored.words() else { return Default::default() };
+    let texts = data.words_of(scored.ids()[item]).unwrap_or_default();
+    let places = &labelled.places[labelled.range(item)];
+    let text = |from: usize, to: usize| -> String {
+        places[from..to].iter().filter_map(|&place| texts.get(place as usize).copied()).collect::<Vec<_>>().join(" ")
+    };
+    let (truth, answer) = scored.labels_of_words(item);
+    let shown = |parts: Vec<String>| if parts.is_empty() { "–".to_owned() } else { parts.join(", ") };
+    let Some(tags) = &labelled.tags else {
+        let differing: Vec<usize> = (0..truth.len()).filter(|&word| truth[word] != answer[word]).collect();
+        let one = |labels: &[Option<usize>]| {
+            let label = |&word: &usize| format!("{} {}", text(word, word + 1), class_name(labels[word].unwrap_or(0)));
+            shown(differing.iter().map(label).collect())
+        };
+        return (one(&truth), one(&answer));
+    };
+    let [truth, answer] = [truth, answer].map(|labels| tags.entities(&labels, false));
+    let only = |of: &[Entity], others: &[Entity]| {
+        let left = of.iter().filter(|entity| !others.contains(entity));
+        shown(left.map(|e| format!("{} {}", text(e.start, e.end), tags.types()[e.kind])).collect())
+    };
+    (only(&truth, &answer), only(&answer, &truth))
 }
 
 /// The probability that the network gave to its answer.

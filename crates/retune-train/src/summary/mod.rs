@@ -11,7 +11,7 @@ mod mistakes;
 
 use crate::error::TrainError;
 use crate::fit::{Comparison, Cost, Measured};
-use crate::metrics::{ConfusionMatrix, Direction, Estimate, Metric, Scored};
+use crate::metrics::{ClassScore, ConfusionMatrix, Direction, EntityScore, Estimate, Metric, Scored, TypeScores};
 use crate::report::{
     self, ClassRow, Confusion, Fact, InputHash, Part, Reproduction, ResultRow, RunReport, Subject, Unit, Verdict,
 };
@@ -89,7 +89,10 @@ impl Summary<'_> {
             results: self.comparison.map(results).unwrap_or_default(),
             curves: curves::curves(&lines, self.kept_step),
             confusion: self.confusion().map(|matrix| self.confusion_table(matrix)),
-            classes: self.confusion().map(|matrix| self.class_rows(matrix)).unwrap_or_default(),
+            classes: match self.comparison.and_then(|comparison| comparison.entities.as_ref()) {
+                Some(types) => types.iter().map(entity_row).collect(),
+                None => self.confusion().map(|matrix| self.class_rows(matrix)).unwrap_or_default(),
+            },
             mistakes: self
                 .answers
                 .map(|(loader, scored)| mistakes::mistakes(scored, loader.data(), &|class| self.class_name(class)))
@@ -189,16 +192,24 @@ fn processor() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+fn entity_row(scores: &TypeScores) -> ClassRow {
+    let TypeScores { name, precision, recall, f1, entities } = scores;
+    ClassRow { name: name.clone(), precision: *precision, recall: *recall, f1: *f1, items: *entities }
+}
+
 fn unit(metric: Metric) -> Unit {
     if metric.is_share() { Unit::Share } else { Unit::Number }
 }
 
-/// Accuracy or, without classes, the first metric that is not the loss.
+/// F1 of entities, accuracy or, without classes, the first metric that is not the loss.
 fn verdict(comparison: &Comparison) -> Option<Verdict> {
+    let is_entity_f1 = |m: Metric| matches!(m, Metric::Entity(EntityScore { score: ClassScore::F1, .. }));
     let has_both = |m: &&Measured| m.before.is_some() && m.after.is_some();
     let find = |wanted: &dyn Fn(Metric) -> bool| comparison.metrics.iter().filter(has_both).find(|m| wanted(m.metric));
-    let shown =
-        find(&|m| m == Metric::Accuracy).or_else(|| find(&|m| m != Metric::Loss)).or_else(|| find(&|_| true))?;
+    let shown = find(&is_entity_f1)
+        .or_else(|| find(&|m| m == Metric::Accuracy))
+        .or_else(|| find(&|m| m != Metric::Loss))
+        .or_else(|| find(&|_| true))?;
     Some(Verdict {
         metric: shown.metric.to_string(),
         unit: unit(shown.metric),

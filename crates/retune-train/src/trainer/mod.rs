@@ -451,7 +451,7 @@ impl Trainer {
             step,
             checkpoint: newest.map(Path::to_path_buf),
         };
-        let (mut taken, mut loss_sum, mut examples) = (0, 0.0, 0);
+        let (mut taken, mut loss_sum, mut examples, mut items) = (0, 0.0, 0, 0);
         sums.clear();
         let summary = loop {
             let Some(batch) = batches.next().transpose()? else { return Ok(None) };
@@ -463,7 +463,8 @@ impl Trainer {
             taken += 1;
             loss_sum += outputs.loss_sum;
             examples += outputs.examples;
-            progress.sums.add(outputs.loss_sum, outputs.right, outputs.examples);
+            items += outputs.items;
+            progress.sums.add(outputs.loss_sum, outputs.right, outputs.items);
             update_statistics(&outputs, weights);
             let complete = taken == wanted || ends_epoch;
             let alone = complete && taken == 1;
@@ -474,7 +475,7 @@ impl Trainer {
                 let gradients = if alone { outputs.gradients() } else { sums.gradients() };
                 let rate = schedule.at(progress.step - first_step) * progress.plateau.factor;
                 let clip = job.optimizer.clip_norm;
-                let summary = optimizer_step(&job.cpu, optimizer, rate, clip, &gradients, examples, weights);
+                let summary = optimizer_step(&job.cpu, optimizer, rate, clip, &gradients, items, weights);
                 if !summary.gradient_norm.is_finite() {
                     return Err(diverged(summary.gradient_norm, progress.step));
                 }
@@ -484,7 +485,7 @@ impl Trainer {
         };
         progress.step += 1;
         let secs = start.elapsed().as_secs_f64();
-        let loss = loss_sum / examples as f64;
+        let loss = loss_sum / items.max(1) as f64;
         let event = Event::Step { epoch, step: progress.step, loss, examples, summary, sums: progress.sums, secs };
         observer.event(&event);
         if let Some(run) = run

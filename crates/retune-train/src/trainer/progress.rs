@@ -49,7 +49,7 @@ pub struct EpochSums {
     /// Right answers.
     #[serde(with = "exact")]
     pub right: f64,
-    /// Examples.
+    /// Examples; where tokens have targets, those tokens.
     pub examples: u64,
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cards;
+mod entities;
 mod features;
 mod fixture;
 mod golden;
@@ -17,3 +18,4 @@ mod schedules;
 mod similarity;
 mod stages;
 mod texts;
+mod words;

@@ -143,7 +143,7 @@ fn gradients(model: &Model, data: &Arc<Dataset>, options: LoaderOptions) -> (f64
         total += outputs.loss_sum;
         sums.add(&cpu, &outputs);
     }
-    assert_eq!(sums.examples(), data.len());
+    assert_eq!(sums.items(), data.len());
     (total, sums.gradients().iter().map(|gradient| gradient.to_vec()).collect())
 }
 

@@ -51,10 +51,13 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     match &plan.tokens {
         None => row("input", format!("{:?}", facts.input_shape.as_deref().unwrap_or_default())),
         Some(tokens) => {
-            let TokenStatistics { examples, mean, p95, most, truncated, .. } = tokens.statistics;
+            let TokenStatistics { examples, mean, p95, most, truncated, words_cut, .. } = tokens.statistics;
             let share = 100.0 * truncated as f64 / examples.max(1) as f64;
             row("tokens of a text", format!("{mean:.1} in the mean, 95 % up to {p95}, at most {most}"));
             row("texts cut off", format!("{}, {share:.1} %", text::count(truncated)));
+            if words_cut > 0 {
+                row("words cut off", format!("{}; they are neither learned nor judged", text::count(words_cut)));
+            }
             row("batch in the mean", batch_text(tokens.mean_batch));
             row("largest batch", batch_text(tokens.largest_batch));
         }

@@ -1,12 +1,13 @@
 //! `retune eval`: metrics of a model on labelled data, each with its 95 % interval.
 
 use super::failure::Failure;
-use super::outcome::estimate_text;
+use super::outcome::{estimate_text, types_text};
 use super::progress::Progress;
 use super::text::{self, Table};
 use super::{Context, Result, models, paths};
 use retune::data::{self, LabelType, SourceKind, SourceOptions};
 use retune::models::Task;
+use retune::train::metrics::entities::by_type;
 use retune::train::metrics::{Metric, Resampling, bootstrap_all};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -38,10 +39,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
     let predictor = models::predictor(context, &arguments.model)?;
     let takes_texts = predictor.model().tokenizer().is_some();
-    // A model that gives vectors compares texts, which have scores.
-    let gives_vectors = matches!(predictor.model().task(), Some(Task::Embedding { .. }));
     let options = SourceOptions {
-        labels: (takes_texts && gives_vectors).then_some(LabelType::Real),
+        // A model that gives vectors compares texts, which have scores.
+        labels: match predictor.model().task() {
+            _ if !takes_texts => None,
+            Some(Task::Embedding { .. }) => Some(LabelType::Real),
+            Some(Task::TokenClassification { .. }) => Some(LabelType::WordClass),
+            _ => None,
+        },
         kind: takes_texts.then_some(SourceKind::Text),
         // Labels of texts are numbered as the model numbers them.
         class_names: predictor.preprocessing().class_names.clone().filter(|_| takes_texts),
@@ -68,9 +73,19 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         table.row([metric.to_string(), estimate_text(metric, estimate)]);
         object.insert(metric.to_string(), json!(estimate));
     }
-    let text = format!("{} items ({part})\n{}", text::count(scored.len()), table.render(0).trim_end());
+    let types = by_type(&scored);
+    let mut by_type_text = types.as_deref().map(types_text).unwrap_or_default();
+    if !by_type_text.is_empty() {
+        by_type_text.insert_str(0, "\n\n");
+    }
+    let text = format!(
+        "{} items ({part})\n{}{}",
+        text::count(scored.len()),
+        table.render(0).trim_end(),
+        by_type_text.trim_end()
+    );
     context.console.result(&text, || {
-        json!({ "model": arguments.model, "data": arguments.data, "part": part, "items": scored.len(), "metrics": Value::Object(object) })
+        json!({ "model": arguments.model, "data": arguments.data, "part": part, "items": scored.len(), "metrics": Value::Object(object), "entities": types })
     });
     Ok(())
 }

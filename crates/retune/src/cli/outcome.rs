@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::text::{self, Table};
 use super::{Context, Result};
 use retune::train::fit::{Comparison, Outcome};
-use retune::train::metrics::{Estimate, Metric};
+use retune::train::metrics::{Estimate, Metric, TypeScores};
 use retune::train::trainer::Ending;
 use serde_json::json;
 use std::fmt::Write;
@@ -85,6 +85,9 @@ fn comparison_text(comparison: &Comparison) -> String {
         ]);
     }
     let mut out = table.render(0);
+    if let Some(types) = &comparison.entities {
+        let _ = write!(out, "\n{}", types_text(types));
+    }
     if let Some(test) = &comparison.mcnemar {
         let verdict = if test.p_value < 0.05 { "more than chance explains" } else { "chance alone may explain it" };
         let _ = writeln!(
@@ -96,6 +99,17 @@ fn comparison_text(comparison: &Comparison) -> String {
         );
     }
     out
+}
+
+/// How well entities of each type are found.
+pub fn types_text(types: &[TypeScores]) -> String {
+    let mut table = Table::new(&[1, 2, 3, 4]);
+    table.row(["type", "precision", "recall", "F1", "entities"]);
+    for TypeScores { name, precision, recall, f1, entities } in types {
+        let percent = |share: &f64| format!("{:.1} %", 100.0 * share);
+        table.row([name.clone(), percent(precision), percent(recall), percent(f1), text::count(*entities as usize)]);
+    }
+    table.render(0)
 }
 
 /// The probability that chance alone makes such a difference, without a false air of exactness.

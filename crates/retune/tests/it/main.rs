@@ -21,3 +21,4 @@ mod similarity;
 mod support;
 mod texts;
 mod training;
+mod words;

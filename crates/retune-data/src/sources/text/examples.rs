@@ -43,7 +43,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Unit::Line => "line",
             Unit::Element => "element",
@@ -72,11 +72,7 @@ impl Rows {
 
     /// Makes the rows of some lines bad ones.
     pub(super) fn refuse_lines(&mut self, bad: &BTreeSet<u64>, encoding: TextEncoding) {
-        for (lines, row) in self.rows.iter_mut().filter(|_| !bad.is_empty()) {
-            if bad.range(lines.clone()).next().is_some() {
-                *row = Err(format!("expected {encoding}, found bytes that are none"));
-            }
-        }
+        refuse_lines(&mut self.rows, bad, encoding);
     }
 
     /// The data set, its bad rows set aside.
@@ -125,6 +121,19 @@ impl Rows {
             Unit::File(files) => Origins::Files(files),
         };
         data.with_origins(origins).excluding(bad, options.tolerance)
+    }
+}
+
+/// Makes the rows of some lines bad ones.
+pub(super) fn refuse_lines<T>(
+    rows: &mut [(Range<u64>, Result<T, String>)],
+    bad: &BTreeSet<u64>,
+    encoding: TextEncoding,
+) {
+    for (lines, row) in rows.iter_mut().filter(|_| !bad.is_empty()) {
+        if bad.range(lines.clone()).next().is_some() {
+            *row = Err(format!("expected {encoding}, found bytes that are none"));
+        }
     }
 }
 

@@ -39,13 +39,13 @@ pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<R
 }
 
 /// Whether a file is one array of objects.
-fn is_array(text: &str) -> bool {
+pub(super) fn is_array(text: &str) -> bool {
     text.trim_start().starts_with('[')
 }
 
-type Object = Result<Map<String, Value>, String>;
+pub(super) type Object = Result<Map<String, Value>, String>;
 
-fn objects(path: &Path, text: &str) -> Result<Vec<(Range<u64>, Object)>, DataError> {
+pub(super) fn objects(path: &Path, text: &str) -> Result<Vec<(Range<u64>, Object)>, DataError> {
     let object = |value: Value| match value {
         Value::Object(object) => Ok(object),
         other => Err(format!("expected an object, found {}", kind(&other))),
@@ -60,7 +60,7 @@ fn objects(path: &Path, text: &str) -> Result<Vec<(Range<u64>, Object)>, DataErr
     Ok(numbered(text).map(|(line, number)| (number..number + 1, parsed(line))).collect())
 }
 
-fn malformed(path: &Path, line: u64, found: String) -> DataError {
+pub(super) fn malformed(path: &Path, line: u64, found: String) -> DataError {
     DataError::Malformed {
         path: path.to_path_buf(),
         place: format!("line {line}"),
@@ -70,7 +70,7 @@ fn malformed(path: &Path, line: u64, found: String) -> DataError {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a truth value",

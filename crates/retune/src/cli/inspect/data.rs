@@ -136,5 +136,6 @@ fn labels_text(kind: &LabelKind) -> String {
         LabelKind::OneHot { classes } => format!("one of {classes} classes, one-hot"),
         LabelKind::MultiHot { classes } => format!("any of {classes} classes, as 0 and 1"),
         LabelKind::Real { shape } => format!("real values {shape:?}"),
+        LabelKind::WordClasses { classes } => format!("one of {classes} classes for each word"),
     }
 }

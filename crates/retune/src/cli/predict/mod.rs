@@ -1,8 +1,9 @@
-//! `retune predict`: labels and probabilities of images and of texts ([`texts`]), similarities of pairs of texts, vectors of single
-//! ones ([`vectors`]), or the network's raw outputs for arrays.
+//! `retune predict`: labels and probabilities of images and of texts ([`texts`]), labels of words with entities ([`words`]), similarities of
+//! pairs of texts, vectors of single ones ([`vectors`]), or the network's raw outputs for arrays.
 
 mod texts;
 mod vectors;
+mod words;
 
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
@@ -13,7 +14,7 @@ use retune::data::decode::is_image_name;
 use retune::data::preprocess::{Color, Resize};
 use retune::formats::atomic::write_bytes_atomic;
 use retune::formats::npy;
-use retune::models::{Mode, ModelError};
+use retune::models::{Mode, ModelError, Task};
 use retune::train::predict::{Answer, Predictor};
 use retune::train::stored::Stored;
 use retune::{Inference, Model, Tensor};
@@ -32,7 +33,7 @@ pub struct Arguments {
     /// The model: a file, a folder, or `hf://org/name`
     #[arg(long, value_name = "MODEL")]
     model: PathBuf,
-    /// Image files or folders of them; texts as .txt (one a line), .csv, .tsv or .jsonl; or one .npy file of network inputs
+    /// Image files or folders of them; texts as .txt (one a line), .csv, .tsv or .jsonl; words as .conll; or one .npy file of network inputs
     #[arg(long, value_name = "FILE", required_unless_present = "text", num_args = 1..)]
     input: Vec<PathBuf>,
     /// A text; may be given several times
@@ -47,7 +48,7 @@ pub struct Arguments {
     /// The column or field of the second texts
     #[arg(long, value_name = "NAME", requires = "input")]
     pair_column: Option<String>,
-    /// Where to write: .npy for arrays, .csv for images and texts, .npy or .jsonl for vectors of texts [default: standard output]
+    /// Where to write: .npy for arrays, .csv for images and texts, .npy or .jsonl for vectors of texts, .jsonl for labels of words [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace OUTPUT if it exists
@@ -65,6 +66,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     match arguments.input.as_slice() {
         [array] if is_array(array) => predict_array(context, arguments, &model, array),
+        _ if matches!(model.task(), Some(Task::TokenClassification { .. })) => {
+            words::predict(context, arguments, model)
+        }
         _ if model.tokenizer().is_some() => texts::predict(context, arguments, model),
         [] => Err(Failure::new("the model takes no texts").hint("texts go to a model folder with a `tokenizer.json`")),
         files if files.iter().any(is_array) => {

@@ -74,7 +74,7 @@ fn texts(arguments: &Arguments) -> Result<Texts> {
     Ok(all)
 }
 
-fn options(arguments: &Arguments, path: &Path) -> SourceOptions {
+pub(super) fn options(arguments: &Arguments, path: &Path) -> SourceOptions {
     let column = |name: &Option<String>| {
         let name = name.as_ref()?;
         Some(name.parse().map_or_else(|_| Column::Name(name.clone()), Column::Index))
