@@ -164,7 +164,8 @@ impl Predictor {
                 .map(|Entity { kind, start, end }| {
                     let sum: f32 = found.probabilities[start..end].iter().sum();
                     let name = tags.as_ref().map(|tags| tags.types()[kind].clone()).unwrap_or_default();
-                    FoundEntity { name, start, end, score: sum / (end - start) as f32 }
+                    // Probabilities add up to a rounding error more than 1.
+                    FoundEntity { name, start, end, score: (sum / (end - start) as f32).min(1.0) }
                 })
                 .collect();
             texts.push(found);

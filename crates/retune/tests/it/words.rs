@@ -47,7 +47,8 @@ fn entities_are_learned_and_found() {
     let place = place();
     let described = place.run(&["inspect", "words.conll"]).ok();
     assert!(described.contains("one of 4 classes for each word") && described.contains("B-WORK"), "{described}");
-    place.run(&["check", "words.conll"]).ok();
+    let repeated = place.run(&["check", "words.conll"]);
+    assert!(repeated.stdout.contains("texts repeat an earlier one") && repeated.code == Some(1), "{}", repeated.stderr);
     let check = place.run(&[&["check", "--no-timing", "--set", "preprocess.max-tokens=5"], &OPTIONS[..]].concat()).ok();
     assert!(check.contains("words cut off"), "{check}");
     let fit = place
@@ -57,11 +58,11 @@ fn entities_are_learned_and_found() {
     assert_eq!((types.len(), &types[1]["name"]), (2, &json!("WORK")));
     let model = fit["model"].as_str().unwrap();
 
-    let lines = place.run(&["predict", "--model", model, "--text", "The actor bad: is story!"]).ok();
+    let lines = place.run(&["predict", "--model", model, "--text", "And actor bad quite story"]).ok();
     let found: Value = serde_json::from_str(&lines).unwrap();
-    assert_eq!(found["tokens"], json!(["The", "actor", "bad", ":", "is", "story", "!"]));
+    assert_eq!(found["tokens"], json!(["And", "actor", "bad", "quite", "story"]));
     assert_eq!(
-        (&found["tags"][1], &found["tags"][2], &found["tags"][5]),
+        (&found["tags"][1], &found["tags"][2], &found["tags"][4]),
         (&json!("B-PER"), &json!("I-PER"), &json!("B-WORK"))
     );
     let entity = &found["entities"][0];
@@ -71,14 +72,18 @@ fn entities_are_learned_and_found() {
     );
     assert!(entity["score"].as_f64().unwrap() > 0.5);
 
-    place.write("new.jsonl", "{\"tokens\": [\"the\", \"story\"]}\n");
-    place.write("new.conll", "the\nstory\n\n");
-    place.write("new.txt", "the story\n");
-    place.write("texts.jsonl", "{\"text\": \"the story\"}\n");
+    place.write("new.jsonl", "{\"tokens\": [\"and\", \"actor\", \"bad\", \"quite\", \"story\"]}\n");
+    place.write("new.conll", "and\nactor\nbad\nquite\nstory\n\n");
+    place.write("new.txt", "and actor bad quite story\n");
+    place.write("texts.jsonl", "{\"text\": \"and actor bad quite story\"}\n");
     for name in ["new.jsonl", "new.conll", "new.txt", "texts.jsonl"] {
         let answers = place.run(&["--json", "predict", "--model", model, "--input", name]).json();
         let answer = &answers["predictions"][0];
-        assert_eq!((&answer["tokens"], &answer["tags"]), (&json!(["the", "story"]), &json!(["O", "B-WORK"])), "{name}");
+        assert_eq!(
+            (&answer["tokens"], &answer["tags"]),
+            (&json!(["and", "actor", "bad", "quite", "story"]), &json!(["O", "B-PER", "I-PER", "O", "B-WORK"])),
+            "{name}"
+        );
     }
     place.run(&["predict", "--model", model, "--input", "new.jsonl", "--output", "out.jsonl"]).ok();
     assert_eq!(String::from_utf8(place.read("out.jsonl")).unwrap().lines().count(), 1);
@@ -96,9 +101,8 @@ fn mistakes_with_words_are_explained() {
     place.write("gap.conll", "the\tO\nactor\n\nstory\tB-WORK\n");
     let error = place.run(&[&["fit"], &OPTIONS[..], &["--set", "data.path=gap.conll"]].concat()).fails(1);
     assert!(error.contains("line 2: expected a word and its label, found `actor` alone"), "{error}");
-    place.write("texts.tsv", "text\tlabel\nvery good\tgood\nquite bad\tbad\nvery good film\tgood\n");
-    let error = place
-        .run(&["fit", "--model", "base", "--data", "texts.tsv", "--set", "model.task=token-classification"])
-        .fails(1);
-    assert!(!error.contains("panicked"), "{error}");
+    place.write("texts.csv", "text,label\nvery good,good\nquite bad,bad\n");
+    let error =
+        place.run(&["fit", "--model", "base", "--data", "texts.csv", "--set", "model.task=token-classification"]);
+    assert!(error.fails(1).contains("expected a word and its label"));
 }
