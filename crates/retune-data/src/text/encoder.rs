@@ -274,7 +274,7 @@ fn all(
 fn beginnings(encoding: &Encoding, uncounted: usize) -> impl Iterator<Item = i32> {
     let mut last = None;
     encoding.get_word_ids().iter().map(move |&word| match word {
-        Some(word) if std::mem::replace(&mut last, Some(word)) != Some(word) => {
+        Some(word) if last.replace(word) != Some(word) => {
             (word as usize).checked_sub(uncounted).map_or(-1, |word| word as i32)
         }
         _ => -1,
