@@ -101,7 +101,8 @@ fn a_run_learns_entities_and_its_folder_is_enough_to_find_them() {
     let found = predictor.label_words(data, &mut Silent).unwrap();
     let spans: Vec<_> = found[0].entities.iter().map(|e| (e.name.as_str(), e.start, e.end)).collect();
     assert_eq!(spans, [("PER", 2, 4), ("WORK", 5, 6)]);
-    assert!(found[0].entities.iter().all(|entity| entity.score > 0.5 && entity.score <= 1.0));
+    // The likeliest of four labels, as weights of the first epoch without a mistake are kept.
+    assert!(found[0].entities.iter().all(|entity| entity.score > 0.25 && entity.score <= 1.0), "{found:?}");
     assert_eq!(found[1].labels.iter().filter(|label| label.is_some()).count(), 10);
     assert!(found[1].labels[..10].iter().all(Option::is_some));
 
