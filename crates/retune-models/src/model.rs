@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use retune_formats::keras::{KerasFile, KerasWeights, Layout};
+use retune_graph::ops::sequence::Pooling;
 use retune_graph::{DType, Shape};
 use retune_tensor::{Key, Purpose, Tensor};
 use serde_json::Value;
@@ -335,6 +336,16 @@ impl Model {
         }
     }
 
+    /// How a classifier of texts makes one row of a text's tokens, which a product gives the scores of. `None`: the architecture's
+    /// own head, such as BERT's pooler of the first token; also for models that take no texts. The default of a model folder is
+    /// the pooling module of sentence-transformers, where it has one.
+    pub fn pooling(&self) -> Option<Pooling> {
+        match &self.architecture {
+            Architecture::Keras(_) => None,
+            Architecture::Torch(model) => model.pooling,
+        }
+    }
+
     /// The contents of the model's `tokenizer.json`, if it has one.
     pub fn tokenizer(&self) -> Option<&[u8]> {
         match &self.architecture {
@@ -395,7 +406,7 @@ impl Model {
             Some(&[Some(height), Some(width), _]) => Some([height, width]),
             _ => self.stored_image_size(),
         };
-        let lowered = torch.family.lower(&mut builder, &torch.task, given)?;
+        let lowered = torch.lower(&mut builder, given)?;
         let (graph, inputs) = builder.finish();
         let outputs = lowered.outputs.into_iter().map(|(name, node)| NetworkOutput::new(&graph, name, node)).collect();
         adapters::attach(self, Network { graph, inputs, outputs, updates: lowered.updates }, mode)

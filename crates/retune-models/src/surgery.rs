@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use retune_graph::ops::sequence::Pooling;
 use retune_tensor::Tensor;
 
 use crate::error::{ModelError, Result};
@@ -314,6 +315,50 @@ impl Model {
             *self = refreshed;
         }
         Ok(())
+    }
+
+    /// This model with other names of its labels, in the order of the outputs; all weights stay.
+    ///
+    /// # Errors
+    /// If the model has another number of labels, or none.
+    pub fn with_labels(&self, names: Vec<String>) -> Result<Model> {
+        let mut model = self.clone();
+        let labels = match &mut model.architecture {
+            Architecture::Torch(torch) => match &mut torch.task {
+                Task::Classification { labels }
+                | Task::MultiLabel { labels }
+                | Task::TokenClassification { labels } => Some(labels),
+                Task::Regression { .. } | Task::Embedding { .. } | Task::Similarity { .. } => None,
+            },
+            Architecture::Keras(_) => None,
+        };
+        match labels {
+            Some(labels) if labels.len() == names.len() => *labels = names,
+            _ => {
+                return Err(ModelError::Surgery {
+                    what: format!("the model has not {} labels that could be named", names.len()),
+                    hint: "give it a head for them by a new task".to_owned(),
+                });
+            }
+        }
+        Ok(model)
+    }
+
+    /// This model with another head for texts: on rows pooled so, or with `None` the architecture's own. The head is drawn from
+    /// `seed` where that is another than before. A model that gives vectors of texts pools them so from now on.
+    ///
+    /// # Errors
+    /// For models that take no texts.
+    pub fn with_pooling(&self, pooling: Option<Pooling>, seed: u64) -> Result<Model> {
+        match &self.architecture {
+            Architecture::Torch(torch) if torch.family.max_tokens().is_some() => {
+                torch::surgery::with_pooling(self, torch, pooling, seed)
+            }
+            _ => Err(ModelError::WrongKind {
+                what: "another pooling of tokens",
+                hint: "only encoders of texts have one; leave it out",
+            }),
+        }
     }
 
     /// This model for another task: the base keeps its weights; the head is drawn from `seed` where the task or its labels

@@ -153,11 +153,31 @@ impl ModelDirectory {
         let Some(module) = modules.iter().find(|module| module.class.ends_with(".Pooling")) else {
             return self.json("1_Pooling/config.json");
         };
-        if !is_below(&module.path) {
-            let problem = Problem::UnsafeName { name: module.path.clone() };
-            return Err(problem.at("path").in_file(&self.path.join("modules.json")));
+        self.module_config(module).map(Some)
+    }
+
+    /// The configuration of a module of sentence-transformers: `config.json` in the module's folder.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not JSON, or the folder lies outside this one.
+    pub fn module_config(&self, module: &SentenceModule) -> Result<Value, FormatError> {
+        read_json(&self.module_folder(module)?.join(CONFIG), &self.limits)
+    }
+
+    /// Opens the weights of a module of sentence-transformers.
+    ///
+    /// # Errors
+    /// As for [`Weights::open`], and if the module's folder lies outside this one.
+    pub fn module_weights(&self, module: &SentenceModule) -> Result<Weights, FormatError> {
+        Weights::open_within(self.module_folder(module)?, &self.limits)
+    }
+
+    fn module_folder(&self, module: &SentenceModule) -> Result<PathBuf, FormatError> {
+        if is_below(&module.path) {
+            return Ok(self.path.join(&module.path));
         }
-        read_json(&self.path.join(&module.path).join(CONFIG), &self.limits).map(Some)
+        let problem = Problem::UnsafeName { name: module.path.clone() };
+        Err(problem.at("path").in_file(&self.path.join("modules.json")))
     }
 }
 

@@ -74,6 +74,18 @@ impl NewModelDirectory {
         self.file(name, pretty(value))
     }
 
+    /// Adds the file `name` of tensors, for a module with weights of its own, or replaces it.
+    ///
+    /// # Errors
+    /// As for [`NewModelDirectory::file`], and if a name of a tensor occurs twice.
+    pub fn tensors<'a>(
+        &mut self,
+        name: &str,
+        tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    ) -> Result<&mut NewModelDirectory, FormatError> {
+        self.file(name, safetensors::to_bytes(tensors, &of_torch())?)
+    }
+
     /// Writes the folder at `path` with `tensors` as `model.safetensors` (whose metadata says `format: pt`, which
     /// transformers asks for).
     ///
@@ -108,8 +120,7 @@ impl NewModelDirectory {
         for (name, bytes) in &self.files {
             write_file(&temporary.path.join(name), bytes).map_err(locate)?;
         }
-        let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-        safetensors::write(temporary.path.join(WEIGHTS), tensors, &metadata)?;
+        safetensors::write(temporary.path.join(WEIGHTS), tensors, &of_torch())?;
         sync_folders(&temporary.path).map_err(locate)?;
         if found.is_some() {
             let old = TemporaryFolder::beside(path, "old").map_err(locate)?;
@@ -127,6 +138,11 @@ impl NewModelDirectory {
         }
         sync_folder(parent(path)).map_err(locate)
     }
+}
+
+/// The metadata that transformers asks for.
+fn of_torch() -> BTreeMap<String, String> {
+    BTreeMap::from([("format".to_owned(), "pt".to_owned())])
 }
 
 fn pretty(value: &Value) -> Vec<u8> {

@@ -80,6 +80,23 @@ impl SafetensorsFile {
     }
 }
 
+/// The bytes of a file of tensors, as [`write()`] writes them.
+///
+/// # Errors
+/// If a name occurs twice, or a tensor is named `__metadata__`.
+pub fn to_bytes<'a>(
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, FormatError> {
+    let mut tensors: Vec<(&str, &Tensor)> = tensors.into_iter().collect();
+    tensors.sort_by_key(|(_, tensor)| std::cmp::Reverse(tensor.dtype().size_bytes()));
+    let header = header(&tensors, metadata)?;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header.as_bytes());
+    tensors.iter().for_each(|(_, tensor)| file.extend_from_slice(&bytes::encode(tensor)));
+    Ok(file)
+}
+
 /// Writes tensors to the file at `path` without owning them: see [`SafetensorsFile::write`].
 ///
 /// Values of wide types come first, so that each tensor is aligned to its type; among types of one width the order

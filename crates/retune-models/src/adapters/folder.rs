@@ -10,6 +10,7 @@ use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::LoadReport;
 use crate::torch::config::Config;
+use crate::torch::sentence::{self, Modules};
 use crate::torch::task::{Task, numbered_labels};
 use crate::torch::{self, TorchModel};
 
@@ -91,9 +92,12 @@ impl Model {
         let path = path.as_ref();
         let mut model = self.clone();
         if let Architecture::Torch(torch) = &self.architecture {
-            let task = task(torch, path)?;
-            if task != torch.task {
-                model = self.with_task(task, 0)?;
+            let (task, pooling) = task(torch, path)?;
+            if pooling != torch.pooling {
+                model = model.with_pooling(pooling, 0)?;
+            }
+            if Some(&task) != model.task() {
+                model = model.with_task(task, 0)?;
             }
         }
         let report = model.load_adapter(path)?;
@@ -104,19 +108,27 @@ impl Model {
     }
 }
 
-/// The task that a folder's adapters were trained for.
-fn task(base: &TorchModel, path: &Path) -> Result<Task> {
+/// The task that a folder's adapters were trained for, and what a head for texts stands on.
+fn task(base: &TorchModel, path: &Path) -> Result<(Task, Option<Pooling>)> {
     let config = path.join("config.json");
     if config.is_file() {
+        let (value, pooling) = (read(&config)?, path.join(sentence::POOLING_CONFIG));
+        let config = Config::new(&value)?;
+        if pooling.is_file() {
+            return Ok((Task::of_texts(&config)?, Some(sentence::pooling(&read(&pooling)?)?)));
+        }
         let (pooling, normalize) = match base.task {
             Task::Embedding { pooling, normalize } | Task::Similarity { pooling, normalize } => (pooling, normalize),
             _ => (Pooling::Mean, false),
         };
-        return Task::read(&Config::new(&read(&config)?)?, pooling, normalize);
+        let task = Task::read(&config, &Modules { pooling: Some(pooling), normalize, ..Modules::default() })?;
+        let pooling = base.pooling.filter(|_| task.outputs().is_none());
+        return Ok((task, pooling));
     }
     match peft::outputs(base, path)?.filter(|outputs| base.task.outputs() != Some(*outputs)) {
-        Some(outputs) => Ok(Task::Classification { labels: numbered_labels(outputs) }),
-        None => Ok(base.task.clone()),
+        // PEFT's own classifiers have the head of transformers.
+        Some(outputs) => Ok((Task::Classification { labels: numbered_labels(outputs) }, None)),
+        None => Ok((base.task.clone(), base.pooling)),
     }
 }
 

@@ -3,7 +3,9 @@
 //! Names in the file are `base_model.model.` and the names that the base has in transformers; beside a prompt or a prefix, which
 //! is one tensor `prompt_embeddings`, those of the head have `base_model.` alone before them. The head of the task is always
 //! there, as one of PEFT's `modules_to_save`. A `config.json` with the task and its labels stands beside it, and what else travels with
-//! the weights in `retune.json`: PEFT reads neither.
+//! the weights in `retune.json`: PEFT reads neither. A head that stands on
+//! a pooling of sentence-transformers is none of transformers' modules: it is in the file as `classifier`, which retune reads back, while
+//! PEFT loads the adapters of the encoder alone.
 //!
 //! PEFT has no bottlenecks. Their folder has the same files and names, `LAYER.adapter_down.weight` and so on, but its configuration
 //! has `adapter_type` in the place of `peft_type`, `size` and `activation`.
@@ -25,6 +27,7 @@ use crate::torch::TorchModel;
 use crate::torch::card;
 use crate::torch::config::Config;
 use crate::torch::files::RETUNE;
+use crate::torch::sentence;
 use crate::torch::task::Task;
 use crate::weight::Weight;
 
@@ -95,8 +98,13 @@ impl Model {
         let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
         let named = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
         safetensors::write(path.join(WEIGHTS), named, &metadata)?;
-        let class = torch.family.class(&torch.task);
+        let class = torch.class();
         let mut texts = vec![(CONFIG, config), ("config.json", torch.described(&class))];
+        if let Some(pooling) = torch.pooled_head() {
+            let folder = path.join(sentence::POOLING);
+            std::fs::create_dir_all(&folder).map_err(|error| FormatError::from(error).in_file(&folder))?;
+            texts.push((sentence::POOLING_CONFIG, sentence::pooling_config(torch, pooling)));
+        }
         texts.extend(self.metadata.iter().map(|metadata| (RETUNE, metadata.clone())));
         let texts = texts.into_iter().filter(|(_, value)| !value.is_null());
         // Without a card of its own the folder gets none: the base's is not about the adapters.
@@ -149,6 +157,7 @@ impl Model {
             let mut heads: Vec<&str> = self
                 .weights
                 .iter()
+                .filter(|_| torch.pooled_head().is_none())
                 .filter(|weight| torch.family.is_head(&weight.name) && weight.class != "Adapter")
                 .map(|weight| weight.layer.split('.').next().unwrap_or(&weight.layer))
                 .collect();
@@ -158,6 +167,7 @@ impl Model {
         let task = match torch.task {
             // PEFT has no kind of task for images.
             _ if torch.family.max_tokens().is_none() => Value::Null,
+            _ if torch.pooled_head().is_some() => json!("FEATURE_EXTRACTION"),
             Task::Classification { .. } | Task::MultiLabel { .. } | Task::Regression { .. } => json!("SEQ_CLS"),
             Task::TokenClassification { .. } => json!("TOKEN_CLS"),
             Task::Embedding { .. } | Task::Similarity { .. } => json!("FEATURE_EXTRACTION"),

@@ -68,9 +68,13 @@ pub(crate) fn files(torch: &TorchModel, model: &Model, path: &Path) -> Vec<(&'st
 
 /// What the model itself knows to say.
 fn plain(torch: &TorchModel) -> String {
-    let class = torch.family.class(&torch.task);
+    let class = torch.class();
     let base = torch.config.get("_name_or_path").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let library = if torch.origin == Origin::Timm { "timm" } else { "transformers" };
+    let library = match torch.origin {
+        Origin::Timm => "timm",
+        _ if torch.pooled_head().is_some() => "sentence-transformers",
+        _ => "transformers",
+    };
     let mut card = format!("---\nlibrary_name: {library}\n");
     if let Some(base) = base {
         card.push_str(&format!("base_model: {base}\n"));
@@ -103,7 +107,7 @@ impl Model {
         let Architecture::Torch(torch) = &self.architecture else { return None };
         let gives_vectors = torch.task.outputs().is_none() && torch.family.text().is_some();
         match torch.origin {
-            Origin::Transformers if gives_vectors => Some("sentence-transformers"),
+            Origin::Transformers if gives_vectors || torch.pooled_head().is_some() => Some("sentence-transformers"),
             Origin::Transformers => Some("transformers"),
             Origin::Timm => Some("timm"),
             Origin::File { .. } => None,

@@ -6,17 +6,17 @@ use std::path::Path;
 use indexmap::IndexMap;
 use retune_formats::model_directory::{Existing, NewModelDirectory};
 use retune_formats::{FormatError, ModelDirectory, Weights};
-use retune_graph::ops::sequence::Pooling;
 use retune_tensor::{Key, Purpose, Tensor};
 use serde_json::{Value, json};
 
 use super::builder::{Builder, Declared, is_statistic};
 use super::config::Config;
+use super::sentence::{self, Modules};
 use super::task::Task;
 use super::vision::Vision;
 use super::vision::recognize::{self, Hint};
 use super::vision::tensors::Tensors;
-use super::{Family, Origin, TorchModel, card, sentence, weights_file};
+use super::{Family, Origin, TorchModel, card, weights_file};
 use crate::error::{ModelError, Result};
 use crate::model::{Architecture, Model};
 use crate::report::{LoadReport, Missing, Note, WrongShape, nearest};
@@ -29,13 +29,13 @@ impl TorchModel {
     /// An architecture of no file.
     pub(super) fn new(origin: Origin, family: Family, task: Task) -> TorchModel {
         let (companions, carried, order) = (Vec::new(), Vec::new(), Vec::new());
-        TorchModel { origin, config: Value::Null, family, task, companions, carried, order, card: None }
+        TorchModel { origin, config: Value::Null, family, task, pooling: None, companions, carried, order, card: None }
     }
 
     /// The weights of the architecture with its task, in the order of their first use.
     pub(crate) fn declared(&self) -> Result<Vec<Declared>> {
         let mut builder = Builder::collecting();
-        self.family.lower(&mut builder, &self.task, None)?;
+        self.lower(&mut builder, None)?;
         Ok(builder.collected())
     }
 }
@@ -47,7 +47,7 @@ pub(crate) fn fresh(declared: Declared, index: usize, seed: u64) -> Weight {
     with_value(declared, value)
 }
 
-fn with_value(declared: Declared, value: Tensor) -> Weight {
+pub(crate) fn with_value(declared: Declared, value: Tensor) -> Weight {
     let statistic = is_statistic(&declared.name);
     Weight {
         name: declared.name,
@@ -70,7 +70,7 @@ fn with_value(declared: Declared, value: Tensor) -> Weight {
 /// The architecture of a `config.json`, without a tokenizer; sentences are pooled by their mean.
 pub(crate) fn described(config: &Value) -> Result<TorchModel> {
     let fields = Config::new(config)?;
-    let (family, task) = (Family::read(&fields, None)?, Task::read(&fields, Pooling::Mean, false)?);
+    let (family, task) = (Family::read(&fields, None)?, Task::read(&fields, &Modules::default())?);
     Ok(TorchModel { config: config.clone(), ..TorchModel::new(Origin::Transformers, family, task) })
 }
 
@@ -83,19 +83,27 @@ pub(crate) fn load(path: &Path, seed: u64) -> Result<(Model, LoadReport)> {
     }
     let processor = folder.bytes("preprocessor_config.json")?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let family = Family::read(&config, processor.as_ref())?;
-    let (pooling, normalize) = sentence::modules(&folder)?;
-    let task = Task::read(&config, pooling, normalize)?;
-    whole(&folder, Origin::Transformers, family, task, seed)
+    let modules = Modules::read(&folder)?;
+    let task = Task::read(&config, &modules)?;
+    // A head of transformers' own is kept.
+    let is_own = task.outputs().is_some() && !modules.has_head(&task);
+    let pooling = modules.pooling.filter(|_| !is_own && family.max_tokens().is_some());
+    let torch = TorchModel { pooling, ..TorchModel::new(Origin::Transformers, family, task) };
+    let head = modules.head.filter(|_| torch.pooled_head().is_some());
+    let head = head.map(|head| folder.module_weights(&head.module)).transpose()?;
+    let (model, mut report) = whole(&folder, torch, head.as_ref(), seed)?;
+    let is_classifier = head.is_some() || is_own;
+    let left_out = modules.left_out.iter().filter(|_| !is_classifier);
+    let note = |name: &String| Note {
+        layer: String::new(),
+        text: format!("the module `{name}` of the folder is left out: vectors of texts are those before it"),
+    };
+    report.notes.extend(left_out.map(note));
+    Ok((model, report))
 }
 
-/// The model of a folder whose architecture and task are known.
-fn whole(
-    folder: &ModelDirectory,
-    origin: Origin,
-    family: Family,
-    task: Task,
-    seed: u64,
-) -> Result<(Model, LoadReport)> {
+/// The model of a folder whose architecture and task are known, with its head's weights if they are in a file of their own.
+fn whole(folder: &ModelDirectory, torch: TorchModel, head: Option<&Weights>, seed: u64) -> Result<(Model, LoadReport)> {
     let mut companions = Vec::new();
     for name in folder.companions() {
         if let Some(bytes) = folder.bytes(name)? {
@@ -104,12 +112,12 @@ fn whole(
     }
     let config = folder.config().clone();
     let card = card::read(&folder.path().join(card::README));
-    let mut torch = TorchModel { config, companions, card, ..TorchModel::new(origin, family, task) };
+    let mut torch = TorchModel { config, companions, card, ..torch };
     let mut file = folder.weights()?;
     if let Some(prefix) = file.wrapper_prefix() {
         file.strip_prefix(prefix)?;
     }
-    let (weights, report) = read_weights(&mut torch, &file, seed)?;
+    let (weights, report) = read_weights(&mut torch, &file, head, seed)?;
     let metadata = metadata(&folder.path().join(RETUNE));
     Ok(finished(torch, weights, metadata, report))
 }
@@ -150,11 +158,17 @@ fn load_timm(folder: &ModelDirectory, config: &Config<'_>, seed: u64) -> Result<
     let names = config.get("label_names").and_then(Value::as_array);
     let names = names.and_then(|names| names.iter().map(|name| name.as_str().map(str::to_owned)).collect());
     let task = recognize::task(&vision, &tensors, names);
-    whole(folder, Origin::Timm, Family::Vision(vision), task, seed)
+    whole(folder, TorchModel::new(Origin::Timm, Family::Vision(vision), task), None, seed)
 }
 
-/// The weights of an architecture from a file. Tensors without meaning, and the file's order, are kept in `torch`.
-pub(super) fn read_weights(torch: &mut TorchModel, file: &Weights, seed: u64) -> Result<(Vec<Weight>, LoadReport)> {
+/// The weights of an architecture from a file, and from a module's file those of a pooled head. Tensors without meaning, and the
+/// file's order, are kept in `torch`.
+pub(super) fn read_weights(
+    torch: &mut TorchModel,
+    file: &Weights,
+    head: Option<&Weights>,
+    seed: u64,
+) -> Result<(Vec<Weight>, LoadReport)> {
     let family = &torch.family;
     let mut names: IndexMap<String, String> = IndexMap::new();
     for name in file.names() {
@@ -166,7 +180,10 @@ pub(super) fn read_weights(torch: &mut TorchModel, file: &Weights, seed: u64) ->
     let (mut new, mut narrowed) = (Vec::new(), IndexMap::<String, usize>::new());
     for (index, declared) in torch.declared()?.into_iter().enumerate() {
         let expected = declared.layout.shape_in_file(&declared.shape);
-        let found = names.shift_remove(&declared.name);
+        let (file, found) = match head.filter(|_| family.is_head(&declared.name)) {
+            Some(head) => (head, Some(sentence::name_in_dense(&declared.name))),
+            None => (file, names.shift_remove(&declared.name)),
+        };
         let info = found.as_deref().and_then(|name| file.info(name).map(|info| (name, info.shape.clone())));
         match info {
             Some((name, shape)) if shape == expected => {
@@ -226,7 +243,8 @@ impl TorchModel {
     /// The name of a weight in files, where a bare base stands without its own name.
     pub(crate) fn stored_name<'a>(&self, name: &'a str) -> &'a str {
         let short = name.strip_prefix(self.family.base()).and_then(|rest| rest.strip_prefix('.'));
-        short.filter(|_| self.task.outputs().is_none()).unwrap_or(name)
+        let is_bare = self.task.outputs().is_none() || self.pooled_head().is_some();
+        short.filter(|_| is_bare).unwrap_or(name)
     }
 
     /// The tensors of a file, in the order of the file that the model was read from.
@@ -264,23 +282,30 @@ pub(crate) fn save(torch: &TorchModel, model: &Model, path: &Path) -> Result<()>
     if let Origin::File { wrapper, prefix } = &torch.origin {
         return weights_file::save(torch, model, path, wrapper.as_deref(), prefix);
     }
-    let class = torch.family.class(&torch.task);
+    let class = torch.class();
     let cards = card::files(torch, model, path);
     let mut folder = NewModelDirectory::new(&torch.described(&class), "");
     for (name, text) in cards {
         folder.file(name, text.into_bytes())?;
     }
-    for (name, bytes) in &torch.companions {
+    let pooled = torch.pooled_head();
+    for (name, bytes) in torch.companions.iter().filter(|(name, _)| pooled.is_none() || name != sentence::NORMALIZE) {
         folder.file(name, bytes.clone())?;
     }
     if let Some(metadata) = &model.metadata {
         folder.json(RETUNE, metadata)?;
     }
-    if matches!(torch.task, Task::Similarity { .. }) {
-        sentence::describe(torch, &mut folder)?;
+    let (head, tensors): (Vec<_>, Vec<_>) =
+        torch.tensors(model).into_iter().partition(|(name, _)| pooled.is_some() && torch.family.is_head(name));
+    match (&torch.task, pooled) {
+        (Task::Similarity { pooling, normalize }, _) => {
+            sentence::describe(torch, &mut folder, *pooling, *normalize)?;
+        }
+        (_, Some(pooling)) => sentence::describe_classifier(torch, &mut folder, pooling, &head)?,
+        _ => {}
     }
     let tensors: Vec<(String, Tensor)> =
-        torch.tensors(model).into_iter().map(|(name, tensor)| (torch.stored_name(&name).to_owned(), tensor)).collect();
+        tensors.into_iter().map(|(name, tensor)| (torch.stored_name(&name).to_owned(), tensor)).collect();
     folder.write(path, tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)), existing(path)?)?;
     Ok(())
 }

@@ -33,6 +33,7 @@ pub(crate) mod text;
 pub(crate) mod vision;
 pub(crate) mod weights_file;
 
+use retune_graph::ops::sequence::Pooling;
 use retune_graph::{NodeId, WeightId};
 use retune_tensor::Tensor;
 use serde_json::Value;
@@ -52,9 +53,13 @@ pub(crate) struct TorchModel {
     pub(crate) config: Value,
     pub(crate) family: Family,
     pub(crate) task: Task,
+    /// How a classifier of texts makes one row of a text's tokens, which dropout and a product give the scores of. `None`: the
+    /// architecture's own head, such as BERT's pooler of the first token.
+    pub(crate) pooling: Option<Pooling>,
     /// Files beside the weights that belong to the model, such as its tokenizer: name and contents.
     pub(crate) companions: Vec<(String, Vec<u8>)>,
-    /// Tensors that no result depends on, such as counters of batches: written back as they were.
+    /// Tensors that no result depends on, such as counters of batches, or a pooler where texts are pooled otherwise: written back
+    /// as they were.
     pub(crate) carried: Vec<(String, Tensor)>,
     /// Names of the file's tensors in their order.
     pub(crate) order: Vec<String>,
@@ -146,7 +151,10 @@ impl Family {
 
     /// Whether no result depends on a tensor that is not one of the weights.
     pub(crate) fn is_carried(&self, name: &str) -> bool {
-        matches!(self, Family::Vision(_)) && vision::is_buffer(name)
+        match self {
+            Family::Text(text) => text.is_pooler(name),
+            Family::Vision(_) => vision::is_buffer(name),
+        }
     }
 
     /// Whether a weight that the file lacks is drawn anew: the head's, and a pooler that was never trained.
@@ -162,8 +170,8 @@ impl Family {
         }
     }
 
-    /// The class of transformers that a model of this task is.
-    pub(crate) fn class(&self, task: &Task) -> String {
+    /// The class of transformers that a model of this task is, with the architecture's own head.
+    fn class(&self, task: &Task) -> String {
         match self {
             Family::Text(text) => text.class(task),
             Family::Vision(vision) => vision.class(task),
@@ -201,12 +209,28 @@ impl Family {
             Family::Vision(_) => None,
         }
     }
+}
 
+impl TorchModel {
     /// Appends the network's nodes. `size` is the height and width of images, where it is not the usual one.
-    pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task, size: Option<[usize; 2]>) -> Result<Lowered> {
-        match self {
-            Family::Text(text) => text.lower(b, task),
-            Family::Vision(vision) => vision.lower(b, task, size),
+    pub(crate) fn lower(&self, b: &mut Builder<'_>, size: Option<[usize; 2]>) -> Result<Lowered> {
+        match &self.family {
+            Family::Text(text) => text.lower(b, &self.task, self.pooling),
+            Family::Vision(vision) => vision.lower(b, &self.task, size),
+        }
+    }
+
+    /// The pooling of a head that stands on nothing else; `None` for the architecture's own head, and without a head for texts.
+    pub(crate) fn pooled_head(&self) -> Option<Pooling> {
+        let is_of_texts = self.task.outputs().is_some() && !matches!(self.task, Task::TokenClassification { .. });
+        self.pooling.filter(|_| is_of_texts)
+    }
+
+    /// The class of transformers that the model is; of one with a pooled head, that of its encoder.
+    pub(crate) fn class(&self) -> String {
+        match self.pooled_head() {
+            Some(pooling) => self.family.class(&Task::Embedding { pooling, normalize: false }),
+            None => self.family.class(&self.task),
         }
     }
 }

@@ -4,9 +4,12 @@
 //! module around it, or either without the base's own name: `encoder.layer.0` is all of the first layer. `*` stands for any
 //! characters, `?` for one.
 
+use retune_graph::ops::sequence::Pooling;
+use retune_tensor::Tensor;
+
 use super::TorchModel;
 use super::builder::is_statistic;
-use super::files::fresh;
+use super::files::{fresh, with_value};
 use super::task::Task;
 use crate::error::Result;
 use crate::model::{Architecture, LayerSummary, Model};
@@ -72,13 +75,39 @@ pub(crate) fn layer_before_head(model: &Model, torch: &TorchModel) -> Option<Str
 /// where the task is another, or has other labels.
 pub(crate) fn with_task(model: &Model, torch: &TorchModel, task: Task, seed: u64) -> Result<Model> {
     let is_new = task != torch.task;
-    let torch = TorchModel { task, ..torch.clone() };
-    let weights = torch.declared()?.into_iter().enumerate().map(|(index, declared)| {
+    rebuilt(model, TorchModel { task, ..torch.clone() }, is_new, seed)
+}
+
+/// The model whose texts are pooled otherwise. A head is new where it stood on something else.
+pub(crate) fn with_pooling(model: &Model, torch: &TorchModel, pooling: Option<Pooling>, seed: u64) -> Result<Model> {
+    let is_new = pooling != torch.pooling;
+    let task = match (torch.task.clone(), pooling) {
+        (Task::Embedding { normalize, .. }, Some(pooling)) => Task::Embedding { pooling, normalize },
+        (Task::Similarity { normalize, .. }, Some(pooling)) => Task::Similarity { pooling, normalize },
+        (task, _) => task,
+    };
+    rebuilt(model, TorchModel { task, pooling, ..torch.clone() }, is_new, seed)
+}
+
+/// The weights of the architecture: the model's own where there are any, then those that its file had and no result depended on,
+/// then fresh ones; those of a new head are all fresh.
+fn rebuilt(model: &Model, mut torch: TorchModel, has_new_head: bool, seed: u64) -> Result<Model> {
+    let mut weights = Vec::new();
+    for (index, declared) in torch.declared()?.into_iter().enumerate() {
         let same = |w: &&Weight| w.name == declared.name && w.value.shape() == declared.shape;
-        let kept = model.weights.iter().find(same).filter(|w| !is_new || !torch.family.is_head(&w.name));
-        kept.cloned().unwrap_or_else(|| fresh(declared, index, seed))
-    });
-    let mut weights: Vec<Weight> = weights.collect();
+        let kept = model.weights.iter().find(same).filter(|w| !has_new_head || !torch.family.is_head(&w.name));
+        let shape = declared.layout.shape_in_file(&declared.shape);
+        let fits = |(name, tensor): &(String, Tensor)| *name == declared.name && tensor.shape() == shape;
+        weights.push(match (kept, torch.carried.iter().position(fits)) {
+            (Some(weight), _) => weight.clone(),
+            (None, Some(place)) => {
+                let value = torch.carried.remove(place).1;
+                let value = Tensor::new(shape, value.to_f32_vec())?;
+                with_value(declared.clone(), declared.layout.from_file(value))
+            }
+            (None, None) => fresh(declared, index, seed),
+        });
+    }
     let is_adapter = |w: &&Weight| model.adapters.iter().any(|adapter| adapter.weights.contains(&w.name));
     weights.extend(model.weights.iter().filter(is_adapter).cloned());
     let mut new = Model::of(Architecture::Torch(Box::new(torch)), weights, model.metadata.clone());

@@ -4,6 +4,7 @@ use retune_graph::ops::sequence::Pooling;
 use serde_json::{Map, Value, json};
 
 use super::config::Config;
+use super::sentence::Modules;
 use crate::error::{ModelError, Result};
 
 /// What a network is for. It decides about the head, the output and the class in transformers.
@@ -48,17 +49,27 @@ pub enum Task {
 }
 
 impl Task {
-    /// The task of a model folder: by the class in `architectures`, `problem_type` and `id2label`; without a head an embedding
-    /// with the pooling given.
-    pub(crate) fn read(config: &Config<'_>, pooling: Pooling, normalize: bool) -> Result<Task> {
+    /// The task of a model folder: by the class in `architectures`, `problem_type` and `id2label`; a base alone is a classifier if
+    /// the modules of sentence-transformers end in a head for these labels, else it gives vectors.
+    pub(crate) fn read(config: &Config<'_>, modules: &Modules) -> Result<Task> {
         let classes = config.get("architectures").and_then(Value::as_array);
         let class = classes.and_then(|classes| classes.first()).and_then(Value::as_str).unwrap_or_default();
         if class.ends_with("ForTokenClassification") {
             return Ok(Task::TokenClassification { labels: labels(config)? });
         }
         if !["ForSequenceClassification", "ForImageClassification"].iter().any(|end| class.ends_with(end)) {
-            return Ok(Task::Embedding { pooling, normalize });
+            let classifier = match (&modules.head, config.text_if_any("problem_type")?) {
+                (Some(_), Some(_)) => Some(Task::of_texts(config)?).filter(|task| modules.has_head(task)),
+                _ => None,
+            };
+            let pooling = modules.pooling.unwrap_or(Pooling::Mean);
+            return Ok(classifier.unwrap_or(Task::Embedding { pooling, normalize: modules.normalize }));
         }
+        Task::of_texts(config)
+    }
+
+    /// The task of a head for whole texts or images.
+    pub(crate) fn of_texts(config: &Config<'_>) -> Result<Task> {
         let labels = labels(config)?;
         match config.text_if_any("problem_type")?.as_deref() {
             Some("regression") => Ok(Task::Regression { values: labels.len() }),
@@ -93,6 +104,14 @@ impl Task {
             }
             _ => Task::Similarity { pooling: Pooling::Mean, normalize: false },
         }
+    }
+
+    /// Whether the labels have no names of their own: numbers, or transformers' `LABEL_0`, `LABEL_1`, …
+    pub fn has_numbered_labels(&self) -> bool {
+        let is_numbered = |(index, name): (usize, &String)| {
+            name.strip_prefix("LABEL_").unwrap_or(name).parse::<usize>().is_ok_and(|number| number == index)
+        };
+        !self.labels().is_empty() && self.labels().iter().enumerate().all(is_numbered)
     }
 
     /// Names of the labels; empty where there are none.

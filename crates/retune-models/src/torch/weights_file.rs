@@ -66,7 +66,7 @@ pub(crate) fn load(path: &Path, seed: u64) -> Result<(Model, LoadReport)> {
         prefix: prefix.unwrap_or_default(),
     };
     let mut torch = TorchModel::new(origin, Family::Vision(vision), task);
-    let (weights, mut report) = read_weights(&mut torch, &file, seed)?;
+    let (weights, mut report) = read_weights(&mut torch, &file, None, seed)?;
     report.notes.insert(0, Note { layer: String::new(), text: format!("recognized as {name} by {why}") });
     Ok(finished(torch, weights, stored, report))
 }

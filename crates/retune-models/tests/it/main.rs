@@ -7,6 +7,7 @@ mod assets;
 mod goldens;
 mod harness;
 mod methods;
+mod pooling;
 mod refusals;
 mod round_trips;
 mod surgery;

@@ -4,6 +4,7 @@
 //! layers share and project to keys and queries of their own, or with those of the contents.
 
 use retune_graph::NodeId;
+use retune_graph::ops::sequence::Pooling;
 use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences};
 use serde_json::Value;
 
@@ -128,7 +129,7 @@ impl Deberta {
         std::iter::once(shared).chain(layers).collect()
     }
 
-    pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
+    pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task, pooling: Option<Pooling>) -> Result<Lowered> {
         b.stddev = self.stddev;
         let inputs = Inputs::declare(b, task, self.types > 0, self.has_positions);
         let mut x = self.embed(b, inputs)?;
@@ -142,6 +143,10 @@ impl Deberta {
             b.linear(CLASSIFIER, y, hidden, outputs)
         };
         let of_texts = |b: &mut Builder<'_>, outputs| {
+            if let Some(pooling) = pooling {
+                let shape = [hidden, outputs];
+                return output::pooled_scores(b, x, inputs.lengths, pooling, self.classifier_dropout, shape);
+            }
             let y = output::first_tokens(b, x, inputs.lengths)?;
             let y = output::drop_texts(b, y, self.pooler_dropout)?;
             let y = b.linear(POOLER, y, hidden, hidden)?;

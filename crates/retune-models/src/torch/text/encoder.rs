@@ -2,6 +2,7 @@
 //! normalization behind it. Sequences are ragged: no padding is ever computed.
 
 use retune_graph::NodeId;
+use retune_graph::ops::sequence::Pooling;
 use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences};
 
 use super::names::{self, Between, Head, Names};
@@ -153,6 +154,14 @@ impl Encoder {
         Ok(self)
     }
 
+    /// What the pooler's weights are called, if the architecture's own head has one.
+    pub(super) fn pooler(&self) -> Option<String> {
+        match self.names.head {
+            Head::Pooler(name) => Some(self.name(name)),
+            Head::DenseThenProjection(_) | Head::PreClassifier => None,
+        }
+    }
+
     pub(super) fn max_tokens(&self) -> usize {
         self.positions - self.first_position
     }
@@ -178,7 +187,7 @@ impl Encoder {
         groups
     }
 
-    pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
+    pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task, pooling: Option<Pooling>) -> Result<Lowered> {
         b.stddev = self.stddev;
         let inputs = Inputs::declare(b, task, self.names.types.is_some(), true);
         let mut x = self.embed(b, inputs)?;
@@ -190,6 +199,10 @@ impl Encoder {
             b.linear(CLASSIFIER, y, self.hidden, outputs)
         };
         let of_texts = |b: &mut Builder<'_>, outputs| {
+            if let Some(pooling) = pooling {
+                let shape = [self.hidden, outputs];
+                return output::pooled_scores(b, x, inputs.lengths, pooling, self.classifier_dropout, shape);
+            }
             let first = output::first_tokens(b, x, inputs.lengths)?;
             self.scores(b, first, outputs)
         };

@@ -20,6 +20,8 @@ use deberta::Deberta;
 use encoder::Encoder;
 use modern_bert::ModernBert;
 
+use retune_graph::ops::sequence::Pooling;
+
 use super::Lowered;
 use super::builder::Builder;
 use super::config::Config;
@@ -171,11 +173,18 @@ impl Text {
             || matches!(self, Text::Deberta(_)) && of_deberta.iter().any(|start| name.starts_with(start))
     }
 
-    pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
+    /// Whether a weight is the pooler's, which the task has no use for but another may have.
+    pub(crate) fn is_pooler(&self, name: &str) -> bool {
+        let Text::Encoder(encoder) = self else { return false };
+        encoder.pooler().is_some_and(|pooler| name.strip_prefix(&pooler).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    /// Appends the network's nodes. A classifier stands on the rows pooled so; without, it is the architecture's own.
+    pub(crate) fn lower(&self, b: &mut Builder<'_>, task: &Task, pooling: Option<Pooling>) -> Result<Lowered> {
         match self {
-            Text::Encoder(encoder) => encoder.lower(b, task),
-            Text::Deberta(deberta) => deberta.lower(b, task),
-            Text::ModernBert(modern_bert) => modern_bert.lower(b, task),
+            Text::Encoder(encoder) => encoder.lower(b, task, pooling),
+            Text::Deberta(deberta) => deberta.lower(b, task, pooling),
+            Text::ModernBert(modern_bert) => modern_bert.lower(b, task, pooling),
         }
     }
 }

@@ -112,7 +112,7 @@ impl ModernBert {
         std::iter::once(vec![name("embeddings")]).chain(layers).collect()
     }
 
-    pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task) -> Result<Lowered> {
+    pub(super) fn lower(&self, b: &mut Builder<'_>, task: &Task, pooling: Option<Pooling>) -> Result<Lowered> {
         b.stddev = self.stddev;
         let inputs = Inputs::declare(b, task, false, true);
         let words = b.table(&name(WORDS), self.vocabulary, self.hidden);
@@ -129,6 +129,11 @@ impl ModernBert {
             self.classifier(b, y, outputs)
         };
         let of_texts = |b: &mut Builder<'_>, outputs| {
+            if let Some(pooling) = pooling {
+                b.stddev = 1.0 / (self.hidden as f32).sqrt();
+                let shape = [self.hidden, outputs];
+                return output::pooled_scores(b, x, inputs.lengths, pooling, self.classifier_dropout, shape);
+            }
             let y = b.graph.sequence_pool(x, inputs.lengths, self.head_pooling)?;
             let y = self.head(b, y)?;
             let y = output::drop_texts(b, y, self.classifier_dropout)?;

@@ -85,6 +85,20 @@ pub(super) fn output(
     Ok((CLASSIFIER.to_owned(), output))
 }
 
+/// Scores of each text from its pooled row: dropout, then a product. No weights stand between the encoder and the product.
+pub(super) fn pooled_scores(
+    b: &mut Builder<'_>,
+    x: NodeId,
+    lengths: NodeId,
+    pooling: Pooling,
+    dropout: f32,
+    shape: [usize; 2],
+) -> Result<NodeId> {
+    let y = b.graph.sequence_pool(x, lengths, pooling)?;
+    let y = drop_texts(b, y, dropout)?;
+    b.linear(CLASSIFIER, y, shape[0], shape[1])
+}
+
 /// Dropout of a row of each text.
 pub(super) fn drop_texts(b: &mut Builder<'_>, x: NodeId, rate: f32) -> Result<NodeId> {
     match b.random(rate) {
