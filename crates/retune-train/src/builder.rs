@@ -35,7 +35,7 @@ use crate::optimizers::Optimizer;
 use crate::predict::{Predictor, suitable};
 use crate::recipe::build::{DataParts, JobParts, default_targets};
 use crate::schedules::Schedule;
-use crate::task::{self, TaskKind};
+use crate::task::{self, Asked, PoolingKind, TaskKind};
 use crate::trainer::{Job, Observer, OptimizerSettings, Silent, Stage, TrainSettings, Trainer};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
@@ -50,7 +50,7 @@ use std::sync::atomic::AtomicBool;
 #[must_use = "nothing happens before `train`"]
 pub struct FineTune {
     model: Model,
-    task: Option<TaskKind>,
+    asked: Asked,
     data: Option<Parts>,
     validation_share: f64,
     test_share: f64,
@@ -73,7 +73,7 @@ impl FineTune {
     pub fn new(model: Model) -> FineTune {
         FineTune {
             model,
-            task: None,
+            asked: Asked::default(),
             data: None,
             validation_share: 0.1,
             test_share: 0.0,
@@ -94,7 +94,13 @@ impl FineTune {
 
     /// What the model is trained for. Default: told from the labels.
     pub fn task(mut self, task: TaskKind) -> FineTune {
-        self.task = Some(task);
+        self.asked.task = Some(task);
+        self
+    }
+
+    /// What a head for texts stands on. Default: the pooling module of the model's folder, else the architecture's own head.
+    pub fn pooling(mut self, pooling: PoolingKind) -> FineTune {
+        self.asked.pooling = Some(pooling);
         self
     }
 
@@ -201,7 +207,7 @@ impl FineTune {
     pub fn job(self) -> Result<Job, TrainError> {
         let parts = self.data.ok_or_else(|| TrainError::unfit("there is no data", "call `data` before `train`"))?;
         let data = divided(parts, self.validation_share, self.test_share, self.settings.seed)?;
-        let model = task::for_data(self.model, &data.train.0, self.task, self.settings.seed)?;
+        let model = task::for_data(self.model, &data.train.0, self.asked, self.settings.seed)?.model;
         let probe = model.build(Mode::Inference, None).ok();
         let output = probe.as_ref().and_then(|network| network.outputs.first());
         let loss = self.loss.unwrap_or_else(|| suitable(&data.train.0, output));

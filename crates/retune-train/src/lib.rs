@@ -46,4 +46,4 @@ pub use builder::{FineTune, FineTuned};
 pub use error::TrainError;
 pub use fit::{Outcome, fit, resume};
 pub use predict::Predictor;
-pub use task::TaskKind;
+pub use task::{PoolingKind, TaskKind};

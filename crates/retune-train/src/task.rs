@@ -3,6 +3,7 @@
 
 use crate::error::TrainError;
 use retune_data::{Dataset, LabelKind, LabelType};
+use retune_graph::ops::sequence::Pooling;
 use retune_models::{Model, Task};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -30,16 +31,68 @@ impl TaskKind {
     }
 }
 
+/// How an encoder of texts makes one row of a text's tokens, by the names of sentence-transformers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PoolingKind {
+    /// The mean of all tokens' rows.
+    Mean,
+    /// The first token's row.
+    Cls,
+    /// The last token's row.
+    LastToken,
+    /// The head that transformers gives a classifier of the architecture; of BERT, the first token's row through the pooler.
+    Pooler,
+}
+
+impl PoolingKind {
+    /// The pooling; `None` for the architecture's own head.
+    pub fn pooling(self) -> Option<Pooling> {
+        match self {
+            PoolingKind::Mean => Some(Pooling::Mean),
+            PoolingKind::Cls => Some(Pooling::First),
+            PoolingKind::LastToken => Some(Pooling::Last),
+            PoolingKind::Pooler => None,
+        }
+    }
+}
+
+/// What is asked of a model besides what its labels tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// What it is trained for. `None`: told from the labels.
+    pub task: Option<TaskKind>,
+    /// What a head for texts stands on. `None`: the pooling module of the model's folder, else the architecture's own head.
+    pub pooling: Option<PoolingKind>,
+}
+
+/// A model for data, with remarks about its head for the user.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The model.
+    pub model: Model,
+    /// What was decided about its head.
+    pub notes: Vec<String>,
+}
+
 /// The model for the task that is asked for, or else with a head for the labels of the data, where it is one with a task: its own
 /// head where that has the same labels, else a new one drawn from `seed`. Models of Keras have layers instead.
 ///
-/// A head of as many labels as the data is kept where the data's have no names (class numbers): they are taken for the model's.
+/// A head of as many labels as the data is kept where either's have no names (numbers, `LABEL_0`): they are taken for one another.
 ///
 /// # Errors
-/// A model that takes no other head, a task that does not go with the model or the data.
-pub fn for_data(model: Model, data: &Dataset, asked: Option<TaskKind>, seed: u64) -> Result<Model, TrainError> {
+/// A model that takes no other head, a task or pooling that does not go with the model or the data.
+pub fn for_data(mut model: Model, data: &Dataset, asked: Asked, seed: u64) -> Result<Fitted, TrainError> {
+    let Asked { task: asked, pooling } = asked;
     if asked == Some(TaskKind::Similarity) {
         check_similarity(&model, data)?;
+        if pooling == Some(PoolingKind::Pooler) {
+            return Err(TrainError::unfit(
+                "similarity is that of pooled vectors, but `pooler` asks for the head of a classifier",
+                "set `model.pooling` to `mean`, `cls` or `lasttoken`, or leave it out",
+            ));
+        }
     }
     let has_words = matches!(data.label_kind(), LabelKind::WordClasses { .. });
     if asked == Some(TaskKind::TokenClassification) && !has_words {
@@ -48,7 +101,49 @@ pub fn for_data(model: Model, data: &Dataset, asked: Option<TaskKind>, seed: u64
             "give a word and its label a line, or lists of both in `.jsonl`",
         ));
     }
-    let Some(task) = model.task() else { return Ok(model) };
+    if let (true, Some(_)) = (has_words, pooling) {
+        return Err(TrainError::unfit(
+            "`model.pooling` is for labels of whole texts, but the labels are those of words",
+            "leave it out",
+        ));
+    }
+    if let Some(pooling) = pooling {
+        model = model.with_pooling(pooling.pooling(), seed)?;
+    }
+    let had_head = model.task().is_some_and(|task| task.outputs().is_some());
+    let (model, head_note) = with_head(model, data, asked, seed)?;
+    let is_of_texts =
+        model.max_tokens().is_some() && !has_words && model.task().is_some_and(|task| task.outputs().is_some());
+    let pooling_note = match (model.pooling(), pooling) {
+        (Some(own), None) if is_of_texts && !had_head => Some(format!(
+            "the head stands on {}, as the model's folder pools texts; vectors are not normalized for it; \
+             `model.pooling = \"pooler\"` asks for the architecture's own head",
+            pooled(own)
+        )),
+        (Some(own), Some(_)) if is_of_texts => Some(format!("the head stands on {}", pooled(own))),
+        (None, Some(_)) if is_of_texts => Some("the head is the architecture's own".to_owned()),
+        _ => None,
+    };
+    Ok(Fitted { model, notes: head_note.into_iter().chain(pooling_note).collect() })
+}
+
+/// A pooling in words.
+fn pooled(pooling: Pooling) -> &'static str {
+    match pooling {
+        Pooling::Mean => "the mean of all tokens",
+        Pooling::First => "the first token",
+        Pooling::Last => "the last token",
+    }
+}
+
+/// The model with the head for its task, and why that head is another or has other names than before.
+fn with_head(
+    model: Model,
+    data: &Dataset,
+    asked: Option<TaskKind>,
+    seed: u64,
+) -> Result<(Model, Option<String>), TrainError> {
+    let Some(task) = model.task() else { return Ok((model, None)) };
     let numbered = |classes: usize| match data.class_names() {
         Some(names) => names.to_vec(),
         None if task.labels().len() == classes => task.labels().to_vec(),
@@ -62,9 +157,34 @@ pub fn for_data(model: Model, data: &Dataset, asked: Option<TaskKind>, seed: u64
         LabelKind::MultiHot { classes } => Task::MultiLabel { labels: numbered(classes) },
         LabelKind::WordClasses { classes } => Task::TokenClassification { labels: numbered(classes) },
         LabelKind::Real { shape } => Task::Regression { values: shape.iter().product() },
-        LabelKind::None => return Ok(model),
+        LabelKind::None => return Ok((model, None)),
     };
-    if wanted == *task { Ok(model) } else { Ok(model.with_task(wanted, seed)?) }
+    if wanted == *task {
+        return Ok((model, None));
+    }
+    let (own, given) = (task.labels(), wanted.labels());
+    let is_same_kind = std::mem::discriminant(task) == std::mem::discriminant(&wanted);
+    if is_same_kind && own.len() == given.len() && task.has_numbered_labels() {
+        let note =
+            format!("the model's labels have no names: its head is kept, its outputs are taken for {}", list(given));
+        let names = given.to_vec();
+        return Ok((model.with_labels(names)?, Some(note)));
+    }
+    let note = match (own, given) {
+        ([], _) | (_, []) => None,
+        (own, given) if is_same_kind => {
+            Some(format!("a new head is drawn: the model's labels are {}, the data's {}", list(own), list(given)))
+        }
+        _ => Some("a new head is drawn: the model's labels are of another kind than the data's".to_owned()),
+    };
+    Ok((model.with_task(wanted, seed)?, note))
+}
+
+/// Names of labels, the first of them where there are many.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown}, … ({} in all)", names.len()) } else { shown }
 }
 
 /// The names of the model's labels, where all of the data's are among them but in another order: classes are then to be numbered

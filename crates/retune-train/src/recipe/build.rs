@@ -10,7 +10,7 @@ use crate::features::CacheSettings;
 use crate::run::manifest::FileManifest;
 use crate::run::{DataManifest, Manifest, path_sha256};
 use crate::stored::Stored;
-use crate::task;
+use crate::task::{self, Asked, Fitted};
 use crate::text;
 use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epoch};
 use retune_cpu::Cpu;
@@ -33,9 +33,11 @@ pub struct Built {
     pub preprocessing: Preprocessing,
     /// What was found out while building.
     pub facts: Facts,
+    /// What was decided about the model's head, for the user.
+    pub notes: Vec<String>,
     /// Provenance; the data's hashes are computed here.
     pub manifest: Manifest,
-    /// The resolved recipe as TOML.
+    /// The resolved recipe as TOML, its paths absolute, so that it works from wherever it lies.
     pub recipe: String,
     /// The folder of the run.
     pub output: PathBuf,
@@ -69,12 +71,14 @@ impl DataParts {
 pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String]) -> Result<Built, TrainError> {
     // The parent of a bare file name is the empty path.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let recipe = settings.recipe();
     let seed = settings.train().seed;
     let (model, report, files) = load_model(settings, folder)?;
+    let settings = &settings.for_model(&model);
+    let recipe = settings.recipe();
     let data = load_data(settings, folder, seed, &model)?;
-    let asked = value(&recipe.model.task);
-    let (mut model, last_of_base) = changed(task::for_data(model, &data.train.0, asked, seed)?, settings)?;
+    let asked = Asked { task: value(&recipe.model.task), pooling: value(&recipe.model.pooling) };
+    let Fitted { model, notes } = task::for_data(model, &data.train.0, asked, seed)?;
+    let (mut model, last_of_base) = changed(model, settings)?;
     let mut optimizer = settings.optimizer().clone();
     let layer_decay = value(&recipe.optimizer.layer_decay).unwrap_or(1.0);
     let up_factor = value(&recipe.method.up_rate_factor).unwrap_or(1.0);
@@ -128,8 +132,12 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         job,
         report,
         facts,
+        notes,
         manifest,
-        recipe: recipe.to_toml().map_err(|error| TrainError::unfit(error.to_string(), "check the recipe's values"))?,
+        recipe: recipe
+            .with_absolute_paths(folder)
+            .to_toml()
+            .map_err(|error| TrainError::unfit(error.to_string(), "check the recipe's values"))?,
         output: value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path)),
         model_name: value(&recipe.output.model).unwrap_or(model_name),
     })

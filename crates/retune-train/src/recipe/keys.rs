@@ -8,11 +8,11 @@ use retune_data::preprocess::{Color, FeatureType, Filter, TargetEncoding};
 use retune_data::sources::text::{TextEncoding, TextFormat};
 use retune_data::sources::{Column, Layout, SourceKind};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::features::FeaturePrecision;
 use crate::optimizers::{Convention, DecayMode};
-use crate::task::TaskKind;
+use crate::task::{PoolingKind, TaskKind};
 use std::num::NonZeroU64;
 
 /// A key, for the reference.
@@ -230,6 +230,11 @@ sections! {
         /// What it is trained for: `similarity` (of the texts of pairs, by the cosine of their vectors) or `token-classification` (a
         /// label for each word). Default: told from the labels.
         "task" task: TaskKind,
+        /// What the head of an encoder of texts stands on: `mean`, `cls` or `lasttoken` (the mean of all tokens, the first, the last), and
+        /// nothing between that and its product; or `pooler`, the head that transformers gives a classifier of the architecture. For
+        /// `similarity`, how vectors are made. Default: the pooling module of sentence-transformers, if the folder has one, else
+        /// `pooler`.
+        "pooling" pooling: PoolingKind,
         /// Weights to load into the model, from a `.weights.h5` or another model. Default: those of `path`.
         "weights-file" weights_file: PathBuf,
         /// `pretrained` keeps the file's weights, `none` draws fresh ones to train from scratch. Default `pretrained`.
@@ -385,7 +390,8 @@ sections! {
         "kind" kind: Method,
         /// Epochs in which `lp-ft` trains the head alone. Learning rate and optimizer begin anew after them. Default 1.
         "head-epochs" head_epochs: u64,
-        /// Learning rate of these epochs. Default: that of the optimizer.
+        /// Learning rate of these epochs. Default: that of the optimizer; 0.001 for an encoder of texts without a learning rate in the
+        /// recipe.
         "head-learning-rate" head_learning_rate: f64,
         /// Epochs from which to which `gradual` trains one more group of layers (a block of the network; of Keras's models a layer
         /// with what normalizes it). Learning rate and optimizer begin anew each time. Default 1.
@@ -440,7 +446,8 @@ sections! {
     optimizer: OptimizerKeys {
         /// `gradient-descent`, `sgd`, `adam`, `adamw`, `rmsprop` or `adagrad`. Default `adamw`.
         "kind" kind: String,
-        /// Learning rate. Default: Keras's for the optimizer, 0.01 or 0.001.
+        /// Learning rate. Default: Keras's for the optimizer, 0.01 or 0.001. For encoders of texts under `adam` and `adamw` by the
+        /// method: 5e-5 for `full`, `lp-ft` and `gradual`, 5e-4 for `lora`, `bottleneck`, `biases` and `norms`, else 1e-3.
         "learning-rate" learning_rate: f64,
         /// Factor of the learning rate from each group of layers to the one before it, above 0 to 1; the head has the full rate. The groups
         /// are the blocks of the network, of Keras's models layers with what normalizes them. Default 1. Example: `layer-decay = 0.9`.
@@ -476,12 +483,15 @@ sections! {
     }
     /// The learning rate over time.
     schedule: ScheduleKeys {
-        /// `constant`, `step`, `exponential`, `cosine`, `linear` or `polynomial`. Default `constant`.
+        /// `constant`, `step`, `exponential`, `cosine`, `linear` or `polynomial`. Default `constant`; where the learning rate is the
+        /// default of an encoder of texts and nothing stands in this section, `linear` with `warmup-share = 0.1`.
         "kind" kind: String,
         /// Length of the linear rise at the start, in optimizer steps. Default 0.
         "warmup-steps" warmup_steps: u64,
         /// The same in epochs. Default 0.
         "warmup-epochs" warmup_epochs: f64,
+        /// The same as a share of all steps of the run, or of the stage. Default 0.
+        "warmup-share" warmup_share: f64,
         /// Share of the learning rate at the first step of the warmup. Default 0.
         "warmup-start" warmup_start: f64,
         /// Length of the decay after the warmup, in optimizer steps. Default: to the end of the run; for `exponential` an epoch.
@@ -581,6 +591,40 @@ sections! {
         /// Optimizer steps from one line of `metrics.jsonl` to the next. Default 50.
         "log-every-steps" log_every_steps: u64,
     }
+}
+
+impl Recipe {
+    /// The recipe with every path absolute; relative ones start at `folder`.
+    pub(super) fn with_absolute_paths(&self, folder: &Path) -> Recipe {
+        let mut recipe = self.clone();
+        let Recipe { model, data, train, output, .. } = &mut recipe;
+        let paths = [
+            &mut model.path,
+            &mut model.weights_file,
+            &mut data.path,
+            &mut data.validation,
+            &mut data.test,
+            &mut train.cache_folder,
+            &mut output.path,
+        ];
+        for path in paths.into_iter().flatten() {
+            let whole = folder.join(&path.value);
+            // Only where the current folder is unknown it stays as it is.
+            path.value = std::path::absolute(&whole).unwrap_or(whole);
+        }
+        recipe
+    }
+
+    /// The keys whose values are paths that start at the recipe's folder.
+    pub const PATHS: &[&str] = &[
+        "model.path",
+        "model.weights-file",
+        "data.path",
+        "data.validation",
+        "data.test",
+        "train.cache-folder",
+        "output.path",
+    ];
 }
 
 /// The value, or the default, which is from now on the recipe's value.

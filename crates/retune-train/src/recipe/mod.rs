@@ -40,6 +40,23 @@ pub fn read(path: &Path, overrides: &[String]) -> Result<Settings, TrainError> {
     Ok(parse(&path.display().to_string(), &text, overrides)?)
 }
 
+/// An override such as `data.path=texts.tsv` whose path starts at `folder` in place of the recipe's; others as they are, and addresses
+/// such as `hf://org/name`.
+pub fn with_path_from(text: &str, folder: &Path) -> String {
+    let path = text.split_once('=').filter(|(key, _)| Recipe::PATHS.contains(&key.trim())).and_then(|(key, given)| {
+        let parsed = toml::from_str::<toml::Table>(&format!("value = {given}")).ok();
+        let parsed = parsed.and_then(|mut table| table.remove("value"));
+        match parsed {
+            _ if given.contains("://") => None,
+            Some(toml::Value::String(path)) => Some((key, folder.join(path))),
+            // What is no text is reported where values are checked.
+            Some(_) => None,
+            None => Some((key, folder.join(given.trim()))),
+        }
+    });
+    path.map_or_else(|| text.to_owned(), |(key, path)| format!("{key}={}", toml::Value::from(&*path.to_string_lossy())))
+}
+
 /// Reads a recipe's text; `name` stands for it in messages.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! A recipe after checking: every value in its range, defaults filled in.
 
 use super::document::{Document, Located, Place, RecipeError, nearest};
-use super::keys::{Method, PrecisionKind, Recipe, resolve, value};
+use super::keys::{Method, PrecisionKind, Recipe, ScheduleKeys, Weights, resolve, value};
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
@@ -9,6 +9,7 @@ use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, 
 use crate::task::TaskKind;
 use crate::trainer::{EarlyStopping, Every, OptimizerSettings, TrainSettings};
 use retune_data::{Augmentation, Preprocessing, SourceOptions};
+use retune_models::Model;
 
 /// A checked recipe.
 #[derive(Debug, Clone)]
@@ -38,6 +39,37 @@ impl Settings {
         let train = check.train(&mut recipe);
         document.finish()?;
         Ok(Settings { recipe, optimizer, train, preprocessing, augment })
+    }
+
+    /// The settings with the defaults for a model: those of an encoder of texts are a learning rate that suits the method, and a
+    /// schedule with it, where the recipe says nothing about them. Rates are common in the field: 5e-5 is transformers', low ranks
+    /// and few weights take more.
+    pub fn for_model(&self, model: &Model) -> Settings {
+        let mut settings = self.clone();
+        let is_adam = matches!(self.optimizer.optimizer, Optimizer::Adam(_) | Optimizer::AdamW(_));
+        let is_fresh = value(&self.recipe.model.weights) == Some(Weights::None);
+        let Recipe { method, optimizer, schedule, .. } = &mut settings.recipe;
+        if model.max_tokens().is_none() || is_fresh || !is_adam || is_given(&optimizer.learning_rate) {
+            return settings;
+        }
+        fn default<T>(value: T) -> Option<Located<T>> {
+            Some(Located { value, place: Place::Absent })
+        }
+        let kind = value(&method.kind).unwrap_or(Method::Full);
+        optimizer.learning_rate = default(match kind {
+            Method::Full | Method::LpFt | Method::Gradual => 5e-5,
+            Method::Lora | Method::Bottleneck | Method::Biases | Method::Norms => 5e-4,
+            Method::Head | Method::Ia3 | Method::Prompt | Method::Prefix => HEAD_LEARNING_RATE,
+        });
+        if kind == Method::LpFt && method.head_learning_rate.is_none() {
+            method.head_learning_rate = default(HEAD_LEARNING_RATE);
+        }
+        let nothing = ScheduleKeys { kind: schedule.kind.clone(), ..ScheduleKeys::default() };
+        if *schedule == nothing && !is_given(&schedule.kind) {
+            schedule.kind = default("linear".to_owned());
+            schedule.warmup_share = default(0.1);
+        }
+        settings
     }
 
     /// The recipe with the defaults filled in that do not depend on model and data.
@@ -126,8 +158,11 @@ impl Settings {
         let most = self.train.max_steps.unwrap_or(u64::MAX);
         let [start, end] = epochs.map(|epoch| (epoch * steps_per_epoch).min(most));
         let total = end - start;
-        let warmup_steps =
-            value(&keys.warmup_steps).or_else(|| value(&keys.warmup_epochs).map(in_steps)).unwrap_or(0).min(total);
+        let warmup_steps = value(&keys.warmup_steps)
+            .or_else(|| value(&keys.warmup_epochs).map(in_steps))
+            .or_else(|| value(&keys.warmup_share).map(|share| (share * total as f64).round() as u64))
+            .unwrap_or(0)
+            .min(total);
         let kind = value(&keys.kind).unwrap_or_default();
         let decay_steps = value(&keys.decay_steps)
             .unwrap_or(if kind == "exponential" { steps_per_epoch } else { total - warmup_steps })
@@ -157,6 +192,14 @@ impl Settings {
         let warmup = Warmup { steps: warmup_steps, start: value(&keys.warmup_start).unwrap_or(0.0) };
         Schedule { learning_rate, warmup, decay }
     }
+}
+
+/// Of heads on frozen encoders of texts.
+const HEAD_LEARNING_RATE: f64 = 1e-3;
+
+/// Whether the recipe itself says a value.
+fn is_given<T>(field: &Option<Located<T>>) -> bool {
+    field.as_ref().is_some_and(|located| located.place != Place::Absent)
 }
 
 const SCHEDULES: &[&str] = &["constant", "step", "exponential", "cosine", "linear", "polynomial"];
@@ -447,6 +490,11 @@ impl Check<'_> {
         self.require("schedule.plateau-factor", &keys.plateau_factor, "a number between 0 and 1", |x| {
             *x > 0.0 && *x < 1.0
         });
+        self.require("schedule.warmup-share", &keys.warmup_share, "a share from 0 to 1", share);
+        if let (true, Some(share)) = (keys.warmup_steps.is_some() || keys.warmup_epochs.is_some(), &keys.warmup_share) {
+            let message = "stands beside `warmup-steps` or `warmup-epochs`; keep one of them";
+            self.document.problem(share.place.clone(), "schedule.warmup-share", message, None);
+        }
         if let (Some(_), Some(epochs)) = (&keys.warmup_steps, &keys.warmup_epochs) {
             let message = "stands beside `warmup-steps`; keep one of the two";
             self.document.problem(epochs.place.clone(), "schedule.warmup-epochs", message, None);

@@ -12,6 +12,7 @@ mod losses;
 mod methods;
 mod metrics;
 mod optimizers;
+mod pooling;
 mod recipes;
 mod runs;
 mod schedules;

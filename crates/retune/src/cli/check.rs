@@ -8,7 +8,8 @@ use super::{Context, Result, paths};
 use retune::data::{BatchSize, TokenStatistics};
 use retune::train::fit::{StagePlan, plan};
 use retune::train::recipe::Built;
-use retune::train::trainer::{FeaturePlan, StepTimes};
+use retune::train::schedules::{Decay, Schedule};
+use retune::train::trainer::{FeaturePlan, Job, Stage, StepTimes};
 use serde_json::json;
 use std::path::Path;
 
@@ -43,6 +44,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     }
     let Built { job, facts, output, .. } = arguments.job.build(context)?;
     let epochs = job.settings.epochs;
+    let rates = rates_text(&job);
     let plan = plan(job, if arguments.no_timing { 0 } else { TRIAL_STEPS })?;
     let mut table = Table::new(&[]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
@@ -75,6 +77,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let of_a_step = if plan.tokens.is_some() { "largest step" } else { "memory of a step" };
     row(of_a_step, text::bytes(plan.step_bytes as u64));
     row("optimizer", text::bytes(plan.optimizer_bytes as u64));
+    row("learning rate", rates.clone());
     if let Some(features) = plan.stages.first().and_then(|stage| stage.features.as_ref()) {
         for (name, value) in feature_rows(features) {
             row(name, value);
@@ -143,6 +146,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             "batch_size": plan.batch_size,
             "tokens": plan.tokens,
             "epochs": epochs,
+            "learning_rate": rates,
             "steps": plan.steps,
             "stages": plan.stages,
             "step_bytes": plan.step_bytes,
@@ -176,6 +180,28 @@ fn feature_rows(features: &FeaturePlan) -> Vec<(&'static str, String)> {
         rows.push(("room there", format!("{room}: what does not fit is computed in each epoch")));
     }
     rows
+}
+
+/// `0.00005 by adamw, linear after 12 steps of warmup`, for each stage.
+fn rates_text(job: &Job) -> String {
+    let of = |stage: &Stage| {
+        let Schedule { learning_rate, warmup, decay } = &stage.schedule;
+        let decay = match decay {
+            Decay::Constant => "constant",
+            Decay::Step(_) => "in steps",
+            Decay::Exponential(_) => "exponential",
+            Decay::Cosine(_) => "cosine",
+            Decay::Linear(_) => "linear",
+            Decay::Polynomial(_) => "polynomial",
+            _ => "changing",
+        };
+        let after = match warmup.steps {
+            0 => String::new(),
+            steps => format!(" after {} of warmup", text::counted(steps as usize, "step", "steps")),
+        };
+        format!("{learning_rate} by {}, {decay}{after}", job.optimizer.optimizer.name())
+    };
+    job.stages.iter().map(of).collect::<Vec<_>>().join("; then ")
 }
 
 /// `32 texts, 745 tokens`

@@ -48,7 +48,7 @@ pub struct JobArguments {
     /// Folder of the run [default: runs/ and the name of the recipe or the data]
     #[arg(long, short, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
-    /// Set a value of the recipe, such as `train.epochs=3`; may be given several times
+    /// Set a value of the recipe, such as `train.epochs=3`; may be given several times. Relative paths start at the current folder
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
 }
@@ -70,6 +70,9 @@ impl JobArguments {
         if let Some(model) = &mut built.manifest.model {
             model.address = address;
         }
+        for note in &built.notes {
+            context.console.note(format!("note: {note}"));
+        }
         // Said as the user said it: the same folder, as the command runs where its relative paths start.
         built.output = paths::tidy(self.output.as_deref().unwrap_or(&built.output));
         Ok(built)
@@ -87,12 +90,13 @@ impl JobArguments {
             overrides.push(format!("model.path={}", text_value(&path_in_cache)));
             (settings, address) = (recipe::read(path, &overrides)?, located.address);
         }
+        let here = absolute(Path::new("."))?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
         for key in [&settings.recipe().model.path, &settings.recipe().data.path].into_iter().flatten() {
-            paths::must_exist(&folder.join(&key.value))?;
+            paths::must_exist(&as_seen_from(&here, folder.join(&key.value)))?;
         }
         Ok(((settings, folder, stem(path)), address))
     }
@@ -141,11 +145,10 @@ impl JobArguments {
         set("preprocess.scale", self.scale.map(|scale| format!("{scale:?}")));
         for (key, folder) in [("output.path", &self.output), ("train.cache-folder", &self.cache_dir)] {
             let Some(folder) = folder else { continue };
-            // Relative paths of a recipe start at its folder, those of the command line where it is run.
-            let path = absolute(folder)?;
-            overrides.push(format!("{key}={}", text_value(&path)));
+            overrides.push(format!("{key}={}", text_value(&absolute(folder)?)));
         }
-        overrides.extend(self.overrides.iter().cloned());
+        let here = absolute(Path::new("."))?;
+        overrides.extend(self.overrides.iter().map(|text| recipe::with_path_from(text, &here)));
         Ok(overrides)
     }
 }
@@ -189,6 +192,11 @@ fn fitting_head(model: &Model, data: &Dataset) -> Option<String> {
     let units = network.graph.shape(network.outputs.first()?.node).dims().last()?.fixed()?;
     let fits = units == classes || (units == 1 && classes == 2);
     (!fits).then(|| format!("model.head=[{{ class = \"Dense\", units = {classes}, activation = \"softmax\" }}]"))
+}
+
+/// A path below the current folder as the user said it.
+fn as_seen_from(here: &Path, path: PathBuf) -> PathBuf {
+    path.strip_prefix(here).map(Path::to_owned).unwrap_or(path)
 }
 
 /// A path as a TOML text.

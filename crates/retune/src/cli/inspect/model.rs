@@ -116,6 +116,10 @@ impl Description<'_> {
         if let Some(task) = self.model.task() {
             summary.row(["task".to_owned(), task_text(task)]);
         }
+        if let Some(pooling) = self.model.pooling().filter(|_| self.model.task().is_some_and(|t| t.outputs().is_some()))
+        {
+            summary.row(["head".to_owned(), format!("a product behind {pooling:?} pooling").to_lowercase()]);
+        }
         if self.model.tokenizer().is_some() {
             let most = self.model.max_tokens().map_or("any number of".to_owned(), |most| format!("at most {most}"));
             summary.row(["inputs".to_owned(), format!("texts of {most} tokens")]);
@@ -131,7 +135,11 @@ impl Description<'_> {
             summary.row(["classes".to_owned(), format!("{}: {}", names.len(), names.join(", "))]);
         }
         for note in &self.report.notes {
-            summary.row(["note".to_owned(), format!("layer `{}`: {}", note.layer, note.text)]);
+            let text = match note.layer.as_str() {
+                "" => note.text.clone(),
+                layer => format!("layer `{layer}`: {}", note.text),
+            };
+            summary.row(["note".to_owned(), text]);
         }
         format!("{}\n{}", summary.render(0), layers.render(0).trim_end())
     }
