@@ -8,6 +8,13 @@ const BLOCK: usize = 16;
 /// Side of the squares that are transposed in registers.
 const SQUARE: usize = 4;
 
+/// Values in a cache line.
+const LINE: usize = 16;
+
+/// How far ahead the source is asked for: its rows lie pages apart, which the processor does not foresee.
+const ROWS_AHEAD: usize = 16;
+const BLOCKS_AHEAD: usize = 3;
+
 multiversion! {
     /// Packs columns `start..` of B, whose value at `(k, n)` is `b[k * distances.0 + n * distances.1]`, into one panel `[k, columns]`; zeros
     /// stand where B has no more columns. One of the distances is 1.
@@ -36,6 +43,9 @@ multiversion! {
 #[inline(always)]
 fn copy_rows(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
     for (k, row) in panel.chunks_exact_mut(columns).enumerate().take(steps) {
+        for line in (0..used).step_by(LINE) {
+            prefetch(b, (k + ROWS_AHEAD) * step + line);
+        }
         let (row, rest) = row.split_at_mut(used);
         let from = &b[k * step..][..used];
         let ((to, to_end), (from, from_end)) = (row.as_chunks_mut::<8>(), from.as_chunks::<8>());
@@ -56,6 +66,9 @@ fn copy_rows(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, 
 fn transpose(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
     for k0 in (0..steps).step_by(BLOCK) {
         let k1 = (k0 + BLOCK).min(steps);
+        for column in 0..used {
+            prefetch(b, column * step + k0 + BLOCKS_AHEAD * BLOCK);
+        }
         let (whole_k, whole_n) = (k0 + (k1 - k0) / SQUARE * SQUARE, used / SQUARE * SQUARE);
         for column in (0..whole_n).step_by(SQUARE) {
             for k in (k0..whole_k).step_by(SQUARE) {
@@ -69,6 +82,19 @@ fn transpose(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, 
             }
         }
     }
+}
+
+/// Asks for the cache line of a value that is needed soon.
+#[inline(always)]
+fn prefetch(values: &[f32], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(value) = values.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has the instruction, and the value is there.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at);
 }
 
 /// `to(j, i) = from(i, j)` for squares whose rows are `to_step` and `from_step` apart.

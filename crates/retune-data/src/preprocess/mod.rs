@@ -239,12 +239,16 @@ fn check_length(what: &str, expected: usize, found: usize) -> Result<(), DataErr
 
 /// A type that pixels are stored in.
 pub(crate) trait Sample: Copy + Default {
+    /// The least and the greatest value, where there are such.
+    const RANGE: Option<(f32, f32)>;
     fn to_f32(self) -> f32;
     /// Brightness by ITU-R BT.601.
     fn luma(red: Self, green: Self, blue: Self) -> Self;
 }
 
 impl Sample for u8 {
+    const RANGE: Option<(f32, f32)> = Some((0.0, 255.0));
+
     fn to_f32(self) -> f32 {
         f32::from(self)
     }
@@ -254,6 +258,8 @@ impl Sample for u8 {
 }
 
 impl Sample for f32 {
+    const RANGE: Option<(f32, f32)> = None;
+
     fn to_f32(self) -> f32 {
         self
     }

@@ -327,9 +327,9 @@ sections! {
         "color" color: Color,
         /// Height and width of the network's images, in pixels. Example: `resize = [224, 224]`.
         "resize" resize: [usize; 2],
-        /// How pixels between pixels are made: `bilinear` or `nearest`. Default `bilinear`.
+        /// How pixels between pixels are made: `bilinear`, `bicubic` or `nearest`. Default `bilinear`.
         "resize-filter" resize_filter: Filter,
-        /// Whether `bilinear` averages over all pixels where it shrinks. Default false, as Keras.
+        /// Whether `bilinear` and `bicubic` average over all pixels where they shrink. Default false, as Keras.
         "resize-antialias" resize_antialias: bool,
         /// What is done where the aspect ratio differs: `stretch`, `center-crop` (the largest box from the centre) or `pad`.
         /// Default `stretch`.

@@ -21,7 +21,8 @@ pub struct Progress {
     epochs: u64,
     steps: u64,
     secs_per_step: Option<f64>,
-    images_per_sec: f64,
+    /// Examples and seconds of the epoch's steps.
+    stepped: (usize, f64),
     evaluated: String,
     epoch_start: Instant,
     shows_epochs: bool,
@@ -37,7 +38,7 @@ impl Progress {
             epochs: 0,
             steps: 0,
             secs_per_step: None,
-            images_per_sec: 0.0,
+            stepped: (0, 0.0),
             evaluated: String::new(),
             epoch_start: Instant::now(),
             shows_epochs: true,
@@ -77,7 +78,8 @@ impl Progress {
     fn step(&mut self, epoch: u64, step: u64, examples: usize, sums: &EpochSums, secs: f64) {
         let mean = self.secs_per_step.map_or(secs, |mean| mean + NEWEST * (secs - mean));
         self.secs_per_step = Some(mean);
-        self.images_per_sec = examples as f64 / mean.max(1e-9);
+        self.stepped.0 += examples;
+        self.stepped.1 += secs;
         let left = mean * self.steps.saturating_sub(step) as f64;
         self.bar.set_position(step);
         self.bar.set_message(format!(
@@ -86,7 +88,7 @@ impl Progress {
             self.epochs,
             training_text(sums),
             self.evaluated,
-            self.images_per_sec,
+            self.examples_per_sec(),
             text::seconds(left)
         ));
     }
@@ -115,10 +117,16 @@ impl Progress {
                 self.epochs,
                 training_text(sums),
                 self.evaluated,
-                self.images_per_sec,
+                self.examples_per_sec(),
                 elapsed(secs)
             ));
         }
+        self.stepped = (0, 0.0);
+    }
+
+    /// The pace of the epoch's steps; evaluation is not counted.
+    fn examples_per_sec(&self) -> f64 {
+        self.stepped.0 as f64 / self.stepped.1.max(1e-9)
     }
 }
 

@@ -54,7 +54,7 @@ impl Preparation {
     /// As the model's `retune` entry holds it.
     pub(crate) fn metadata(&self) -> Value {
         let [height, width] = self.size;
-        let filter = if self.interpolation == "nearest" { "nearest" } else { "bilinear" };
+        let filter = if self.is_known() { self.interpolation.as_str() } else { "bilinear" };
         let fit = self.crop.map_or(json!("stretch"), |fraction| json!({"center-crop": {"fraction": fraction}}));
         let resize = json!({"height": height, "width": width, "filter": filter, "antialias": true, "fit": fit});
         json!({"preprocessing": {
@@ -65,9 +65,14 @@ impl Preparation {
         }})
     }
 
+    /// Whether images can be resized as the model's were.
+    fn is_known(&self) -> bool {
+        matches!(self.interpolation.as_str(), "nearest" | "bilinear" | "bicubic")
+    }
+
     /// What is said of it to the user.
     pub(crate) fn notes(&self, notes: &mut Vec<Note>) {
-        if !matches!(self.interpolation.as_str(), "bilinear" | "nearest") {
+        if !self.is_known() {
             let text = format!(
                 "the model was trained on images resized by {} interpolation; they are resized by bilinear interpolation \
                  with antialiasing here",
@@ -198,8 +203,13 @@ mod tests {
             "interpolation": "bicubic", "crop_mode": "center"});
         let read = Preparation::square(224, 0.875).with_timm(config.as_object().unwrap());
         assert_eq!((read.size, read.crop, read.mean[2]), ([240, 256], Some(0.9), 0.3));
-        let mut notes = Vec::new();
-        read.notes(&mut notes);
-        assert_eq!(notes.len(), 1);
+        let notes = |read: &Preparation| {
+            let mut notes = Vec::new();
+            read.notes(&mut notes);
+            notes.len()
+        };
+        assert_eq!((notes(&read), &read.metadata()["preprocessing"]["resize"]["filter"]), (0, &json!("bicubic")));
+        let other = Preparation { interpolation: "lanczos".to_owned(), ..read };
+        assert_eq!((notes(&other), &other.metadata()["preprocessing"]["resize"]["filter"]), (1, &json!("bilinear")));
     }
 }
