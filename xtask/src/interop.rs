@@ -1,11 +1,31 @@
-//! `cargo xtask interop`: what retune writes, loaded and computed by the real Keras. The comparison itself is
-//! `xtask/interop/compare.py`.
+//! `cargo xtask interop`: what retune writes, loaded and computed by the real Keras, transformers and PEFT. The comparisons themselves are
+//! the programs in `xtask/interop`.
 
 use crate::process::{build_retune, root, run as run_command, target};
 use crate::{Result, assets, python};
 
-/// Compares these models (files or golden cases), by default the real ones of `assets` and every golden one.
-pub(crate) fn run(models: &[String]) -> Result {
+/// Lets retune train small models and transformers and PEFT load them: what is given as the first argument.
+const HUGGING_FACE: &str = "hugging-face";
+
+/// Runs both comparisons. With `hugging-face` only that one, of cases whose names hold one of the other arguments; else Keras's, of these
+/// models (files or golden cases), by default the real ones of `assets` and every golden one.
+pub(crate) fn run(args: &[String]) -> Result {
+    match args {
+        [first, names @ ..] if first == HUGGING_FACE => hugging_face(names),
+        [] => keras(&[]).and(hugging_face(&[])),
+        models => keras(models),
+    }
+}
+
+fn hugging_face(names: &[String]) -> Result {
+    let retune = build_retune()?;
+    let environment = python::environment_of_file("goldens-torch", "tests/golden/requirements-torch.txt")?;
+    let mut compare = environment.python();
+    compare.arg(root().join("xtask/interop/hugging_face.py")).arg("--retune").arg(retune);
+    run_command(compare.arg("--scratch").arg(target().join("interop").join(HUGGING_FACE)).args(names))
+}
+
+fn keras(models: &[String]) -> Result {
     let mut models = models.to_vec();
     if models.is_empty() {
         for name in ["cifar-10-model", "fer"] {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`session`] | [`Session`]: a graph and its outputs, run batch after batch without allocating |
 //! | [`plan`] | [`Plan`]: order, buffers assigned by lifetime, bytes and FLOPs, for one batch size |
+//! | `slices` | chains of operations that run on a few examples at a time |
 //! | [`cpu`] | [`Cpu`]: threads and instruction set |
 //! | [`pool`] | the thread pool: numbered tasks, no allocation, results independent of the number of threads |
 //! | [`dispatch`] | [`Level`]: AVX-512, AVX2 or the target's baseline, chosen at run time |
@@ -24,6 +25,7 @@ pub mod optimize;
 pub mod plan;
 pub mod pool;
 pub mod session;
+mod slices;
 
 pub use cpu::Cpu;
 pub use dispatch::Level;

@@ -2,13 +2,17 @@
 //!
 //! Nodes run in the graph's order. What depends on frozen weights alone runs once, before the first step. Buffers are
 //! assigned once by lifetime: an operation may overwrite an input that nobody reads later, a reshape shares its input's
-//! buffer, and buffers that never live at the same time share memory.
+//! buffer, and buffers that never live at the same time share memory. Chains of operations on more values than the cache holds run
+//! on [slices](crate::slices) of the batch.
 
 use retune_graph::passes::dependence;
 use retune_graph::{Bindings, Graph, NodeId, Op, WeightId};
 
+use std::ops::Range;
+
 use crate::cpu::Cpu;
 use crate::kernels;
+use crate::slices::{Group, Join, Slicing, join, leads_by_examples};
 
 /// Values per cache line; buffers start at multiples of it.
 pub(crate) const LINE: usize = 16;
@@ -35,6 +39,41 @@ pub(crate) struct Step {
     /// Where the packed right factor of a product is in the memory of values computed once, if that factor never changes; and its
     /// length.
     pub packed: Option<(usize, usize)>,
+    /// What a slice of the batch is of the step's inputs and output, if it runs on slices.
+    pub parts: Option<Box<Parts>>,
+}
+
+/// Inputs and output of a step on a slice of the batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub inputs: Vec<Part>,
+    pub output: Part,
+    pub slices: usize,
+    pub join: Join,
+}
+
+/// What a slice of the batch is of a buffer.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub shape: Box<[usize]>,
+    /// Values from one slice to the next: 0 where each slice has all of it, or where the buffer only holds one slice.
+    pub stride: usize,
+}
+
+/// Steps that run one after the other on each slice of the batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Stretch {
+    pub steps: Range<usize>,
+    pub slices: usize,
+}
+
+/// What a session has chosen for all its plans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choices {
+    /// Chains of operations on more values than this run on slices of the batch.
+    pub cache_len: usize,
+    /// Whether right factors of products that never change are kept as products of 32 bits use them.
+    pub packs_f32: bool,
 }
 
 /// The order of operations, their buffers and their cost for one batch size.
@@ -45,6 +84,8 @@ pub struct Plan {
     pub(crate) locations: Vec<Option<Location>>,
     pub(crate) constant_steps: Vec<Step>,
     pub(crate) steps: Vec<Step>,
+    /// The steps in stretches, in their order.
+    pub(crate) stretches: Vec<Stretch>,
     pub(crate) inputs: Vec<NodeId>,
     /// Where each output's values are when the run ends.
     pub(crate) outputs: Vec<NodeId>,
@@ -57,7 +98,8 @@ pub struct Plan {
 
 impl Plan {
     /// Plans the computation of `outputs`.
-    pub(crate) fn new(graph: &Graph, outputs: &[NodeId], bindings: Bindings, cpu: &Cpu) -> Plan {
+    pub(crate) fn new(graph: &Graph, outputs: &[NodeId], bindings: Bindings, cpu: &Cpu, choices: Choices) -> Plan {
+        let Choices { cache_len, packs_f32 } = choices;
         let count = graph.nodes().len();
         let shapes: Vec<Box<[usize]>> = graph.nodes().iter().map(|n| n.shape.bind(&bindings).into()).collect();
         let len = |id: usize| shapes[id].iter().product::<usize>();
@@ -77,6 +119,7 @@ impl Plan {
             locations: vec![None; count],
             constant_steps: Vec::new(),
             steps: Vec::new(),
+            stretches: Vec::new(),
             inputs: Vec::new(),
             outputs: outputs.to_vec(),
             arena_len: 0,
@@ -108,8 +151,21 @@ impl Plan {
             }
         }
 
-        for (phase, ids) in order.iter().enumerate() {
+        let lens: Vec<usize> = (0..count).map(len).collect();
+        let slicing = Slicing { graph, lens: &lens, root: &root, batch: bindings.batch, cache_len };
+        let alone = |&id: &usize| Group { nodes: vec![id], slices: 1 };
+        let groups = [order[0].iter().map(alone).collect(), slicing.groups(&order[1])];
+        for (phase, groups) in groups.iter().enumerate() {
             let is_step = phase == 1;
+            let ids: Vec<usize> = groups.iter().flat_map(|group| group.nodes.iter().copied()).collect();
+            let mut stretches = Vec::with_capacity(groups.len());
+            // For each step, the stretch that it belongs to.
+            let mut stretch_of = Vec::with_capacity(ids.len());
+            for (index, group) in groups.iter().enumerate() {
+                let start = stretch_of.len();
+                stretch_of.resize(start + group.nodes.len(), index);
+                stretches.push(Stretch { steps: start..stretch_of.len(), slices: group.slices });
+            }
             // Lifetimes of buffers in this phase's steps. What the other phase or the caller reads lives on.
             let position: std::collections::HashMap<usize, usize> = ids.iter().copied().zip(0..).collect();
             let mut last_use = vec![0usize; count];
@@ -127,35 +183,75 @@ impl Plan {
             for output in outputs {
                 last_use[root[output.0]] = usize::MAX;
             }
+            // Slices take turns, so what outlives one is alive as long as its stretch runs.
+            let is_local = |at: usize| {
+                let Stretch { steps, slices } = &stretches[stretch_of[at]];
+                *slices > 1 && last_use[ids[at]] < steps.end && join(&graph.nodes()[ids[at]].op) == Some(Join::Examples)
+            };
+            let life = |at: usize| {
+                let last = last_use[ids[at]].max(at);
+                if is_local(at) {
+                    return (at, last);
+                }
+                let end = stretch_of.get(last).map_or(last, |&stretch: &usize| stretches[stretch].steps.end - 1);
+                (stretches[stretch_of[at]].steps.start, end)
+            };
 
             let mut buffers: Vec<Buffer> = Vec::new();
             let mut buffer_of: Vec<Option<usize>> = vec![None; count];
             let mut scratch_buffers = Vec::new();
             let mut packed = vec![None; ids.len()];
+            let mut all_parts = Vec::with_capacity(ids.len());
             for (at, &id) in ids.iter().enumerate() {
                 let node = &graph.nodes()[id];
+                let slices = stretches[stretch_of[at]].slices;
+                let parts = (slices > 1).then(|| {
+                    let part = |id: usize, is_local: bool| {
+                        let mut shape = shapes[id].clone();
+                        let is_sliced = leads_by_examples(&graph.nodes()[id]);
+                        if is_sliced {
+                            shape[0] /= slices;
+                        }
+                        Part { shape, stride: if is_sliced && !is_local { lens[id] / slices } else { 0 } }
+                    };
+                    let local_input = |input: usize| position.get(&root[input]).is_some_and(|&at| is_local(at));
+                    Box::new(Parts {
+                        inputs: node.inputs.iter().map(|input| part(input.0, local_input(input.0))).collect(),
+                        output: part(id, is_local(at)),
+                        slices,
+                        join: join(&node.op).expect("what cannot run on slices is in no group of several"),
+                    })
+                });
+                let room = if is_local(at) { lens[id] / slices } else { lens[id] };
+                let (start, end) = life(at);
                 let reusable = kernels::in_place(&node.op).iter().find_map(|&index| {
                     let input = root[node.inputs.get(index)?.0];
                     let buffer = buffer_of[input]?;
                     let twice = node.inputs.iter().filter(|i| root[i.0] == input).count() > 1;
-                    (!twice && last_use[input] == at && buffers[buffer].len == len(id)).then_some(buffer)
+                    let is_like = position.get(&input).is_some_and(|&from| is_local(from) == is_local(at));
+                    (!twice && is_like && last_use[input] == at && buffers[buffer].len == room).then_some(buffer)
                 });
-                let end = last_use[id].max(at);
                 let buffer = match reusable {
                     Some(buffer) => {
-                        buffers[buffer].end = end;
+                        buffers[buffer].end = end.max(buffers[buffer].end);
                         buffer
                     }
                     None => {
-                        buffers.push(Buffer { len: len(id), start: at, end, offset: 0 });
+                        buffers.push(Buffer { len: room, start, end, offset: 0 });
                         buffers.len() - 1
                     }
                 };
                 buffer_of[id] = Some(buffer);
-                let input_shapes: Vec<&[usize]> = node.inputs.iter().map(|i| &*shapes[i.0]).collect();
-                let mut scratch_len = kernels::scratch_len(&node.op, &input_shapes, &shapes[id], bindings.batch, cpu);
+                let (input_shapes, output_shape): (Vec<&[usize]>, &[usize]) = match &parts {
+                    Some(parts) => (parts.inputs.iter().map(|part| &*part.shape).collect(), &parts.output.shape),
+                    None => (node.inputs.iter().map(|i| &*shapes[i.0]).collect(), &shapes[id]),
+                };
+                let mut scratch_len = kernels::scratch_len(&node.op, &input_shapes, output_shape, bindings.batch, cpu);
+                if parts.as_ref().is_some_and(|parts| parts.join != Join::Examples) {
+                    scratch_len += lens[id].next_multiple_of(LINE);
+                }
                 if is_step && node.inputs.get(1).is_some_and(|right| constant[right.0]) {
-                    let len = kernels::matmul::packed_len(&node.op, &input_shapes, &shapes[id], cpu);
+                    let len = kernels::matmul::packed_len(&node.op, &input_shapes, output_shape, cpu, packs_f32);
                     if len > 0 {
                         scratch_len -= len;
                         packed[at] = Some((plan.constants_len, len));
@@ -170,19 +266,20 @@ impl Plan {
                     let inputs: Vec<Vec<usize>> = node.inputs.iter().map(|i| shapes[i.0].to_vec()).collect();
                     plan.flops += node.op.flops(&inputs, &shapes[id]);
                 }
+                all_parts.push(parts);
             }
             let total = assign_offsets(&mut buffers);
-            let step = |(&id, packed)| Step { node: NodeId(id), scratch: 0, scratch_len: 0, packed };
-            let mut steps: Vec<Step> = ids.iter().zip(packed).map(step).collect();
+            let step = |((&id, packed), parts)| Step { node: NodeId(id), scratch: 0, scratch_len: 0, packed, parts };
+            let mut steps: Vec<Step> = ids.iter().zip(packed).zip(all_parts).map(step).collect();
             for (at, buffer) in scratch_buffers {
                 (steps[at].scratch, steps[at].scratch_len) = (buffers[buffer].offset, buffers[buffer].len);
             }
-            for &id in ids {
+            for &id in &ids {
                 let offset = buffers[buffer_of[id].expect("every step has a buffer")].offset;
                 plan.locations[id] = Some(if is_step { Location::Arena(offset) } else { Location::Constant(offset) });
             }
             if is_step {
-                (plan.steps, plan.arena_len) = (steps, total);
+                (plan.steps, plan.stretches, plan.arena_len) = (steps, stretches, total);
             } else {
                 (plan.constant_steps, plan.constants_len) = (steps, total);
             }

@@ -11,7 +11,8 @@ use crate::cpu::Cpu;
 use crate::error::CpuError;
 use crate::kernels::{self, Call, Operand};
 use crate::memory::Memory;
-use crate::plan::{Location, Plan, Step};
+use crate::plan::{Choices, LINE, Location, Plan, Step, Stretch};
+use crate::slices::Join;
 
 /// What the random operations of one step depend on: a value for an example is a function of these and of the
 /// operation alone. See [`retune_graph::ops::random`].
@@ -49,6 +50,9 @@ pub struct Session {
     operands: Vec<Operand>,
     profile: Option<HashMap<NodeId, u64>>,
     needs_examples: bool,
+    cache_bytes: usize,
+    /// Whether frozen factors of products of 32 bits are kept as they are used. The first plan decides, as all plans share them.
+    packs_f32: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -56,6 +60,12 @@ struct Prepared {
     plan: Plan,
     last_run: u64,
 }
+
+/// Bytes that a slice of the batch may have.
+const CACHE_BYTES: usize = 12 << 20;
+
+/// Frozen factors are packed once where that takes no more than this part of the memory of activations.
+const PACKED_SHARE: usize = 2;
 
 /// Plans kept. Texts make a new one for nearly every number of tokens.
 const MOST_PLANS: usize = 64;
@@ -85,7 +95,15 @@ impl Session {
             operands: Vec::with_capacity(most_inputs),
             profile: None,
             needs_examples,
+            cache_bytes: CACHE_BYTES,
+            packs_f32: None,
         }
+    }
+
+    /// The same, with chains of operations on more than so many bytes cut into slices of the batch that do not exceed them, where a
+    /// slice holds at least an example. By default 12 MiB, which the last cache of most processors holds.
+    pub fn with_cache(self, bytes: usize) -> Session {
+        Session { cache_bytes: bytes, plans: HashMap::new(), ..self }
     }
 
     /// The graph.
@@ -141,15 +159,19 @@ impl Session {
         let mut run = Run { cpu, graph, plan, weights, inputs, random, arena, operands, profile };
         if !self.has_constants {
             for step in &plan.constant_steps {
-                run.step(step, constants, true)?;
+                run.step(step, constants, true, 0)?;
             }
             for step in &plan.steps {
                 run.pack(step, constants);
             }
             self.has_constants = true;
         }
-        for step in &plan.steps {
-            run.step(step, constants, false)?;
+        for Stretch { steps, slices } in &plan.stretches {
+            for slice in 0..*slices {
+                for step in &plan.steps[steps.clone()] {
+                    run.step(step, constants, false, slice)?;
+                }
+            }
         }
         Ok(Outputs { plan, arena: &self.arena, constants: &self.constants })
     }
@@ -165,7 +187,13 @@ impl Session {
             oldest.and_then(|oldest| self.plans.remove(&oldest));
         }
         let outputs = self.outputs.clone();
-        let plan = Plan::new(&self.graph, &outputs, bindings, &self.cpu);
+        let cache_len = self.cache_bytes / size_of::<f32>();
+        let plan = |packs_f32| Plan::new(&self.graph, &outputs, bindings, &self.cpu, Choices { cache_len, packs_f32 });
+        let packs_f32 = *self.packs_f32.get_or_insert_with(|| {
+            let (packed, plain) = (plan(true), plan(false));
+            (packed.constants_len - plain.constants_len) * PACKED_SHARE <= plain.arena_len
+        });
+        let plan = plan(packs_f32);
         self.arena.reserve(plan.arena_len)?;
         self.constants.reserve(plan.constants_len)?;
         self.plans.insert(bindings, Prepared { plan, last_run: self.runs });
@@ -293,11 +321,18 @@ impl Run<'_> {
         kernels::matmul::pack(&node.op, left, output, call);
     }
 
-    fn step(&mut self, step: &Step, constants: &mut Memory, is_constant: bool) -> Result<(), CpuError> {
+    /// Runs a step, on slice `slice` of the batch if it runs on slices.
+    fn step(&mut self, step: &Step, constants: &mut Memory, is_constant: bool, slice: usize) -> Result<(), CpuError> {
         let node = self.graph.node(step.node);
         self.operands.clear();
-        for &input in &node.inputs {
-            let operand = self.operand(input, constants);
+        for (index, &input) in node.inputs.iter().enumerate() {
+            let mut operand = self.operand(input, constants);
+            if let Some(parts) = &step.parts {
+                let part = &parts.inputs[index];
+                // SAFETY: slices divide the buffer, and a buffer of one slice has stride 0.
+                operand.data = unsafe { operand.data.add(slice * part.stride) };
+                (operand.shape, operand.len) = (&*part.shape, part.shape.iter().product());
+            }
             self.operands.push(operand);
         }
         let packed = step.packed.map(|(offset, len)| (constants.at(offset).cast_const(), len));
@@ -306,7 +341,22 @@ impl Run<'_> {
             Some(Location::Arena(offset) | Location::Constant(offset)) => offset,
             _ => unreachable!("steps write to the arena or to the constants"),
         };
-        let shape = &*self.plan.shapes[step.node.0];
+        let (shape, offset) = match &step.parts {
+            Some(parts) => (&*parts.output.shape, offset + slice * parts.output.stride),
+            None => (&*self.plan.shapes[step.node.0], offset),
+        };
+        let len: usize = shape.iter().product();
+        let (mut output, mut scratch, mut scratch_len) = (memory.at(offset), step.scratch, step.scratch_len);
+        // Sums over the batch: those of the first slice are the output, to which those of the others are added.
+        let join = step.parts.as_ref().map(|parts| parts.join).filter(|join| *join != Join::Examples);
+        let whole = output;
+        if join.is_some() {
+            let room = len.next_multiple_of(LINE);
+            if slice > 0 {
+                output = memory.at(scratch);
+            }
+            (scratch, scratch_len) = (scratch + room, scratch_len - room);
+        }
         // SAFETY: the plan gives every buffer room inside of its memory, apart from all others that are alive, except
         // where the kernel said that it can run in place; weights and inputs are borrowed while `self` lives, and shapes
         // belong to the plan.
@@ -318,16 +368,25 @@ impl Run<'_> {
                 self.plan.bindings().batch,
                 self.operands,
                 shape,
-                (memory.at(offset), shape.iter().product()),
-                (memory.at(step.scratch), step.scratch_len),
+                (output, len),
+                (memory.at(scratch), scratch_len),
             )
         };
+        call.slices = step.parts.as_ref().map_or(1, |parts| parts.slices);
         // SAFETY: this room is written before the first step alone.
         call.packed = packed.map(|(data, len)| unsafe { std::slice::from_raw_parts(data, len) });
-        let Some(profile) = self.profile.as_mut() else { return kernels::execute(&node.op, call) };
-        let start = Instant::now();
+        let start = self.profile.as_ref().map(|_| Instant::now());
         let result = kernels::execute(&node.op, call);
-        *profile.entry(step.node).or_default() += start.elapsed().as_nanos() as u64;
+        if let (Some(join), 1..) = (join, slice) {
+            // SAFETY: the output, and room for a slice's values before the scratch; no call uses them any more.
+            let (whole, part) = unsafe {
+                (std::slice::from_raw_parts_mut(whole, len), std::slice::from_raw_parts(output.cast_const(), len))
+            };
+            kernels::join_slices(join, slice, whole, part);
+        }
+        if let (Some(profile), Some(start)) = (self.profile.as_mut(), start) {
+            *profile.entry(step.node).or_default() += start.elapsed().as_nanos() as u64;
+        }
         result
     }
 }

@@ -30,10 +30,14 @@ pub enum Fault {
     MostlyMissing,
 }
 
+/// Whether a cell means that there is no value.
+pub(crate) fn is_none(cell: &str) -> bool {
+    NONE.contains(&cell.to_ascii_lowercase().as_str())
+}
+
 /// What is wrong with a column; `None` for a good one.
 pub fn fault(table: &Table, column: usize) -> Option<Fault> {
     let rows: Vec<usize> = (0..table.rows().len()).filter(|&row| table.is_whole(row)).collect();
-    let is_none = |cell: &str| NONE.contains(&cell.to_ascii_lowercase().as_str());
     let cells: Vec<(usize, &str)> = rows
         .iter()
         .filter_map(|&row| Some((row, table.cell(row, column)?)))

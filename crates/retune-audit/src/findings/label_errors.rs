@@ -1,13 +1,13 @@
 //! Labels that are likely wrong: a probe that has not seen an example is sure of another class (see
 //! [`confident`]).
 //!
-//! Texts have features of their own ([`ngrams`]); for images, and for better ones of texts, the frozen outputs of a model are given.
+//! Texts and rows of tables have features of their own ([`ngrams`], [`columns`]); for images, and for better ones of texts, the frozen outputs of a model are given.
 //! Where the probe is hardly better than always saying the most frequent class, its word counts for nothing, and nothing is found.
 
 use super::{Example, Finding, Kind, Remedy, Severity, counted, noun, percent};
-use crate::collection::{Collection, Item};
+use crate::collection::{Collection, Content, Item};
 use crate::facts::Facts;
-use crate::probe::{Features, Suspect, confident, folds, ngrams};
+use crate::probe::{Features, Suspect, columns, confident, folds, ngrams};
 use std::collections::HashMap;
 
 /// Most examples that are judged; of more, every second, third, … is.
@@ -51,10 +51,14 @@ pub fn judge(collection: &Collection, facts: &Facts, model: Option<&ModelFeature
     if classes < 2 {
         return None;
     }
+    let table = match &collection.parts()[0].content {
+        Content::Table(table) => Some(table),
+        _ => None,
+    };
     let usable = |item: &Item| facts.is_usable(*item) && collection.class(*item).is_some();
     let all: Vec<(usize, Item)> = match model {
         Some(model) => model.items.iter().copied().enumerate().filter(|(_, item)| usable(item)).collect(),
-        None if classes <= MOST_CLASSES && collection.parts()[0].has_texts() => {
+        None if classes <= MOST_CLASSES && (collection.parts()[0].has_texts() || table.is_some()) => {
             collection.items_of(0).filter(usable).enumerate().collect()
         }
         None => return None,
@@ -67,12 +71,16 @@ pub fn judge(collection: &Collection, facts: &Facts, model: Option<&ModelFeature
     if counts.iter().filter(|&&n| n >= LEAST_OF_CLASS).count() < 2 {
         return None;
     }
-    let (features, source) = match model {
-        Some(model) => {
+    let (features, source) = match (model, table) {
+        (Some(model), _) => {
             let row = |(row, _): &(usize, Item)| model.features.row(*row).map(|(c, v)| (c as u32, v)).collect();
             (Features::sparse(model.features.width(), rows.iter().map(row)), model.source.clone())
         }
-        None => {
+        (None, Some(table)) => {
+            let rows: Vec<usize> = rows.iter().map(|(_, item)| collection.at(*item).1).collect();
+            (columns::features(table, &rows), "the columns".to_owned())
+        }
+        (None, None) => {
             let texts: Vec<String> =
                 rows.iter().filter_map(|(_, item)| collection.text(*item).map(|text| text.into_owned())).collect();
             (ngrams::features(&texts), "words and pairs of words".to_owned())

@@ -66,3 +66,21 @@ fn features_of_a_model_take_the_place_of_words() {
     let judged = judge(&checked.collection, &checked.facts, Some(&features)).unwrap();
     assert_eq!(judged.suspects.iter().map(|s| s.0).collect::<Vec<_>>(), [77]);
 }
+
+#[test]
+fn rows_of_a_table_are_judged_by_their_columns() {
+    let folder = Folder::new();
+    let wrong = [21, 84, 143];
+    let row = |i: usize| {
+        let is_large = i.is_multiple_of(2);
+        let size = if is_large { 8.0 } else { 2.0 } + (i * 37 % 101) as f32 / 50.0;
+        let colour = ["red", "blue", "green"][i * 7 % 3];
+        let label = ["large", "small"][usize::from(is_large == wrong.contains(&i))];
+        format!("{size},{colour},{},{label}\n", if i % 5 == 0 { String::new() } else { (i * 13 % 29).to_string() })
+    };
+    let rows: String = (0..200).map(row).collect();
+    let checked = check(&folder.write("a.csv", format!("size,colour,age,label\n{rows}")));
+    let judged = judge(&checked.collection, &checked.facts, None).unwrap();
+    assert_eq!(judged.suspects.iter().map(|s| s.0 as usize).collect::<BTreeSet<_>>(), BTreeSet::from(wrong));
+    assert_eq!(judged.source, "the columns");
+}

@@ -248,6 +248,21 @@ pub(crate) fn moments(mut call: Call<'_>) {
     squares.iter_mut().for_each(|squares| *squares /= rows as f32);
 }
 
+/// Joins the moments of one slice of the batch to those of the `count` slices of the same size before it: means and variances of all
+/// their rows (Chan, Golub and LeVeque, 1979).
+pub(crate) fn merge(count: usize, whole: &mut [f32], part: &[f32]) {
+    let share = 1.0 / (count + 1) as f32;
+    let channels = whole.len() / 2;
+    let ((means, variances), (new_means, new_variances)) = (whole.split_at_mut(channels), part.split_at(channels));
+    for (((mean, variance), new_mean), new_variance) in
+        means.iter_mut().zip(variances).zip(new_means).zip(new_variances)
+    {
+        let difference = new_mean - *mean;
+        *mean += difference * share;
+        *variance += (new_variance - *variance) * share + difference * difference * (share * (1.0 - share));
+    }
+}
+
 /// Columns of a wide row of per-channel factors: channels repeated as often as a piece holds them.
 fn wide(channels: usize) -> usize {
     (PIECE / channels.max(1)).max(1) * channels
@@ -386,6 +401,8 @@ impl GradientVisitor for Input<'_> {
         if channels == 0 {
             return;
         }
+        // Totals are those of the whole batch, of which this may be a slice.
+        let rows = rows * call.slices;
         let width = wide(channels);
         let factors = call.scratch();
         for c in 0..channels {

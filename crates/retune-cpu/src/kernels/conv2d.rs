@@ -12,6 +12,8 @@
 //!
 //! Large 3×3 convolutions of stride 1 go to [`super::winograd`] instead.
 
+use std::ops::Range;
+
 use retune_graph::ops::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
@@ -492,11 +494,11 @@ pub(crate) fn grad_input(op: &Conv2dGradInput, mut call: Call<'_>) {
     }
 }
 
-/// How the gradient of a weight is divided: groups of images with partial sums of their own, summed a band of rows at a time.
+/// How the gradient of a weight is divided: output rows of all images with partial sums of their own, summed a band of rows at a time.
 struct WeightTasks {
     /// Partial sums, the output among them.
     partial: usize,
-    images_per_partial: usize,
+    rows_per_partial: usize,
     /// Output rows that are summed at a time: what they take part in stays in cache.
     band: usize,
     /// The zero-bordered window of the input that a band reads, if there is padding.
@@ -506,21 +508,21 @@ struct WeightTasks {
 }
 
 impl WeightTasks {
-    fn new(op: &Conv2dGradWeight, x: &[usize], dy: &[usize], dw: &[usize]) -> WeightTasks {
-        let images = x[0];
-        let weights: usize = dw.iter().product();
+    fn new(op: &Conv2dGradWeight, dy: &[usize], dw: &[usize]) -> WeightTasks {
+        let (rows, weights) = (dy[0] * dy[1], dw.iter().product::<usize>());
         // Partial sums beyond the first cost memory; large weights have work enough within an image.
-        let partial = if weights * MAX_PARTIAL <= 1 << 21 { MAX_PARTIAL } else { 2 }.min(images.max(1));
-        let images_per_partial = images.div_ceil(partial).max(1);
-        let rows = if is_pointwise(&op.geometry, op.kernel) { images_per_partial * dy[1] } else { dy[1] };
-        let band = PIXELS_PER_SUM.div_ceil(dy[2].max(1)).min(MAX_SEGMENTS).min(rows).max(1);
+        let most = if weights * MAX_PARTIAL <= 1 << 21 { MAX_PARTIAL } else { 2 };
+        let partial = (rows * dy[2] / PIXELS_PER_SUM).clamp(1, most);
+        let rows_per_partial = rows.div_ceil(partial).max(1);
+        let together = if is_pointwise(&op.geometry, op.kernel) { rows_per_partial } else { dy[1] };
+        let band = PIXELS_PER_SUM.div_ceil(dy[2].max(1)).min(MAX_SEGMENTS).min(together).max(1);
         let padded = op.geometry.padding != [(0, 0); 2];
         let reach = |axis: usize, count: usize| {
             (count.max(1) - 1) * op.geometry.strides[axis] + op.geometry.extent(axis, op.kernel[axis])
         };
         WeightTasks {
-            partial: images.div_ceil(images_per_partial).max(1),
-            images_per_partial,
+            partial: rows.div_ceil(rows_per_partial).max(1),
+            rows_per_partial,
             band,
             window: padded.then(|| (reach(0, band), reach(1, dy[2]))),
             packed: band * dy[2] * op.groups * (dy[3] / op.groups).next_multiple_of(32),
@@ -541,7 +543,7 @@ pub(crate) fn grad_weight_scratch_len(
     if let Some(tiling) = grad_weight_tiling(op, inputs[0], inputs[1], output) {
         return tiling.weight_scratch_len();
     }
-    let tasks = WeightTasks::new(op, inputs[0], inputs[1], output);
+    let tasks = WeightTasks::new(op, inputs[1], output);
     (tasks.partial - 1) * output.iter().product::<usize>() + cpu.threads() * tasks.thread_scratch(inputs[0][3])
 }
 
@@ -551,8 +553,11 @@ pub(crate) fn grad_weight(op: &Conv2dGradWeight, mut call: Call<'_>) {
         let (x, dy, dw, scratch) = (call.input(0), call.input(1), call.output(), call.scratch());
         return winograd::weight_gradient(call.cpu, &tiling, x, dy, dw, scratch);
     }
-    let tasks = WeightTasks::new(op, x_shape, dy_shape, call.shape);
-    let (images, channels) = (x_shape[0], x_shape[3]);
+    let tasks = WeightTasks::new(op, dy_shape, call.shape);
+    let channels = x_shape[3];
+    // Images whose rows do not depend on each other are one tall image.
+    let [[images, height, width, _], [_, oh, ow, co]] =
+        [x_shape, dy_shape].map(|shape| joined(shape, is_pointwise(&op.geometry, op.kernel)));
     let (x, dy, dw) = (call.input(0), call.input(1), call.output());
     let weights = dw.len();
     let (partials, scratch) = call.scratch().split_at_mut((tasks.partial - 1) * weights);
@@ -565,15 +570,14 @@ pub(crate) fn grad_weight(op: &Conv2dGradWeight, mut call: Call<'_>) {
             (sum, scratch.slice(thread * thread_scratch, thread_scratch))
         };
         sum.fill(0.0);
-        let start = partial * tasks.images_per_partial;
-        let end = images.min(start + tasks.images_per_partial);
-        // Images whose rows make one sum.
-        let together = if is_pointwise(&op.geometry, op.kernel) { end - start } else { 1 };
-        for first in (start..end).step_by(together) {
-            let part = |values: &'_ [f32]| first * values.len() / images..(first + together) * values.len() / images;
-            let shape = |shape: &[usize]| [together * shape[1], shape[2], shape[3]];
-            let (x, dy) = ((&x[part(x)], shape(x_shape)), (&dy[part(dy)], shape(dy_shape)));
-            add_weight_gradient(op, call.cpu.level(), x, dy, &tasks, scratch, sum);
+        let start = partial * tasks.rows_per_partial;
+        let end = (images * oh).min(start + tasks.rows_per_partial);
+        for image in start / oh.max(1)..end.div_ceil(oh.max(1)) {
+            let x = &x[image * height * width * channels..][..height * width * channels];
+            let dy = &dy[image * oh * ow * co..][..oh * ow * co];
+            let rows = start.max(image * oh) - image * oh..end.min((image + 1) * oh) - image * oh;
+            let (x, dy) = ((x, [height, width, channels]), (dy, [ow, co]));
+            add_weight_gradient(op, call.cpu.level(), x, dy, rows, &tasks, scratch, sum);
         }
     });
     let dw = call.output();
@@ -595,12 +599,13 @@ multiversion! {
     }
 }
 
-/// Adds one image's part of the weight's gradient to `dw`.
+/// Adds to `dw` what the output rows `range` of one image give.
 fn add_weight_gradient(
     op: &Conv2dGradWeight,
     level: Level,
     (x, [height, width, channels]): (&[f32], [usize; 3]),
-    (dy, [oh, ow, co]): (&[f32], [usize; 3]),
+    (dy, [ow, co]): (&[f32], [usize; 2]),
+    range: Range<usize>,
     tasks: &WeightTasks,
     scratch: &mut [f32],
     dw: &mut [f32],
@@ -613,8 +618,8 @@ fn add_weight_gradient(
     // Rows of the tile: channels of a tap, joined over neighbouring taps of a kernel row.
     let is_joined = op.groups == 1 && dilation[1] == 1;
     let (columns_per_part, part_len) = if is_joined { (1, op.kernel[1] * ci) } else { (op.kernel[1], ci) };
-    for first in (0..oh).step_by(tasks.band) {
-        let rows = tasks.band.min(oh - first);
+    for first in range.clone().step_by(tasks.band) {
+        let rows = tasks.band.min(range.end - first);
         let (x, first_row, width) = match tasks.window {
             Some(window) => {
                 let corner = ((first * strides[0]) as isize - padding[0].0 as isize, -(padding[1].0 as isize));

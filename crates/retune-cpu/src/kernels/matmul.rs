@@ -166,6 +166,17 @@ impl Product {
         });
     }
 
+    /// Packs the right factor into panels.
+    fn pack(&self, cpu: &Cpu, b: &[f32], packed: &mut [f32]) {
+        let columns = TileShape::of(cpu.level()).columns;
+        let panel_len = self.k * columns;
+        if panel_len > 0 {
+            cpu.for_chunks(&mut packed[..self.n.div_ceil(columns) * panel_len], panel_len, |panel, packed| {
+                pack_panel(cpu.level(), b, self.b, self.k, panel * columns, self.n, packed);
+            });
+        }
+    }
+
     /// Runs the product on all threads. `packed` holds what [`Product::scratch_len_at`] asks for.
     fn run(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], packed: &mut [f32], extras: Extras<'_>) {
         let Product { m, n, k, .. } = *self;
@@ -179,14 +190,13 @@ impl Product {
         let level = cpu.level();
         let TileShape { rows, columns } = TileShape::of(level);
         let panel_len = k * columns;
-        let panels = n.div_ceil(columns);
-        let packed = &mut packed[..panels * panel_len];
-        if panel_len > 0 {
-            cpu.for_chunks(packed, panel_len, |panel, packed| {
-                pack_panel(level, b, self.b, k, panel * columns, n, packed);
-            });
-        }
-        let packed = &*packed;
+        let packed = match extras.right {
+            Some(packed) => packed,
+            None => {
+                self.pack(cpu, b, packed);
+                &*packed
+            }
+        };
 
         // A is contiguous along the sum: one pass keeps C in registers from first to last step.
         self.for_each_task(cpu, rows, columns, c, |m_range, panel_range, parts| {
@@ -230,7 +240,7 @@ impl Product {
 /// What there is beside the factors.
 #[derive(Clone, Copy, Default)]
 struct Extras<'a> {
-    /// The right factor in bfloat16, if it was rounded before the first step.
+    /// The right factor as [`pack`] makes it, if that was done before the first step.
     right: Option<&'a [f32]>,
     /// What is done to values of C while they are in cache.
     bias: Option<&'a [f32]>,
@@ -274,11 +284,13 @@ fn single_product(op: &Op, inputs: &[&[usize]], output: &[usize]) -> Option<(Pro
     }
 }
 
-/// Values that hold the right factor of a product as it is used, where it pays to make them before the first step if that factor
-/// never changes: those of bfloat16, which take half the room of the factor itself.
-pub(crate) fn packed_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &Cpu) -> usize {
+/// Values that hold the right factor of a product as it is used, where that may be made before the first step if the factor never
+/// changes. Those of bfloat16 take half the room of the factor itself and are always made; those of 32 bits take as much as it, and are made
+/// if `packs_f32`.
+pub(crate) fn packed_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &Cpu, packs_f32: bool) -> usize {
     match single_product(op, inputs, output) {
         Some((product, Precision::Bf16)) if cpu.multiplies_bf16() => bf16::right_len(product.n, product.k),
+        Some((product, _)) if packs_f32 && !product.is_across() => product.scratch_len_at(Precision::F32, cpu),
         _ => 0,
     }
 }
@@ -286,6 +298,12 @@ pub(crate) fn packed_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &C
 /// Makes the values of [`packed_len`] from the right factor, the call's only input. `left` is the left factor's shape, `output` the
 /// product's.
 pub(crate) fn pack(op: &Op, left: &[usize], output: &[usize], mut call: Call<'_>) {
-    let (product, _) = single_product(op, &[left, call.input_shape(0)], output).expect("`packed_len` asked for it");
-    bf16::pack_right(call.cpu, &product, call.input(0), call.output());
+    let (product, precision) =
+        single_product(op, &[left, call.input_shape(0)], output).expect("`packed_len` asked for it");
+    let (cpu, factor, packed) = (call.cpu, call.input(0), call.output());
+    if precision == Precision::Bf16 && cpu.multiplies_bf16() {
+        bf16::pack_right(cpu, &product, factor, packed);
+    } else {
+        product.pack(cpu, factor, packed);
+    }
 }

@@ -9,10 +9,11 @@ use crate::cpu::Cpu;
 use crate::error::CpuError;
 use crate::kernels::attention::Pass;
 use crate::session::StepRandom;
+use crate::slices::Join;
 
 pub(crate) mod activation;
 mod attention;
-mod batch_norm;
+pub(crate) mod batch_norm;
 pub(crate) mod bf16;
 mod binary;
 mod columns;
@@ -72,6 +73,8 @@ pub(crate) struct Call<'a> {
     scratch_len: usize,
     /// The right factor of a product as [`matmul::pack`] makes it, if that was done before the first step.
     pub packed: Option<&'a [f32]>,
+    /// The number of slices of the batch, of which the call sees one.
+    pub slices: usize,
 }
 
 impl<'a> Call<'a> {
@@ -91,7 +94,7 @@ impl<'a> Call<'a> {
         (output, len): (*mut f32, usize),
         (scratch, scratch_len): (*mut f32, usize),
     ) -> Call<'a> {
-        Call { cpu, random, layer, batch, inputs, shape, output, len, scratch, scratch_len, packed: None }
+        Call { cpu, random, layer, batch, inputs, shape, output, len, scratch, scratch_len, packed: None, slices: 1 }
     }
 
     pub fn input_count(&self) -> usize {
@@ -184,6 +187,15 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch:
         Op::LayerNormGradSums(op) => layer_norm::sums_scratch_len(op, inputs[0]),
         Op::Rotary(op) => rotary::scratch_len(op, cpu),
         _ => 0,
+    }
+}
+
+/// Joins the result of slice `index` of the batch to that of all before it.
+pub(crate) fn join_slices(join: Join, index: usize, whole: &mut [f32], part: &[f32]) {
+    match join {
+        Join::Examples => {}
+        Join::Sum => whole.iter_mut().zip(part).for_each(|(whole, part)| *whole += part),
+        Join::Moments => batch_norm::merge(index, whole, part),
     }
 }
 

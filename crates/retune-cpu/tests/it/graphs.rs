@@ -49,16 +49,20 @@ fn check(case: &Case, with_gradients: bool, cpus: &[Cpu]) {
     let keys = point.random();
     let random = StepRandom { seed: keys.seed, epoch: keys.epoch, example_ids: keys.example_ids };
 
-    let mut first: Option<(Level, Vec<Tensor>)> = None;
-    for cpu in cpus {
-        let mut session = Session::new(cpu, graph.clone(), outputs.clone());
-        let setting = format!("{}, {:?}, {} threads", case.name, cpu.level(), cpu.threads());
+    let mut first: Option<(Level, usize, Vec<Tensor>)> = None;
+    // Without slices of the batch, and with as many as there are examples.
+    for (cpu, cache) in [usize::MAX, 0].into_iter().flat_map(|cache| cpus.iter().map(move |cpu| (cpu, cache))) {
+        if first.as_ref().is_some_and(|(_, of, _)| *of != cache) {
+            first = None;
+        }
+        let mut session = Session::new(cpu, graph.clone(), outputs.clone()).with_cache(cache);
+        let setting = format!("{}, {:?}, {} threads, cache of {cache}", case.name, cpu.level(), cpu.threads());
         // The second run finds the memory as the first one left it.
         for _ in 0..2 {
             let found = session.run(&weights, &inputs, &random).unwrap_or_else(|error| panic!("{setting}: {error}"));
             let found: Vec<Tensor> = (0..found.len()).map(|index| found.tensor(index)).collect();
             match &first {
-                Some((level, first)) if *level == cpu.level() => {
+                Some((level, _, first)) if *level == cpu.level() => {
                     let bits = |tensors: &[Tensor]| -> Vec<u32> {
                         tensors.iter().flat_map(|t| t.as_f32().unwrap().iter().map(|x| x.to_bits())).collect()
                     };
@@ -71,7 +75,7 @@ fn check(case: &Case, with_gradients: bool, cpus: &[Cpu]) {
                             retune_testkit::compare::close(&Array::from(found), expected, 1e-5, 1e-5 * largest + 1e-30);
                         assert_eq!(close, Ok(()), "{setting}\n{graph}");
                     }
-                    first = Some((cpu.level(), found));
+                    first = Some((cpu.level(), cache, found));
                 }
             }
         }
@@ -88,6 +92,76 @@ fn agree_with_the_interpreter() {
         cases.iter().for_each(|case| check(case, true, &cpus));
     }
     cases::without_gradient().iter().for_each(|case| check(case, false, &cpus));
+}
+
+/// Layers of convolution and normalization with a shortcut, and all gradients.
+fn residual() -> (Graph, Vec<NodeId>) {
+    use retune_graph::ops::reduce::Reduction;
+    use retune_graph::ops::{Activation, ConvGeometry};
+    use retune_graph::{DType, Role, Shape, WeightInfo};
+    let mut graph = Graph::new();
+    let mut trained = Vec::new();
+    let mut weight = |graph: &mut Graph, name: &str, shape: &[usize]| {
+        let info = WeightInfo {
+            name: name.to_owned(),
+            shape: Shape::fixed(shape),
+            role: Role::Trainable { group: 0 },
+            decays: false,
+        };
+        trained.push(graph.weight(info).1);
+        *trained.last().unwrap()
+    };
+    let x = graph.input("x", Shape::batch_of(&[8, 8, 4]), DType::F32);
+    let mut y = x;
+    for layer in 0..3 {
+        let kernel = if layer == 1 { 3 } else { 1 };
+        let w = weight(&mut graph, &format!("w{layer}"), &[kernel, kernel, 4, 4]);
+        let padding = [(kernel / 2, kernel / 2); 2];
+        let geometry = ConvGeometry { strides: [1, 1], dilation: [1, 1], padding };
+        let z = graph.conv2d(y, w, None, geometry, 1).unwrap();
+        let gamma = weight(&mut graph, &format!("gamma{layer}"), &[4]);
+        let beta = weight(&mut graph, &format!("beta{layer}"), &[4]);
+        let (z, _) = graph.batch_norm(z, gamma, beta, 1e-3).unwrap();
+        let z = graph.activate(z, Activation::Elu { alpha: 1.0 }).unwrap();
+        y = if layer == 1 { graph.add(y, z).unwrap() } else { z };
+    }
+    let mean = graph.reduce(Reduction::Mean, y, &[1, 2, 3]).unwrap();
+    let seed = graph.fill(graph.shape(mean).clone(), 1.0);
+    let gradients = retune_graph::gradients(&mut graph, &[(mean, seed)], &trained).unwrap();
+    let outputs = std::iter::once(mean).chain(gradients.into_iter().flatten()).collect();
+    (graph, outputs)
+}
+
+/// Slices of the batch change results by rounding alone, whatever their number, and need less memory.
+#[test]
+fn slices_of_the_batch_make_the_whole() {
+    use retune_graph::Bindings;
+    let (graph, outputs) = residual();
+    let tensor = |stream: u32, shape: Vec<usize>| retune_testkit::samples::normal(stream, &shape).to_f32();
+    let fixed = |info: &retune_graph::WeightInfo| info.shape.dims().iter().map(|dim| dim.fixed().unwrap()).collect();
+    let weights: Vec<Tensor> =
+        graph.weights().iter().zip(1..).map(|(info, stream)| tensor(stream, fixed(info))).collect();
+    for batch in [1, 6, 7] {
+        let x = tensor(0, vec![batch, 8, 8, 4]);
+        let mut run = |cache: usize, threads: usize| {
+            let mut session = Session::new(&Cpu::new(threads), graph.clone(), outputs.clone()).with_cache(cache);
+            let found = session.run(&weights, &[("x", &x)], &StepRandom::NONE).unwrap();
+            let found: Vec<Tensor> = (0..found.len()).map(|index| found.tensor(index)).collect();
+            let bytes = session.plan(Bindings { batch, tokens: 0 }).unwrap().arena_bytes();
+            (found, bytes)
+        };
+        let (whole, most) = run(usize::MAX, 1);
+        for cache in [0, 8 << 10] {
+            let (found, bytes) = run(cache, 1);
+            assert!(bytes <= most, "batch of {batch}: {bytes} bytes in slices, {most} without");
+            for (found, whole) in found.iter().zip(&whole) {
+                let close = retune_testkit::compare::close(&Array::from(found), &Array::from(whole), 1e-4, 1e-5);
+                assert_eq!(close, Ok(()), "batch of {batch}, cache of {cache}");
+            }
+            let (again, _) = run(cache, 3);
+            assert!(found.iter().zip(&again).all(|(a, b)| a.as_f32() == b.as_f32()), "other bits with three threads");
+        }
+    }
 }
 
 /// More sizes than plans are kept, forth and back: constants made of frozen weights hold for all of them, also where a

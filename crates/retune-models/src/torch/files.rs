@@ -14,6 +14,7 @@ use super::config::Config;
 use super::sentence::{self, Modules};
 use super::task::Task;
 use super::vision::Vision;
+use super::vision::preprocessing::Preparation;
 use super::vision::recognize::{self, Hint};
 use super::vision::tensors::Tensors;
 use super::{Family, Origin, TorchModel, card, weights_file};
@@ -24,6 +25,9 @@ use crate::weight::Weight;
 
 /// What retune itself writes into a folder: preprocessing, and what else travels with the weights.
 pub(crate) const RETUNE: &str = "retune.json";
+
+/// What transformers reads for images.
+const PROCESSOR: &str = "preprocessor_config.json";
 
 impl TorchModel {
     /// An architecture of no file.
@@ -81,7 +85,7 @@ pub(crate) fn load(path: &Path, seed: u64) -> Result<(Model, LoadReport)> {
     if config.get("model_type").is_none() && config.get("architecture").is_some() {
         return load_timm(&folder, &config, seed);
     }
-    let processor = folder.bytes("preprocessor_config.json")?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let processor = folder.bytes(PROCESSOR)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let family = Family::read(&config, processor.as_ref())?;
     let modules = Modules::read(&folder)?;
     let task = Task::read(&config, &modules)?;
@@ -257,6 +261,14 @@ impl TorchModel {
         tensors
     }
 
+    /// What images must be made into, unless the folder's own files say so already.
+    fn new_preparation(&self, model: &Model) -> Option<Preparation> {
+        let Family::Vision(vision) = &self.family else { return None };
+        let stored = vision.preparation.with_metadata(model.metadata.as_ref()?)?;
+        let is_told = self.origin == Origin::Timm || self.companions.iter().any(|(name, _)| name == PROCESSOR);
+        (!is_told || stored != vision.preparation).then_some(stored)
+    }
+
     /// The task in `config.json`.
     pub(crate) fn described(&self, class: &str) -> Value {
         let mut config = self.config.clone();
@@ -284,13 +296,23 @@ pub(crate) fn save(torch: &TorchModel, model: &Model, path: &Path) -> Result<()>
     }
     let class = torch.class();
     let cards = card::files(torch, model, path);
-    let mut folder = NewModelDirectory::new(&torch.described(&class), "");
+    let mut config = torch.described(&class);
+    let preparation = torch.new_preparation(model);
+    if let (Some(preparation), Origin::Timm) = (&preparation, &torch.origin)
+        && let Some(settings) = config.get_mut("pretrained_cfg").and_then(Value::as_object_mut)
+    {
+        preparation.describe_to_timm(settings);
+    }
+    let mut folder = NewModelDirectory::new(&config, "");
     for (name, text) in cards {
         folder.file(name, text.into_bytes())?;
     }
     let pooled = torch.pooled_head();
     for (name, bytes) in torch.companions.iter().filter(|(name, _)| pooled.is_none() || name != sentence::NORMALIZE) {
         folder.file(name, bytes.clone())?;
+    }
+    if let (Some(preparation), Origin::Transformers) = (&preparation, &torch.origin) {
+        folder.json(PROCESSOR, &preparation.processor())?;
     }
     if let Some(metadata) = &model.metadata {
         folder.json(RETUNE, metadata)?;

@@ -12,6 +12,11 @@ pub(crate) const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229
 /// Values from −1 to 1.
 pub(crate) const HALF: ([f32; 3], [f32; 3]) = ([0.5; 3], [0.5; 3]);
 
+/// Pillow's filters, whose place is their number in files.
+const PROCESSOR_FILTERS: [&str; 6] = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"];
+/// The place of `bilinear`.
+const BILINEAR: usize = 2;
+
 /// From an image to what the network takes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Preparation {
@@ -82,6 +87,78 @@ impl Preparation {
         }
     }
 
+    /// What a model's `retune` entry says, if transformers and timm can be told so; what it leaves open is as in `self`.
+    pub(crate) fn with_metadata(&self, metadata: &Value) -> Option<Preparation> {
+        let preprocessing = metadata.get("preprocessing")?;
+        let (resize, color) = (preprocessing.get("resize"), preprocessing.get("color").and_then(Value::as_str));
+        let mut stored = Preparation { crop: None, scale: 1.0, mean: vec![0.0; 3], std: vec![1.0; 3], ..self.clone() };
+        if let Some(resize) = resize {
+            stored.size = sides(resize)?;
+            stored.interpolation = resize.get("filter").and_then(Value::as_str).unwrap_or("bilinear").to_owned();
+            let fit = resize.get("fit");
+            stored.crop = fit.and_then(|fit| number(fit.get("center-crop")?.get("fraction")));
+            if fit.is_some_and(|fit| fit.get("pad").is_some()) {
+                return None;
+            }
+        }
+        let mut offset = 0.0;
+        if let Some(rescale) = preprocessing.get("rescale") {
+            stored.scale = number(rescale.get("scale"))?;
+            offset = rescale.get("offset").and_then(Value::as_f64).unwrap_or(0.0) as f32;
+        }
+        if let Some(normalize) = preprocessing.get("normalize") {
+            (stored.mean, stored.std) = (numbers(normalize.get("mean")?)?, numbers(normalize.get("std")?)?);
+        }
+        stored.mean.iter_mut().for_each(|mean| *mean -= offset);
+        (color.is_none_or(|color| color == "rgb")).then_some(stored)
+    }
+
+    /// As `preprocessor_config.json` of transformers.
+    ///
+    /// Its processors resize the shorter side and then cut; here the part is cut and then resized, which differs by fractions of a pixel.
+    pub(crate) fn processor(&self) -> Value {
+        let [height, width] = self.size;
+        let resample = PROCESSOR_FILTERS.iter().position(|&name| name == self.interpolation).unwrap_or(BILINEAR);
+        let mut config = json!({
+            "do_resize": true,
+            "resample": resample,
+            "do_rescale": true,
+            "rescale_factor": shortest(self.scale),
+            "do_normalize": true,
+            "image_mean": self.mean.iter().copied().map(shortest).collect::<Vec<_>>(),
+            "image_std": self.std.iter().copied().map(shortest).collect::<Vec<_>>(),
+        });
+        match self.crop {
+            None => {
+                config["image_processor_type"] = json!("ViTImageProcessor");
+                config["size"] = json!({"height": height, "width": width});
+            }
+            Some(share) => {
+                config["image_processor_type"] = json!("BitImageProcessor");
+                config["size"] = json!({"shortest_edge": (height.max(width) as f32 / share).round() as usize});
+                config["do_center_crop"] = json!(true);
+                config["crop_size"] = json!({"height": height, "width": width});
+            }
+        }
+        config
+    }
+
+    /// As the `pretrained_cfg` of a folder of timm, whose values are always from 0 to 1 before they are normalized.
+    pub(crate) fn describe_to_timm(&self, config: &mut Map<String, Value>) {
+        let [height, width] = self.size;
+        let scale = self.scale * 255.0;
+        let divided = |values: &[f32]| values.iter().map(|value| shortest(value / scale)).collect::<Vec<_>>();
+        let settings = json!({
+            "input_size": [3, height, width],
+            "interpolation": self.interpolation,
+            "crop_pct": shortest(self.crop.unwrap_or(1.0)),
+            "crop_mode": if self.crop.is_some() { "center" } else { "squash" },
+            "mean": divided(&self.mean),
+            "std": divided(&self.std),
+        });
+        config.extend(settings.as_object().cloned().unwrap_or_default());
+    }
+
     /// With what `preprocessor_config.json` of transformers says.
     pub(crate) fn with_processor(mut self, config: &Value) -> Preparation {
         let is_on = |key: &str| config.get(key).and_then(Value::as_bool).unwrap_or(true);
@@ -99,8 +176,8 @@ impl Preparation {
         } else if let (Some(mean), Some(std)) = (channels("image_mean"), channels("image_std")) {
             (self.mean, self.std) = (mean, std);
         }
-        let filters = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"];
-        if let Some(name) = config.get("resample").and_then(Value::as_u64).and_then(|i| filters.get(i as usize)) {
+        let filter = config.get("resample").and_then(Value::as_u64);
+        if let Some(name) = filter.and_then(|index| PROCESSOR_FILTERS.get(index as usize)) {
             self.interpolation = (*name).to_owned();
         }
         self
@@ -152,6 +229,11 @@ impl Preparation {
     }
 }
 
+/// The number with the fewest digits that is this one in 32 bits: 0.485, not 0.48500001430511475.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
+}
+
 fn number(value: Option<&Value>) -> Option<f32> {
     value.and_then(Value::as_f64).map(|number| number as f32).filter(|number| number.is_finite() && *number > 0.0)
 }
@@ -195,6 +277,36 @@ mod tests {
             json!({"size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224}, "do_normalize": false});
         let read = usual().with_processor(&cropped);
         assert_eq!((read.size, read.crop, read.std), ([224; 2], Some(0.875), vec![1.0; 3]));
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let usual = Preparation::square(224, 0.875);
+        let stretched = Preparation { size: [160, 192], crop: None, scale: 1.0 / 127.5, ..usual.clone() }.bicubic();
+        for preparation in [usual.clone().normalized(HALF), stretched] {
+            let stored = usual.with_metadata(&preparation.metadata()).unwrap();
+            assert_eq!(stored, preparation);
+            let other = Preparation::square(7, 1.0);
+            assert_eq!(other.clone().with_processor(&preparation.processor()), preparation);
+            let mut settings = Map::new();
+            preparation.describe_to_timm(&mut settings);
+            let read = other.with_timm(&settings);
+            assert_eq!((read.size, read.crop, &read.interpolation), (stored.size, stored.crop, &stored.interpolation));
+            let value = |p: &Preparation| (200.0 * p.scale - p.mean[0]) / p.std[0];
+            assert!((value(&read) - value(&stored)).abs() < 1e-5, "{settings:?}");
+        }
+        assert_eq!(usual.processor()["image_mean"].to_string(), "[0.485,0.456,0.406]");
+    }
+
+    #[test]
+    fn an_offset_moves_the_mean_and_padding_is_not_told() {
+        let usual = Preparation::square(224, 0.875);
+        let symmetric = json!({"preprocessing": {"rescale": {"scale": 0.5, "offset": -1.0}}});
+        let stored = usual.with_metadata(&symmetric).unwrap();
+        assert_eq!((stored.scale, stored.mean[0], stored.crop, stored.size), (0.5, 1.0, None, [224; 2]));
+        let padded = json!({"preprocessing": {"resize": {"height": 8, "width": 8, "fit": {"pad": {"value": 0.0}}}}});
+        assert!(usual.with_metadata(&padded).is_none());
+        assert!(usual.with_metadata(&json!({"preprocessing": {"color": "grayscale"}})).is_none());
     }
 
     #[test]
