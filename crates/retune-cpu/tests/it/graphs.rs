@@ -143,7 +143,7 @@ fn slices_of_the_batch_make_the_whole() {
         graph.weights().iter().zip(1..).map(|(info, stream)| tensor(stream, fixed(info))).collect();
     for batch in [1, 6, 7] {
         let x = tensor(0, vec![batch, 8, 8, 4]);
-        let mut run = |cache: usize, threads: usize| {
+        let run = |cache: usize, threads: usize| {
             let mut session = Session::new(&Cpu::new(threads), graph.clone(), outputs.clone()).with_cache(cache);
             let found = session.run(&weights, &[("x", &x)], &StepRandom::NONE).unwrap();
             let found: Vec<Tensor> = (0..found.len()).map(|index| found.tensor(index)).collect();

@@ -118,6 +118,18 @@ pub struct Scratch {
 }
 
 impl Preprocessing {
+    /// These settings, and what they leave open as in `base`: a recipe over what is stored with its model.
+    pub fn over(self, base: Preprocessing) -> Preprocessing {
+        Preprocessing {
+            color: self.color.or(base.color),
+            resize: self.resize.or(base.resize),
+            rescale: self.rescale.or(base.rescale),
+            normalize: self.normalize.or(base.normalize),
+            text: self.text.or(base.text),
+            ..self
+        }
+    }
+
     /// Checks every setting on its own.
     ///
     /// # Errors
@@ -271,6 +283,15 @@ impl Sample for f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recipe_changes_what_it_names_alone() {
+        let normalize = Some(Normalize { mean: vec![0.5; 3], std: vec![0.25; 3] });
+        let stored = Preprocessing { resize: Some(Resize::to(224, 224)), normalize, ..Preprocessing::default() };
+        let recipe = Preprocessing { resize: Some(Resize::to(32, 32)), ..Preprocessing::default() };
+        let both = recipe.clone().over(stored.clone());
+        assert_eq!((both.resize, both.normalize), (recipe.resize, stored.normalize));
+    }
 
     #[test]
     fn survives_being_stored() {

@@ -85,7 +85,11 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     rates::scale(&mut model, &mut optimizer.groups, layer_decay, up_factor);
     let outlines = method::stages(&model, &recipe.method, last_of_base.as_deref(), settings.train().epochs)?;
     let stored = Stored::of(&model)?;
-    let mut preprocessing = settings.preprocessing().cloned().or(stored.map(|s| s.preprocessing)).unwrap_or_default();
+    let stored = stored.map(|stored| stored.preprocessing).unwrap_or_default();
+    let mut preprocessing = match settings.preprocessing() {
+        Some(own) => own.clone().over(stored),
+        None => stored,
+    };
     preprocessing.class_names = data.train.0.class_names().map(<[String]>::to_vec);
 
     let network = model.build(Mode::Inference, None).ok();
