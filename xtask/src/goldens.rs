@@ -35,6 +35,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "train_torch", peers: Peers::Torch },
     Kind { name: "transformers", peers: Peers::Torch },
     Kind { name: "torch_vision", peers: Peers::Torch },
+    Kind { name: "torch_augment", peers: Peers::Torch },
     Kind { name: "peft", peers: Peers::Torch },
     Kind { name: "tokenizers", peers: Peers::Torch },
 ];

@@ -38,6 +38,7 @@ use crate::schedules::Schedule;
 use crate::task::{self, Asked, PoolingKind, TaskKind};
 use crate::trainer::{Job, Observer, OptimizerSettings, Silent, Stage, TrainSettings, Trainer};
 use retune_cpu::Cpu;
+use retune_data::augment::Mixing;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{Augmentation, ClassWeights, Dataset, Parts, Preprocessing, Split};
 use retune_models::{Mode, Model};
@@ -56,6 +57,7 @@ pub struct FineTune {
     test_share: f64,
     preprocessing: Preprocessing,
     augment: Vec<Augmentation>,
+    mixing: Option<Mixing>,
     loss: Option<Loss>,
     class_weights: Option<ClassWeights>,
     optimizer: OptimizerSettings,
@@ -79,6 +81,7 @@ impl FineTune {
             test_share: 0.0,
             preprocessing: Preprocessing::default(),
             augment: Vec::new(),
+            mixing: None,
             loss: None,
             class_weights: None,
             optimizer: Optimizer::default().into(),
@@ -125,6 +128,12 @@ impl FineTune {
     /// Random changes to training images. Default none.
     pub fn augment(mut self, augmentations: impl Into<Vec<Augmentation>>) -> FineTune {
         self.augment = augmentations.into();
+        self
+    }
+
+    /// Examples mixed with others of their batch; they need dense targets, such as [`TargetEncoding::OneHot`]. Default none.
+    pub fn mix(mut self, mixing: Mixing) -> FineTune {
+        self.mixing = Some(mixing);
         self
     }
 
@@ -226,6 +235,7 @@ impl FineTune {
             data,
             preprocessing,
             augment: self.augment,
+            mixing: self.mixing,
             loss,
             class_weights: self.class_weights,
             optimizer: self.optimizer,

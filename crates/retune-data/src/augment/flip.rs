@@ -26,26 +26,19 @@ fn half() -> f32 {
     0.5
 }
 
-fn check_probability(probability: f32) -> Result<(), DataError> {
-    if (0.0..=1.0).contains(&probability) {
-        return Ok(());
-    }
-    Err(DataError::setting("flip probability", "a number in [0, 1]", probability))
-}
-
 impl HorizontalFlip {
     pub(crate) fn check(&self) -> Result<(), DataError> {
-        check_probability(self.probability)
+        super::check_probability("flip probability", self.probability)
     }
 
-    pub(crate) fn apply(&self, key: Key, pixels: &mut [f32], [_, width, channels]: [usize; 3]) {
+    pub(crate) fn apply<T>(&self, key: Key, pixels: &mut [T], [_, width, channels]: [usize; 3]) {
         if key.uniform(0) >= self.probability {
             return;
         }
         for row in pixels.chunks_exact_mut(width * channels) {
             row.reverse();
             if channels > 1 {
-                row.chunks_exact_mut(channels).for_each(<[f32]>::reverse);
+                row.chunks_exact_mut(channels).for_each(<[T]>::reverse);
             }
         }
     }
@@ -53,10 +46,10 @@ impl HorizontalFlip {
 
 impl VerticalFlip {
     pub(crate) fn check(&self) -> Result<(), DataError> {
-        check_probability(self.probability)
+        super::check_probability("flip probability", self.probability)
     }
 
-    pub(crate) fn apply(&self, key: Key, pixels: &mut [f32], [height, width, channels]: [usize; 3]) {
+    pub(crate) fn apply<T>(&self, key: Key, pixels: &mut [T], [height, width, channels]: [usize; 3]) {
         if key.uniform(0) >= self.probability {
             return;
         }

@@ -16,7 +16,15 @@ pub struct PadCrop {
 }
 
 impl PadCrop {
-    pub(crate) fn apply(&self, key: Key, pixels: &mut [f32], shape: [usize; 3], scratch: &mut Vec<f32>) {
+    /// `outside` is the value of a constant fill.
+    pub(crate) fn apply<T: Copy>(
+        &self,
+        key: Key,
+        pixels: &mut [T],
+        shape: [usize; 3],
+        outside: T,
+        scratch: &mut Vec<T>,
+    ) {
         let [height, width, channels] = shape;
         let padding = self.padding as isize;
         let places = 2 * padding as u64 + 1;
@@ -32,7 +40,7 @@ impl PadCrop {
             (-right).clamp(0, width as isize) as usize..(width as isize - right).clamp(0, width as isize) as usize;
         for (y, out) in pixels.chunks_exact_mut(row).enumerate() {
             let Some(from) = self.fill.index(y as isize + down, height) else {
-                out.fill(self.fill.value());
+                out.fill(outside);
                 continue;
             };
             let from = &scratch[from * row..(from + 1) * row];
@@ -45,7 +53,7 @@ impl PadCrop {
                 let pixel = &mut out[x * channels..(x + 1) * channels];
                 match self.fill.index(x as isize + right, width) {
                     Some(x) => pixel.copy_from_slice(&from[x * channels..(x + 1) * channels]),
-                    None => pixel.fill(self.fill.value()),
+                    None => pixel.fill(outside),
                 }
             }
         }
@@ -67,7 +75,7 @@ mod tests {
             for (example, padding) in (0..300).flat_map(|e| [(e, 1u16), (e, 3), (e, 9)]) {
                 let key = Key::new(3).with(Purpose::Augment(1)).at(0, example);
                 let mut found = source.clone();
-                PadCrop { padding, fill }.apply(key, &mut found, shape, &mut Vec::new());
+                PadCrop { padding, fill }.apply(key, &mut found, shape, fill.value(), &mut Vec::new());
                 let places = 2 * u64::from(padding) + 1;
                 let offset = |i| key.below(i, places) as isize - padding as isize;
                 let (down, right) = (offset(0), offset(1));

@@ -21,7 +21,7 @@ pub use batch::{Batch, BatchInputs, BatchSize, Cursor, Targets};
 pub use keep::{Keeper, KeptRows};
 pub use run_ahead::Batches;
 
-use crate::augment::Augmentation;
+use crate::augment::{Augmentation, Mixing};
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{BadExample, DataError};
 use crate::hash::ContentHash;
@@ -54,6 +54,8 @@ pub struct LoaderOptions {
     pub seed: u64,
     /// Augmentations, in order.
     pub augment: Vec<Augmentation>,
+    /// Examples mixed with others of their batch. Default: none.
+    pub mixing: Option<Mixing>,
     /// How many different augmentations an example has: epoch e takes that of epoch `e mod k`. `None`: another one in each epoch.
     pub augmentations: Option<NonZeroU64>,
     /// From stored inputs and labels to what the network takes.
@@ -83,6 +85,7 @@ impl Default for LoaderOptions {
             drop_last: false,
             seed: 0,
             augment: Vec::new(),
+            mixing: None,
             augmentations: None,
             preprocessing: Preprocessing::default(),
             class_weights: None,

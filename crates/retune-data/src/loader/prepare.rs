@@ -2,7 +2,11 @@
 
 use super::tokens::Tokens;
 use super::{Batch, BatchInputs, Cursor, Keeper, KeptRows, LoaderOptions, Targets};
-use crate::augment::{Augmentation, augment};
+use crate::augment::mixing::Rows;
+use crate::augment::{
+    AugmentScratch, Augmentation, Drawn, Mixing, Stage, augment_bytes, augment_floats, augment_normalized, check_list,
+    takes_bytes,
+};
 use crate::dataset::{Dataset, Inputs};
 use crate::decode::{decode_image, read_image_file};
 use crate::error::{BadExample, DataError, shape_text};
@@ -22,6 +26,7 @@ pub(super) struct Preparer {
     data: Arc<Dataset>,
     preprocessing: Preprocessing,
     augment: Vec<Augmentation>,
+    mixing: Option<Mixing>,
     augmentations: Option<NonZeroU64>,
     seed: u64,
     /// All that is done to a stored input, as a text, for keys.
@@ -55,7 +60,7 @@ struct Row {
 pub(super) struct Worker {
     scratch: Scratch,
     stored: Vec<f32>,
-    augmented: Vec<f32>,
+    augment: AugmentScratch,
 }
 
 /// Memory of a batch that was used.
@@ -90,7 +95,7 @@ impl Preparer {
     ) -> Result<(Preparer, Vec<BadExample>), DataError> {
         let mut preprocessing = options.preprocessing;
         preprocessing.check()?;
-        options.augment.iter().try_for_each(Augmentation::check)?;
+        check_list(&options.augment)?;
         let shape = match data.inputs() {
             Inputs::Files(files) => {
                 let color = *preprocessing.color.get_or_insert(Color::Rgb);
@@ -107,12 +112,18 @@ impl Preparer {
             }
             Inputs::Images(t) => {
                 let stored = [t.shape()[1], t.shape()[2], t.shape()[3]];
+                if takes_bytes(&options.augment) {
+                    check_bytes(t, preprocessing.image_shape(stored)[2], data.description())?;
+                }
                 Some(preprocessing.image_shape(stored).to_vec())
             }
             Inputs::Features(t) => {
                 check_no_images(&preprocessing, &options.augment, || {
                     format!("inputs of shape {}", shape_text(&t.shape()[1..]))
                 })?;
+                if preprocessing.features == FeatureType::Integer && !options.augment.is_empty() {
+                    return Err(DataError::setting("noise", "numbers", "integers that a network looks up"));
+                }
                 Some(t.shape()[1..].to_vec())
             }
             Inputs::Texts(_) => {
@@ -146,6 +157,9 @@ impl Preparer {
             }
         }
         check_targets(data.labels(), preprocessing.targets)?;
+        if let Some(mixing) = &options.mixing {
+            check_mixing(mixing, &data, &preprocessing, shape.as_deref())?;
+        }
         check_scores(&data, ids, preprocessing.score_range)?;
         let p = &preprocessing;
         let preparer = Preparer {
@@ -155,6 +169,7 @@ impl Preparer {
             data,
             preprocessing,
             augment: options.augment,
+            mixing: options.mixing,
             seed: options.seed,
             shape,
             class_weights: options.class_weights,
@@ -170,12 +185,22 @@ impl Preparer {
 
     /// Different augmentations of an example; `None` for another one in each epoch.
     pub(super) fn augmentations(&self) -> Option<u64> {
-        if self.augment.is_empty() { Some(1) } else { self.augmentations.map(NonZeroU64::get) }
+        match (self.mixing, self.augment.is_empty()) {
+            (None, true) => Some(1),
+            (None, false) => self.augmentations.map(NonZeroU64::get),
+            // Which example another is mixed with depends on the epoch's order.
+            (Some(_), _) => None,
+        }
     }
 
     /// The epoch whose augmentations are drawn in `epoch`.
     fn drawn_epoch(&self, epoch: u64) -> u64 {
         self.augmentations.map_or(epoch, |count| epoch % count)
+    }
+
+    /// Which random numbers an example is changed by in `epoch`.
+    fn drawn(&self, id: u64, epoch: u64) -> Drawn {
+        Drawn { seed: self.seed, epoch: self.drawn_epoch(epoch), example: id }
     }
 
     /// The key of an example as it is prepared in `epoch`.
@@ -228,6 +253,8 @@ impl Preparer {
         worker: &mut Worker,
         buffers: Buffers,
     ) -> Result<Prepared, DataError> {
+        // What is mixed belongs to no single example.
+        let keeper = keeper.filter(|_| self.mixing.is_none());
         let mut skipped = Vec::new();
         let mut rows: Vec<Row> = ids.iter().map(|&id| self.row(id, cursor.epoch, keeper)).collect();
         let partial = self.tokens.is_none() && keeper.is_some_and(Keeper::replaces_inputs);
@@ -235,7 +262,7 @@ impl Preparer {
         let dense = |input| BatchInputs::Dense(vec![input]);
         let inputs = match (self.data.inputs(), &self.tokens) {
             (_, Some(tokens)) => BatchInputs::Tokens(Box::new(tokens.batch(ids))),
-            (Inputs::Features(t), None) => dense(self.features(t, &wanted, buffers)?),
+            (Inputs::Features(t), None) => dense(self.features(t, &wanted, cursor.epoch, buffers)?),
             (Inputs::Images(t), None) => dense(self.stored_images(t, &wanted, cursor.epoch, worker, buffers.floats)?),
             (Inputs::Files(_), None) => {
                 let mut read = Vec::with_capacity(wanted.len());
@@ -262,16 +289,42 @@ impl Preparer {
                 partial,
             }
         });
-        let batch = Batch {
-            inputs,
-            targets: self.targets(&example_ids),
-            sample_weights: self.sample_weights(&example_ids),
-            example_ids,
-            kept,
-            cursor,
-            next,
+        let (targets, sample_weights) = (self.targets(&example_ids), self.sample_weights(&example_ids));
+        let (inputs, targets, sample_weights) = match &self.mixing {
+            Some(mixing) => self.mixed(mixing, &example_ids, cursor.epoch, (inputs, targets, sample_weights)),
+            None => (inputs, targets, sample_weights),
         };
+        let batch = Batch { inputs, targets, sample_weights, example_ids, kept, cursor, next };
         Ok(Prepared { batch, skipped })
+    }
+
+    /// The examples of a batch mixed with one another.
+    fn mixed(
+        &self,
+        mixing: &Mixing,
+        ids: &[u64],
+        epoch: u64,
+        (inputs, targets, mut weights): (BatchInputs, Targets, Option<Vec<f32>>),
+    ) -> (BatchInputs, Targets, Option<Vec<f32>>) {
+        let (BatchInputs::Dense(inputs), Targets::Dense(targets)) = (inputs, targets) else {
+            unreachable!("a preparer that mixes is made of numbers and dense targets")
+        };
+        let floats = |tensor: Tensor| match (tensor.shape().to_vec(), tensor.into_values()) {
+            (shape, Values::F32(values)) => (shape, values),
+            _ => unreachable!("prepared numbers are of 32 bits"),
+        };
+        let input = inputs.into_iter().next().expect("a batch of numbers has one tensor");
+        let ((input_shape, mut values), (target_shape, mut target_values)) = (floats(input), floats(targets));
+        let rows = Rows {
+            shape: &input_shape[1..],
+            inputs: &mut values,
+            targets: &mut target_values,
+            weights: weights.as_deref_mut(),
+        };
+        mixing.apply(|i| self.drawn(ids[i], epoch), rows, ids.len());
+        let whole = "values of the same number";
+        let inputs = BatchInputs::Dense(vec![Tensor::new(input_shape, values).expect(whole)]);
+        (inputs, Targets::Dense(Tensor::new(target_shape, target_values).expect(whole)), weights)
     }
 
     /// An example with what is kept of it.
@@ -309,7 +362,7 @@ impl Preparer {
         [&[count], one].concat()
     }
 
-    fn features(&self, stored: &Tensor, ids: &[u64], buffers: Buffers) -> Result<Tensor, DataError> {
+    fn features(&self, stored: &Tensor, ids: &[u64], epoch: u64, buffers: Buffers) -> Result<Tensor, DataError> {
         let one = &stored.shape()[1..];
         let width: usize = one.iter().product();
         let shape = self.batch_shape(ids.len(), one);
@@ -327,6 +380,7 @@ impl Preparer {
         for (&id, out) in ids.iter().zip(out.chunks_exact_mut(width)) {
             copy_as_f32(stored.values(), id as usize * width, out);
             self.affine.apply_in_place(out);
+            augment_normalized(&self.augment, self.drawn(id, epoch), out, [1, 1, width]);
         }
         Ok(Tensor::new(shape, out).expect("the buffer was made of this size"))
     }
@@ -355,7 +409,7 @@ impl Preparer {
                 }
             };
             let view = ImageView { shape: stored, samples };
-            self.image(view, id, epoch, &mut worker.scratch, &mut worker.augmented, out)?;
+            self.image(view, id, epoch, &mut worker.scratch, &mut worker.augment, out)?;
         }
         Ok(Tensor::new(self.batch_shape(ids.len(), &shape), out).expect("the buffer was made of this size"))
     }
@@ -398,7 +452,7 @@ impl Preparer {
                 out.resize(ids.len() * size, 0.0);
             }
             let slot = &mut out[filled * size..(filled + 1) * size];
-            self.image(view, id, epoch, &mut worker.scratch, &mut worker.augmented, slot)?;
+            self.image(view, id, epoch, &mut worker.scratch, &mut worker.augment, slot)?;
             read.push((id, content));
             filled += 1;
         }
@@ -415,20 +469,57 @@ impl Preparer {
         id: u64,
         epoch: u64,
         scratch: &mut Scratch,
-        augmented: &mut Vec<f32>,
+        augmented: &mut AugmentScratch,
         out: &mut [f32],
     ) -> Result<(), DataError> {
+        let shape = self.preprocessing.image_shape(view.shape);
+        let drawn = self.drawn(id, epoch);
         match view.samples {
             Samples::U8(bytes) if self.augment.is_empty() && self.preprocessing.keeps_pixels(view.shape) => {
                 self.affine.apply_u8(bytes, out);
             }
+            _ if takes_bytes(&self.augment) => self.image_by_bytes(view, drawn, scratch, augmented, out)?,
             _ => {
                 self.preprocessing.pixels(view, scratch, out)?;
-                let shape = self.preprocessing.image_shape(view.shape);
-                augment(&self.augment, self.seed, self.drawn_epoch(epoch), id, out, shape, augmented);
+                augment_floats(&self.augment, 0, drawn, out, shape, &mut augmented.floats);
                 self.affine.apply_in_place(out);
             }
         }
+        augment_normalized(&self.augment, drawn, out, shape);
+        Ok(())
+    }
+
+    /// The same where augmentations act on bytes.
+    fn image_by_bytes(
+        &self,
+        view: ImageView<'_>,
+        drawn: Drawn,
+        scratch: &mut Scratch,
+        augmented: &mut AugmentScratch,
+        out: &mut [f32],
+    ) -> Result<(), DataError> {
+        let [height, width, _] = view.shape;
+        let shape = self.preprocessing.image_shape(view.shape);
+        let crop = match self.augment.first() {
+            Some(Augmentation::RandomResizedCrop(crop)) => {
+                let resize = crop.resize(self.preprocessing.resize.as_ref(), [shape[0], shape[1]]);
+                Some((crop.crop_box(drawn.key(0), [height, width]), resize))
+            }
+            _ => None,
+        };
+        self.preprocessing.raster(view, crop, scratch, &mut augmented.raster)?;
+        let done = augment_bytes(&self.augment, drawn, augmented);
+        let pixels = &mut augmented.raster.pixels;
+        if self.preprocessing.color == Some(Color::Bgr) {
+            pixels.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| pixel.swap(0, 2));
+        }
+        if self.augment[done..].iter().all(|a| a.stage() == Some(Stage::Normalized)) {
+            self.affine.apply_u8(pixels, out);
+            return Ok(());
+        }
+        pixels.iter().zip(&mut *out).for_each(|(&x, out)| *out = f32::from(x));
+        augment_floats(&self.augment, done, drawn, out, shape, &mut augmented.floats);
+        self.affine.apply_in_place(out);
         Ok(())
     }
 
@@ -506,12 +597,49 @@ fn check_no_images(
     let settings = [
         ("color", preprocessing.color.is_some()),
         ("resize", preprocessing.resize.is_some()),
-        ("augment", !augment.is_empty()),
+        ("augment", augment.iter().any(|a| !matches!(a, Augmentation::Noise(_)))),
     ];
     match settings.iter().find(|(_, set)| *set) {
         Some((name, _)) => Err(DataError::setting(*name, "images of shape [height, width, channels]", found())),
         None => Ok(()),
     }
+}
+
+/// An error where examples cannot be mixed.
+fn check_mixing(
+    mixing: &Mixing,
+    data: &Dataset,
+    preprocessing: &Preprocessing,
+    shape: Option<&[usize]>,
+) -> Result<(), DataError> {
+    mixing.check()?;
+    mixing.check_shape(shape)?;
+    if matches!(data.inputs(), Inputs::Features(_)) && preprocessing.features == FeatureType::Integer {
+        return Err(DataError::setting("mixup", "images or numbers", "integers that a network looks up"));
+    }
+    let dense = match (data.labels(), preprocessing.targets) {
+        (Labels::None | Labels::WordClasses { .. }, _) => false,
+        (Labels::Classes { .. } | Labels::OneHot(_), TargetEncoding::Integer) => false,
+        (Labels::Classes { classes, .. }, TargetEncoding::Value) => *classes <= 2,
+        (Labels::OneHot(_), TargetEncoding::Value) => false,
+        (Labels::Classes { .. }, TargetEncoding::AsStored) => false,
+        _ => true,
+    };
+    if dense {
+        return Ok(());
+    }
+    let hint = "targets that can be mixed, such as `one-hot` with categorical cross-entropy";
+    Err(DataError::setting("mixup", hint, "class numbers"))
+}
+
+/// An error where images are not of 8 bits, or neither grey nor of three colours.
+fn check_bytes(images: &Tensor, channels: usize, description: &str) -> Result<(), DataError> {
+    if matches!(images.values(), Values::U8(_)) && matches!(channels, 1 | 3) {
+        return Ok(());
+    }
+    let expected = "images of 8 bits and 1 or 3 channels, for all but flips, `pad-crop`, `rotation`, `brightness`, `contrast` and `erasing`";
+    let found = format!("{} of {} and {channels} channels", description, images.dtype());
+    Err(DataError::setting("augment", expected, found))
 }
 
 fn check_targets(labels: &Labels, encoding: TargetEncoding) -> Result<(), DataError> {

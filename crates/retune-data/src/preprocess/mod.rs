@@ -5,7 +5,7 @@
 //!
 //! 1. [`color`]: the network's colour channels ([`Color`]);
 //! 2. [`resize`]: one size for all images ([`Resize`]);
-//! 3. augmentation, in training only (see [`augment`](crate::augment));
+//! 3. augmentation, in training only (see [`augment`](crate::augment), some of which acts in place of 2 or after 4);
 //! 4. [`normalize`]: `x = (pixel · scale + offset − mean[channel]) / std[channel]` ([`Rescale`], [`Normalize`]).
 //!
 //! Texts take none of these steps but `text` ([`TextSettings`]).
@@ -20,6 +20,7 @@ pub use color::Color;
 pub use normalize::{Normalize, Rescale};
 pub use resize::{Filter, Fit, Resize};
 
+use crate::augment::{CropBox, Raster};
 use crate::decode::DecodedImage;
 use crate::error::{DataError, shape_text};
 use crate::text::TextSettings;
@@ -205,6 +206,40 @@ impl Preprocessing {
     pub(crate) fn keeps_pixels(&self, stored: [usize; 3]) -> bool {
         self.color.is_none_or(|color| color.keeps(stored[2]))
             && self.resize.as_ref().is_none_or(|r| r.keeps([stored[0], stored[1]]))
+    }
+
+    /// Colour and size only, rounded to 8 bits; blue, green, red as red, green, blue. A `crop` takes the place of the resizing.
+    pub(crate) fn raster(
+        &self,
+        image: ImageView<'_>,
+        crop: Option<(CropBox, Resize)>,
+        s: &mut Scratch,
+        out: &mut Raster,
+    ) -> Result<(), DataError> {
+        let [height, width, channels] = image.shape;
+        let Samples::U8(samples) = image.samples else {
+            return Err(DataError::setting("augment", "images of 8 bits", "images of floats"));
+        };
+        check_length("image", image.shape.iter().product(), samples.len())?;
+        let color = self.color.map(|color| if color == Color::Bgr { Color::Rgb } else { color });
+        let (samples, channels) = recolor(samples, channels, color, &mut s.bytes)?;
+        let [out_height, out_width, _] = self.image_shape(image.shape);
+        let wanted = [out_height, out_width, channels];
+        let resize = self.resize.as_ref().filter(|resize| !resize.keeps([height, width]));
+        if crop.is_none() && resize.is_none() {
+            out.refill(wanted, samples.iter().copied());
+            return Ok(());
+        }
+        s.floats.resize(wanted.iter().product(), 0.0);
+        match (crop, resize) {
+            (Some((cut, resize)), _) => {
+                resize.apply_box(samples, [height, width, channels], cut, &mut s.row, &mut s.floats);
+            }
+            (None, Some(resize)) => resize.apply(samples, [height, width, channels], &mut s.row, &mut s.floats),
+            (None, None) => {}
+        }
+        out.refill(wanted, s.floats.iter().map(|&x| (x + 0.5) as u8));
+        Ok(())
     }
 
     /// Colour and size only: pixel values in their stored range, as `f32`.

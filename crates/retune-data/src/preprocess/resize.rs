@@ -17,6 +17,7 @@
 //! Results stay `f32` and are not rounded.
 
 use super::Sample;
+use crate::augment::CropBox;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,20 @@ impl Resize {
             width: window_width,
             fill,
         };
+        self.resample(source, shape, window, row, out);
+    }
+
+    /// Resizes a box of `source` that lies inside it, without regard to the ratio.
+    pub(crate) fn apply_box<S: Sample>(
+        &self,
+        source: &[S],
+        shape: [usize; 3],
+        cut: CropBox,
+        row: &mut Vec<f32>,
+        out: &mut [f32],
+    ) {
+        let CropBox { top, left, height, width } = cut;
+        let window = Window { top: top as isize, left: left as isize, height, width, fill: 0.0 };
         self.resample(source, shape, window, row, out);
     }
 

@@ -2,7 +2,7 @@
 
 use crate::fixtures::*;
 use proptest::prelude::*;
-use retune_data::augment::{Augmentation, augment};
+use retune_data::augment::{Augmentation, Drawn, augment_floats};
 use retune_data::preprocess::{Color, FeatureType, Preprocessing, Rescale, Resize, Scratch, TargetEncoding};
 use retune_data::{
     Batch, ClassWeights, Cursor, DataError, Dataset, Inputs, Labels, Loader, LoaderOptions, SourceOptions, Targets,
@@ -96,7 +96,8 @@ fn pixels_are_those_of_the_steps_one_by_one() {
     assert_eq!(rows.len(), 40);
     for (epoch, id, found, class) in rows {
         let mut expected: Vec<f32> = (0..SIZE).map(|at| f32::from(pixel(id as usize, at))).collect();
-        augment(&augmentations(), 11, epoch, id, &mut expected, [SIDE, SIDE, 3], &mut Vec::new());
+        let drawn = Drawn { seed: 11, epoch, example: id };
+        augment_floats(&augmentations(), 0, drawn, &mut expected, [SIDE, SIDE, 3], &mut Vec::new());
         expected.iter_mut().for_each(|x| *x *= 1.0 / 255.0);
         assert_eq!(found, expected);
         assert_eq!(class, (id * id % 3) as i32);

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod augment_goldens;
+mod augment_loader;
 mod damage;
 mod fixtures;
 mod keep;

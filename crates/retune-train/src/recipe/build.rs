@@ -14,6 +14,7 @@ use crate::task::{self, Asked, Fitted};
 use crate::text;
 use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epoch};
 use retune_cpu::Cpu;
+use retune_data::augment::Mixing;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::split::few_per_class;
 use retune_data::{Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, SourceKind, Split, open};
@@ -97,9 +98,22 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let probabilities = output.is_some_and(|output| output.final_activation != FinalActivation::None);
     let loss = match settings.loss(probabilities) {
         Some(loss) => loss,
-        None => settings.loss_named(default_loss(&data.train.0, output), probabilities),
+        None => {
+            // Class numbers cannot be mixed, so they become vectors.
+            let name = match default_loss(&data.train.0, output) {
+                "sparse-categorical-cross-entropy" if settings.mixing().is_some() => "categorical-cross-entropy",
+                name => name,
+            };
+            settings.loss_named(name, probabilities)
+        }
     };
-    preprocessing.targets = value(&recipe.preprocess.targets).unwrap_or(default_targets(loss, &data.train.0));
+    let targets = match default_targets(loss, &data.train.0) {
+        TargetEncoding::AsStored if settings.mixing().is_some() && takes_vectors(loss, &data.train.0) => {
+            TargetEncoding::OneHot
+        }
+        targets => targets,
+    };
+    preprocessing.targets = value(&recipe.preprocess.targets).unwrap_or(targets);
     // Not that of data which the model was trained on before.
     preprocessing.score_range = value(&recipe.preprocess.score_range);
 
@@ -110,6 +124,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         data,
         preprocessing,
         augment: settings.augment().to_vec(),
+        mixing: settings.mixing(),
         loss,
         class_weights: value(&recipe.loss.class_weights),
         optimizer,
@@ -208,6 +223,8 @@ pub struct JobParts {
     pub preprocessing: Preprocessing,
     /// Random changes to training images.
     pub augment: Vec<Augmentation>,
+    /// How examples are mixed, if they are.
+    pub mixing: Option<Mixing>,
     /// The loss.
     pub loss: crate::losses::Loss,
     /// Weights of the classes.
@@ -256,6 +273,7 @@ impl JobParts {
             drop_last: self.drop_last,
             seed,
             augment: self.augment,
+            mixing: self.mixing,
             augmentations: self.settings.augmentations,
             preprocessing: self.preprocessing.clone(),
             class_weights,
@@ -293,6 +311,12 @@ impl JobParts {
         };
         Ok((job, facts))
     }
+}
+
+/// Whether a loss takes vectors where the data has class numbers.
+fn takes_vectors(loss: crate::losses::Loss, data: &Dataset) -> bool {
+    loss.target_form() == crate::losses::TargetForm::ClassProbabilities
+        && matches!(data.label_kind(), retune_data::LabelKind::ClassIndex { .. })
 }
 
 /// How labels are given to a loss where the recipe does not say: as stored, but for a class number that is to be a value.

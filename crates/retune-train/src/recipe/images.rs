@@ -1,11 +1,10 @@
-//! Checks of `[preprocess]` and `[augment]`.
+//! Checks of `[preprocess]`.
 
 use super::document::{Located, Place};
-use super::keys::{FillKind, FitKind, Recipe, value};
+use super::keys::{FitKind, Recipe, value};
 use super::settings::Check;
-use retune_data::augment::{Brightness, Contrast, Fill, HorizontalFlip, PadCrop, Rotation, VerticalFlip};
 use retune_data::preprocess::{Fit, Normalize, Rescale, Resize};
-use retune_data::{Augmentation, Preprocessing, TextSettings};
+use retune_data::{Preprocessing, TextSettings};
 
 impl Check<'_> {
     pub(super) fn preprocessing(&mut self, recipe: &Recipe) -> Option<Preprocessing> {
@@ -72,47 +71,8 @@ impl Check<'_> {
         })
     }
 
-    pub(super) fn augment(&mut self, recipe: &Recipe) -> Vec<Augmentation> {
-        let keys = &recipe.augment;
-        let set = |key: &Option<Located<f32>>| value(key).filter(|&amount| amount != 0.0);
-        let kind = value(&keys.fill).unwrap_or(FillKind::Reflect);
-        let is_constant = kind == FillKind::Constant;
-        self.belongs("augment.fill-value", &keys.fill_value, is_constant, "belongs to `fill = \"constant\"`");
-        let fill = match kind {
-            FillKind::Reflect => Fill::Reflect,
-            FillKind::Nearest => Fill::Nearest,
-            FillKind::Constant => Fill::Constant { value: value(&keys.fill_value).unwrap_or(0.0) },
-        };
-        let value_range = value(&keys.value_range).unwrap_or([0.0, 255.0]);
-        let mut list = Vec::new();
-        if let Some(probability) = set(&keys.horizontal_flip) {
-            list.push(Augmentation::HorizontalFlip(HorizontalFlip { probability }));
-        }
-        if let Some(probability) = set(&keys.vertical_flip) {
-            list.push(Augmentation::VerticalFlip(VerticalFlip { probability }));
-        }
-        if let Some(padding) = value(&keys.pad_crop).filter(|&padding| padding != 0) {
-            list.push(Augmentation::PadCrop(PadCrop { padding, fill }));
-        }
-        if let Some(max_degrees) = set(&keys.rotation) {
-            list.push(Augmentation::Rotation(Rotation { max_degrees, fill }));
-        }
-        if let Some(max_delta) = set(&keys.brightness) {
-            list.push(Augmentation::Brightness(Brightness { max_delta, value_range }));
-        }
-        if let Some(max_change) = set(&keys.contrast) {
-            list.push(Augmentation::Contrast(Contrast { max_change, value_range }));
-        }
-        for augmentation in &list {
-            if let Err(error) = augmentation.check() {
-                self.document.problem(Place::Absent, "augment", error.to_string(), None);
-            }
-        }
-        list
-    }
-
     /// Notes a problem where a key is given that has no meaning as things are.
-    fn belongs<T>(&mut self, key: &str, field: &Option<Located<T>>, has_meaning: bool, message: &str) {
+    pub(super) fn belongs<T>(&mut self, key: &str, field: &Option<Located<T>>, has_meaning: bool, message: &str) {
         if let (Some(located), false) = (field, has_meaning) {
             self.document.problem(located.place.clone(), key, message, None);
         }

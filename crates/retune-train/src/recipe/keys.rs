@@ -1,8 +1,10 @@
 //! Every section and key of a recipe, with doc, unit and default.
 
+use super::augment::{Posterize, Sharpness, Solarize};
 use super::document::{Document, Located, Place};
 use retune_data::ClassWeights;
 use retune_data::Truncation;
+use retune_data::augment::{Affine, Blur, ColorJitter, Erasing, Perspective, Policy, RandomResizedCrop};
 use retune_data::labels::LabelType;
 use retune_data::preprocess::{Color, FeatureType, Filter, TargetEncoding};
 use retune_data::sources::text::{TextEncoding, TextFormat};
@@ -381,6 +383,56 @@ sections! {
         "contrast" contrast: f32,
         /// Lowest and highest value of a stored pixel, which `brightness` and `contrast` keep to. Default `[0, 255]`.
         "value-range" value_range: [f32; 2],
+        /// A random part in place of the whole image, resized to the network's size: `scale` is its least and greatest share of the area
+        /// (default `[0.08, 1]`), `ratio` its least and greatest width for a height of 1 (default `[0.75, 1.333]`). Default: the whole.
+        /// Example: `random-resized-crop = { scale = [0.3, 1.0] }`.
+        "random-resized-crop" random_resized_crop: RandomResizedCrop,
+        /// Turned by up to `degrees`, moved by up to `translate` (shares of width and height), scaled by a factor within `scale`, sheared by
+        /// up to `shear` (degrees along x and y), with `interpolation` (`nearest` or `bilinear`), `fill` and `probability` (default 1).
+        /// Default: not. Example: `affine = { degrees = 10, translate = [0.1, 0.1], scale = [0.9, 1.1] }`.
+        "affine" affine: Affine,
+        /// Corners moved inwards by up to `distortion` of half a side (default 0.5), in a share `probability` of the images (default 0.5).
+        /// Default: not. Example: `perspective = { distortion = 0.2 }`.
+        "perspective" perspective: Perspective,
+        /// A random sequence of changes, by `kind`: `rand-augment` (`operations`, default 2; `magnitude`, 0 to 30, default 9),
+        /// `trivial-augment`, `auto-augment` (`searched-on`: `imagenet`, `cifar10` or `svhn`), `aug-mix` (`severity`, `width`, `depth`,
+        /// `alpha`). Default: none. Example: `policy = { kind = "rand-augment", magnitude = 7 }`.
+        "policy" policy: Policy,
+        /// Factors of `brightness`, `contrast` and `saturation` within 1 ± the number, the `hue` turned by up to that share of the circle (to
+        /// 0.5), in random order, in a share `probability` of the images (default 1). Default: not.
+        /// Example: `color-jitter = { brightness = 0.4, contrast = 0.4, saturation = 0.4, hue = 0.1 }`.
+        "color-jitter" color_jitter: ColorJitter,
+        /// Gaussian blur of a width within `sigma`, in pixels (default `[0.1, 2]`), by a `kernel` of so many pixels (default 9), in a share
+        /// `probability` of the images (default 0.5). Default: not. Example: `blur = { probability = 0.1 }`.
+        "blur" blur: Blur,
+        /// Share of images made grey. Default 0. Example: `grey = 0.1`.
+        "grey" grey: f32,
+        /// Values from `threshold` on (default 128) inverted in a share `probability` of the images. Default: not.
+        /// Example: `solarize = { probability = 0.2 }`.
+        "solarize" solarize: Solarize,
+        /// Values left with `bits` (default 4) in a share `probability` of the images. Default: not.
+        "posterize" posterize: Posterize,
+        /// Sharpness multiplied by `factor` (default 2) in a share `probability` of the images. Default: not.
+        "sharpness" sharpness: Sharpness,
+        /// Share of images whose values are stretched to 0–255. Default 0.
+        "auto-contrast" auto_contrast: f32,
+        /// Share of images whose values are made equally frequent. Default 0.
+        "equalize" equalize: f32,
+        /// Share of images whose values are inverted. Default 0.
+        "invert" invert: f32,
+        /// A box of zeros (`with = "noise"`: of normal noise) after normalization: `probability` (default 0.25), `scale` (share of the area,
+        /// default `[0.02, 0.333]`), `ratio` (height for a width of 1, default `[0.3, 3.3]`). Default: not. Example: `erasing = {}`.
+        "erasing" erasing: Erasing,
+        /// Standard deviation of normal noise on normalized values, of images and of tables of numbers. Default 0.
+        "noise" noise: f32,
+        /// mixup: examples blended with others of their batch, inputs and targets alike, by shares from Beta(α, α) with this α. Class
+        /// numbers are given to the loss as `one-hot`. Default: not. Example: `mixup = 0.2`.
+        "mixup" mixup: f32,
+        /// CutMix: a box of another image of the batch, of a share of the area from Beta(α, α) with this α; targets follow. Beside `mixup`
+        /// an example takes either. Default: not. Example: `cutmix = 1.0`.
+        "cutmix" cutmix: f32,
+        /// Share of examples that `mixup` and `cutmix` mix. Default 1.
+        "mix-probability" mix_probability: f32,
     }
     /// Which weights are trained.
     method: MethodKeys {

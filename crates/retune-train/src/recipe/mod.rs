@@ -10,11 +10,13 @@
 //! - [`document`][]: [`Document`] and the place of every value;
 //! - [`keys`]: every section and key with its doc, unit and default;
 //! - [`settings`][]: [`Settings`];
-//! - `images`: checks of preprocessing and augmentation;
+//! - [`augment`]: tables and checks of augmentation;
+//! - `images`: checks of preprocessing;
 //! - `method`: adapters, and what is trained;
 //! - `rates`: learning rates by layer, and of the factors of low-rank terms;
 //! - [`mod@build`]: from settings to a [`Job`](crate::trainer::Job).
 
+pub mod augment;
 pub mod build;
 pub mod document;
 mod images;

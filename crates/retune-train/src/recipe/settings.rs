@@ -8,6 +8,7 @@ use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, Parame
 use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, Schedule, Step, Warmup};
 use crate::task::TaskKind;
 use crate::trainer::{EarlyStopping, Every, OptimizerSettings, TrainSettings};
+use retune_data::augment::Mixing;
 use retune_data::{Augmentation, Preprocessing, SourceOptions};
 use retune_models::Model;
 
@@ -19,6 +20,7 @@ pub struct Settings {
     train: TrainSettings,
     preprocessing: Option<Preprocessing>,
     augment: Vec<Augmentation>,
+    mixing: Option<Mixing>,
 }
 
 impl Settings {
@@ -36,9 +38,10 @@ impl Settings {
         check.schedule(&mut recipe);
         let preprocessing = check.preprocessing(&recipe);
         let augment = check.augment(&recipe);
+        let mixing = check.mixing(&recipe);
         let train = check.train(&mut recipe);
         document.finish()?;
-        Ok(Settings { recipe, optimizer, train, preprocessing, augment })
+        Ok(Settings { recipe, optimizer, train, preprocessing, augment, mixing })
     }
 
     /// The settings with the defaults for a model: those of an encoder of texts are a learning rate that suits the method, and a
@@ -95,6 +98,11 @@ impl Settings {
     /// Augmentations, in order.
     pub fn augment(&self) -> &[Augmentation] {
         &self.augment
+    }
+
+    /// How examples are mixed, if they are.
+    pub fn mixing(&self) -> Option<Mixing> {
+        self.mixing
     }
 
     /// Examples that go through the network together at most: in training, in evaluation.
