@@ -31,7 +31,7 @@ impl Blur {
             let expected = "two numbers above 0, the lower first";
             return Err(DataError::setting("blur sigma", expected, format!("[{low}, {high}]")));
         }
-        if self.kernel % 2 == 0 || self.kernel > 101 {
+        if self.kernel.is_multiple_of(2) || self.kernel > 101 {
             return Err(DataError::setting("blur kernel", "an odd number from 1 to 101", self.kernel));
         }
         Ok(())
