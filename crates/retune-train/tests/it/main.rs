@@ -11,6 +11,7 @@ mod golden;
 mod losses;
 mod methods;
 mod metrics;
+mod mixing;
 mod optimizers;
 mod pooling;
 mod recipes;
