@@ -313,6 +313,15 @@ impl Dataset {
         matches!(self.inputs, Inputs::Images(_) | Inputs::Files(_))
     }
 
+    /// Whether inputs are images of 8 bits.
+    pub fn has_images_of_bytes(&self) -> bool {
+        match &self.inputs {
+            Inputs::Files(_) => true,
+            Inputs::Images(images) => matches!(images.values(), retune_tensor::Values::U8(_)),
+            _ => false,
+        }
+    }
+
     /// The texts, if inputs are texts.
     pub fn texts(&self) -> Option<&Texts> {
         if let Inputs::Texts(texts) = &self.inputs { Some(texts) } else { None }

@@ -20,6 +20,7 @@
 //! - [`words`]: [`Words`], the words of texts, for labels of single words;
 //! - [`weights`]: weights of classes;
 //! - [`loader`]: [`Loader`], batches prepared ahead in an order that depends on seed and epoch alone;
+//! - [`pictures`]: examples as training sees them, to look at;
 //! - [`thumbnail`]: small pictures of examples, for reports;
 //! - [`hash`]: content hashes for provenance;
 //! - [`error`]: what can be wrong, [`DataError`].
@@ -32,6 +33,7 @@ pub mod hash;
 pub mod labels;
 pub mod loader;
 pub mod origins;
+pub mod pictures;
 pub mod preprocess;
 pub mod sources;
 pub mod split;

@@ -29,7 +29,7 @@ use crate::preprocess::Preprocessing;
 use crate::text::{TextEncoder, TokenSequences, TokenStatistics};
 use order::EpochPlans;
 use partition::{EpochPlan, Partition};
-use prepare::Preparer;
+use prepare::{Buffers, Preparer, Worker};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -279,6 +279,23 @@ impl Loader {
     /// The ids of an epoch in their order.
     pub fn order(&self, epoch: u64) -> Vec<u64> {
         self.shared.plan(epoch).ids.clone()
+    }
+
+    /// From stored inputs and labels to what the network takes.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        self.shared.preparer.preprocessing()
+    }
+
+    /// These examples as one batch, changed as in `epoch`, in this order and by this thread; of those that are mixed, with one another.
+    ///
+    /// # Errors
+    /// An id not in the data; more examples that cannot be read than tolerated.
+    pub fn batch_of(&self, ids: &[u64], epoch: u64) -> Result<Batch, DataError> {
+        self.shared.preparer.data().check_ids(ids)?;
+        let (cursor, mut worker) = (Cursor { epoch, position: 0 }, Worker::default());
+        let prepared = self.shared.preparer.prepare(ids, cursor, cursor, None, &mut worker, Buffers::default())?;
+        self.shared.note_skipped(prepared.skipped)?;
+        Ok(prepared.batch)
     }
 
     /// The batches of one epoch.

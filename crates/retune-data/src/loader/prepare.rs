@@ -183,6 +183,10 @@ impl Preparer {
         &self.data
     }
 
+    pub(super) fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
     /// Different augmentations of an example; `None` for another one in each epoch.
     pub(super) fn augmentations(&self) -> Option<u64> {
         match (self.mixing, self.augment.is_empty()) {

@@ -112,6 +112,15 @@ impl Affine {
             }
         }
     }
+
+    /// Back to what was prepared: `(x − offset) / scale`.
+    pub(crate) fn undo_in_place(&self, values: &mut [f32]) {
+        for values in values.chunks_mut(self.scale.len()) {
+            for ((x, scale), offset) in values.iter_mut().zip(&self.scale).zip(&self.offset) {
+                *x = (*x - offset) / scale;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! | `clean` | a copy of data without what is wrong with it |
 //! | `data_sources`, `model_features` | data by itself: its parts and columns; its features by a model |
 //! | `fit`, `resume` | training |
+//! | `preview` | examples as training sees them |
 //! | `demo` | a first run, with everything built in |
 //! | `job` | a recipe, or flags in its place |
 //! | `outcome` | how a run ended, as people and programs read it |
@@ -39,6 +40,7 @@ mod models;
 mod outcome;
 mod paths;
 mod predict;
+mod preview;
 mod progress;
 mod resume;
 mod text;
@@ -90,6 +92,8 @@ enum Command {
     Check(check::Arguments),
     /// Write a copy of a data set without what is wrong with it
     Clean(clean::Arguments),
+    /// Write a sheet of examples as training sees them, augmented
+    Preview(preview::Arguments),
     /// Fine-tune a model
     Fit(fit::Arguments),
     /// Go on with a run that was stopped
@@ -131,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Clean(arguments) => clean::run(&context, &arguments),
+        Command::Preview(arguments) => preview::run(&context, &arguments),
         Command::Fit(arguments) => fit::run(&context, &arguments),
         Command::Resume(arguments) => resume::run(&context, &arguments),
         Command::Eval(arguments) => eval::run(&context, &arguments),

@@ -16,6 +16,7 @@ mod mistakes;
 mod models;
 #[cfg(unix)]
 mod obstacles;
+mod preview;
 mod resuming;
 mod similarity;
 mod support;

@@ -1,0 +1,146 @@
+//! `retune preview`: a sheet of examples as training sees them.
+
+use super::failure::Failure;
+use super::job::JobArguments;
+use super::{Context, Result, text};
+use retune::data::decode::DecodedImage;
+use retune::data::pictures::{grid, pictures, png};
+use retune::data::thumbnail::thumbnail;
+use retune::data::{Batch, Dataset};
+use retune::formats::atomic::write_bytes_atomic;
+use retune::train::report::png_address;
+use serde_json::json;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Write a sheet of examples as training sees them.
+///
+/// One row for each example, one column for each epoch; augmentation, mixup and CutMix act as in training with the same seed. Mixed are
+/// the examples of the sheet with one another. Beside the sheet (HTML, one file) the pictures are written as one PNG.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("output", |output| output.value_name("FILE").help("The sheet [default: preview.html]")))]
+pub struct Arguments {
+    #[command(flatten)]
+    job: JobArguments,
+    /// Examples on the sheet, the first that training meets
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    examples: u16,
+    /// Epochs on the sheet, each with other augmentations
+    #[arg(long, value_name = "N", default_value = "6", value_parser = clap::value_parser!(u16).range(1..=100))]
+    columns: u16,
+}
+
+/// Pixels between pictures.
+const GAP: usize = 4;
+
+/// Sides of the pictures as they are stored, in pixels.
+const STORED_SIDE: u32 = 256;
+
+/// Writes the sheet.
+pub fn run(context: &Context, arguments: &Arguments) -> Result {
+    let built = arguments.job.build(context)?;
+    let loader = &built.job.train;
+    if !loader.data().has_images() {
+        return Err(Failure::new("the data has no pictures to show").hint("`preview` shows images of 1 or 3 channels"));
+    }
+    let sheet = arguments.job.output.clone().unwrap_or_else(|| PathBuf::from("preview.html"));
+    let image = sheet.with_extension("png");
+    if image == sheet {
+        return Err(Failure::usage(format!("`{}` would be both the sheet and its pictures", sheet.display()))
+            .hint("name a file that ends in .html; the PNG is written beside it"));
+    }
+    let asked: Vec<u64> = loader.order(0).into_iter().take(usize::from(arguments.examples)).collect();
+    let epochs: Vec<Batch> =
+        (0..u64::from(arguments.columns)).map(|epoch| loader.batch_of(&asked, epoch)).collect::<Result<_, _>>()?;
+    // Without those that cannot be read.
+    let ids = epochs.first().map_or(&[][..], |batch| &batch.example_ids);
+    let mut rows = vec![Vec::new(); ids.len()];
+    for batch in &epochs {
+        let columns = pictures(loader, batch).ok_or_else(|| {
+            Failure::new("the images cannot be shown").hint("`preview` shows images of 1 or 3 channels")
+        })?;
+        rows.iter_mut().zip(columns).for_each(|(row, picture)| row.push(picture));
+    }
+    let whole = png(&grid(&rows, GAP)?).ok_or_else(|| Failure::new("the sheet is too large for a PNG"))?;
+    write(&sheet, page(loader.data(), ids, &epochs, &rows)?.as_bytes())?;
+    write(&image, &whole)?;
+    let said = format!(
+        "{} in {}: `{}`, `{}`",
+        text::counted(ids.len(), "example", "examples"),
+        text::counted(epochs.len(), "epoch", "epochs"),
+        sheet.display(),
+        image.display()
+    );
+    let skipped: Vec<String> = loader.skipped().iter().map(|bad| format!("{}: {}", bad.place, bad.reason)).collect();
+    for bad in &skipped {
+        context.console.note(format!("left out {bad}"));
+    }
+    context.console.result(
+        &said,
+        || json!({ "sheet": sheet, "image": image, "examples": ids, "columns": arguments.columns, "skipped": skipped }),
+    );
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result {
+    let failed = |error| Failure::new(format!("cannot write `{}`: {error}", path.display()));
+    write_bytes_atomic(path, bytes).map_err(failed)
+}
+
+/// The sheet: for each example its class and place, the picture as it is stored, and one column for each epoch.
+fn page(data: &Dataset, ids: &[u64], epochs: &[Batch], rows: &[Vec<DecodedImage>]) -> Result<String> {
+    let mut body = String::new();
+    for (i, (&id, row)) in ids.iter().zip(rows).enumerate() {
+        let class = data.labels().class_of(id as usize).map_or_else(String::new, |class| data.class_name(class));
+        let place = escape(&data.place(id));
+        let stored = thumbnail(data, id, STORED_SIDE).map(|file| png_address(&file)).unwrap_or_default();
+        let _ = write!(body, "<tr><th scope=\"row\">{}<small>{place}</small></th>", escape(&class));
+        let _ = write!(body, "<td><img alt=\"as stored\" src=\"{stored}\"></td>");
+        for (batch, picture) in epochs.iter().zip(row) {
+            let file = png(picture).ok_or_else(|| Failure::new("a picture is too large for a PNG"))?;
+            let mixed = escape(&shares(data, batch, i));
+            let _ = write!(body, "<td><img alt=\"\" src=\"{}\">{mixed}</td>", png_address(&file));
+        }
+        body.push_str("</tr>\n");
+    }
+    let columns: String = (1..=epochs.len()).map(|epoch| format!("<th scope=\"col\">epoch {epoch}</th>")).collect();
+    let head = format!("<thead><tr><th></th><th scope=\"col\">as stored</th>{columns}</tr></thead>");
+    Ok(format!("{HEAD}<table>\n{head}\n<tbody>\n{body}</tbody>\n</table>\n</body>\n</html>\n"))
+}
+
+/// The classes of example `i` of a batch and their shares, where it was mixed of several.
+fn shares(data: &Dataset, batch: &Batch, i: usize) -> String {
+    let Some(targets) = batch.targets.dense() else { return String::new() };
+    let width = targets.len() / batch.len().max(1);
+    let row = targets.as_f32().and_then(|values| values.get(i * width..(i + 1) * width)).unwrap_or_default();
+    let classes: Vec<String> = (row.iter().enumerate())
+        .filter(|(_, share)| **share > 0.0)
+        .map(|(class, share)| format!("{} {share:.2}", data.class_name(class)))
+        .collect();
+    if classes.len() > 1 { classes.join(", ") } else { String::new() }
+}
+
+/// The text with everything that means something in HTML replaced.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+const HEAD: &str = "<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<title>Examples as training sees them</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1rem; overflow-x: auto; }
+table { border-collapse: collapse; }
+th, td { padding: 3px; font-weight: 500; text-align: left; vertical-align: middle; }
+th small { display: block; max-width: 14rem; overflow-wrap: anywhere; font-weight: 400; opacity: .7; }
+img { display: block; min-width: 72px; image-rendering: pixelated; }
+</style>
+</head>
+<body>
+<h1>Examples as training sees them</h1>
+<p>One row for each example: as it is stored, then one column for each epoch, scaling and normalization undone.</p>
+";
