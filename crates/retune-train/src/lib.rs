@@ -14,7 +14,7 @@
 //! - [`stored`]: what travels with a saved model;
 //! - [`mod@fit`]: a whole run, from the first evaluation to the report;
 //! - [`card`]: the card of a trained model, as the Hub reads it;
-//! - [`predict`]: using a saved model;
+//! - [`predict`], [`views`]: using a saved model, and on several views of an image;
 //! - [`report`]: the page that a run leaves;
 //! - [`summary`]: what the report tells, gathered from a run;
 //! - [`run`]: the folder of a run: checkpoints, logs, provenance;
@@ -41,6 +41,7 @@ pub mod summary;
 pub mod task;
 pub mod text;
 pub mod trainer;
+pub mod views;
 
 pub use builder::{FineTune, FineTuned};
 pub use error::TrainError;

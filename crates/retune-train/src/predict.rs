@@ -10,9 +10,10 @@ use crate::stored::Stored;
 use crate::task;
 use crate::text;
 use crate::trainer::{Event, Observer};
+use crate::views::{Views, mean, mean_of_views};
 use retune_cpu::Cpu;
 use retune_data::preprocess::TargetEncoding;
-use retune_data::{Dataset, Loader, LoaderOptions, Preprocessing};
+use retune_data::{Augmentation, Dataset, Loader, LoaderOptions, Preprocessing};
 use retune_models::{Mode, Model, Task};
 use retune_tensor::Tensor;
 use std::path::Path;
@@ -25,6 +26,7 @@ pub struct Predictor {
     model: Model,
     stored: Stored,
     batch_size: usize,
+    views: Views,
 }
 
 /// The answer for one example.
@@ -78,7 +80,7 @@ impl Predictor {
     /// An entry of preprocessing that cannot be read.
     pub fn new(cpu: &Cpu, model: Model) -> Result<Predictor, TrainError> {
         let stored = Stored::of(&model)?.unwrap_or_default();
-        Ok(Predictor { cpu: cpu.clone(), model, stored, batch_size: 32 })
+        Ok(Predictor { cpu: cpu.clone(), model, stored, batch_size: 32, views: Views::One })
     }
 
     /// Preprocessing other than the stored one.
@@ -90,6 +92,12 @@ impl Predictor {
     /// Examples that go through the network together; 32 by default.
     pub fn with_batch_size(mut self, batch_size: usize) -> Predictor {
         self.batch_size = batch_size.max(1);
+        self
+    }
+
+    /// Images seen several times by [`classify`](Self::classify) and [`evaluate`](Self::evaluate); once by default.
+    pub fn with_views(mut self, views: Views) -> Predictor {
+        self.views = views;
         self
     }
 
@@ -117,16 +125,22 @@ impl Predictor {
     /// # Errors
     /// Inputs that do not fit, an unreadable example, or outputs that are not one score per class.
     pub fn classify(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<Vec<Answer>, TrainError> {
-        let (outputs, ending) = self.run(data, observer)?;
-        let &[_, width] = outputs.shape() else {
-            return Err(TrainError::Mismatch {
-                what: "output of the network",
-                expected: "one score per class".into(),
-                found: format!("shape {:?}", outputs.shape()),
-            });
-        };
-        let rows = outputs.as_f32().unwrap_or(&[]).chunks_exact(width.max(1));
-        Ok(rows.map(|row| self.answer(row, ending)).collect())
+        let mut views = Vec::new();
+        for changes in self.views.changes() {
+            let (_, outputs, ending) = self.run_loader(data.clone(), changes, observer)?;
+            let &[_, width] = outputs.shape() else {
+                return Err(TrainError::Mismatch {
+                    what: "output of the network",
+                    expected: "one score per class".into(),
+                    found: format!("shape {:?}", outputs.shape()),
+                });
+            };
+            let rows = outputs.as_f32().unwrap_or(&[]).chunks_exact(width.max(1));
+            views.push(rows.map(|row| probabilities(row, ending)).collect::<Vec<_>>());
+        }
+        let items = views.first().map_or(0, Vec::len);
+        let of_item = |item: usize| views.iter().map(|view| view[item].as_slice()).collect::<Vec<_>>();
+        Ok((0..items).map(|item| self.answer(mean(&of_item(item)))).collect())
     }
 
     /// A label for each word of every usable text of words (see [`Dataset::from_words`]).
@@ -145,7 +159,7 @@ impl Predictor {
             ));
         };
         let tags = TagSet::new(labels);
-        let (loader, evaluated, ending) = self.run_loader(data.clone(), observer)?;
+        let (loader, evaluated, ending) = self.run_loader(data.clone(), Vec::new(), observer)?;
         let width = labels.len().max(1);
         let mut rows = evaluated.as_f32().unwrap_or(&[]).chunks_exact(width);
         let mut texts = Vec::new();
@@ -155,7 +169,7 @@ impl Predictor {
                 LabelledText { labels: vec![None; words], probabilities: vec![0.0; words], entities: vec![] };
             for (&word, row) in loader.words_of_tokens(id).iter().zip(rows.by_ref()) {
                 let Some(word) = usize::try_from(word).ok().filter(|&word| word < words) else { continue };
-                let answer = self.answer(row, ending);
+                let answer = self.answer(probabilities(row, ending));
                 (found.labels[word], found.probabilities[word]) =
                     (Some(answer.class), answer.probabilities[answer.class]);
             }
@@ -173,29 +187,21 @@ impl Predictor {
         Ok(texts)
     }
 
-    fn answer(&self, row: &[f32], ending: Ending) -> Answer {
-        let mut probabilities = row.to_vec();
-        match (ending, row) {
-            (_, [yes]) => {
-                let yes = if ending == Ending::Other { 1.0 / (1.0 + (-yes).exp()) } else { *yes };
-                probabilities = vec![1.0 - yes, yes];
-            }
-            (Ending::Other, _) => crate::steps::evaluate::softmax(&mut probabilities),
-            _ => (),
-        }
+    fn answer(&self, probabilities: Vec<f32>) -> Answer {
         let class = argmax(&probabilities);
         let name = self.stored.preprocessing.class_names.as_ref().and_then(|names| names.get(class).cloned());
         Answer { class, name: name.unwrap_or_else(|| class.to_string()), probabilities }
     }
 
     fn run(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<(Tensor, Ending), TrainError> {
-        self.run_loader(data, observer).map(|(_, outputs, ending)| (outputs, ending))
+        self.run_loader(data, Vec::new(), observer).map(|(_, outputs, ending)| (outputs, ending))
     }
 
-    /// The outputs on all data, with the loader that made the batches.
+    /// The outputs on all data, changed, with the loader that made the batches.
     fn run_loader(
         &self,
         data: Arc<Dataset>,
+        augment: Vec<Augmentation>,
         observer: &mut dyn Observer,
     ) -> Result<(Loader, Tensor, Ending), TrainError> {
         let ids = data.ids();
@@ -203,7 +209,7 @@ impl Predictor {
         let mut preprocessing = self.stored.preprocessing.clone();
         let model = task::used_on(&self.model, &data)?;
         let encoder = text::encoder_for(&model, &data, &mut preprocessing)?;
-        let options = LoaderOptions { encoder, ..LoaderOptions::sequential(self.batch_size, preprocessing) };
+        let options = LoaderOptions { encoder, augment, ..LoaderOptions::sequential(self.batch_size, preprocessing) };
         let loader = Loader::new(data, ids, options)?;
         let shape = loader.input_shape().map(|shape| vec![shape.iter().map(|&size| Some(size)).collect()]);
         let network = model.build(Mode::Inference, shape.as_deref())?;
@@ -243,12 +249,32 @@ impl Predictor {
         let total = ids.len();
         let encoder = text::encoder_for(&model, &data, &mut preprocessing)?;
         let options = LoaderOptions { encoder, ..LoaderOptions::sequential(self.batch_size, preprocessing) };
-        let loader = Loader::new(data, ids, options)?;
         let network = model.build(Mode::Inference, shape.as_deref())?;
         let mut evaluator = Evaluator::new(&self.cpu, network, loss)?;
         let weights: Vec<Tensor> = model.weights.iter().map(|weight| weight.value.clone()).collect();
-        evaluator.evaluate(&weights, &loader, |done| observer.event(&Event::Evaluating { done, total }))
+        let mut views = Vec::new();
+        for augment in self.views.changes() {
+            let options = LoaderOptions { augment, ..options.clone() };
+            let loader = Loader::new(data.clone(), ids.clone(), options)?;
+            let each = |done| observer.event(&Event::Evaluating { done, total });
+            views.push(evaluator.evaluate(&weights, &loader, each)?);
+        }
+        mean_of_views(views)
     }
+}
+
+/// The probability of every class, of the network's output for one example.
+fn probabilities(row: &[f32], ending: Ending) -> Vec<f32> {
+    let mut probabilities = row.to_vec();
+    match (ending, row) {
+        (_, [yes]) => {
+            let yes = if ending == Ending::Other { 1.0 / (1.0 + (-yes).exp()) } else { *yes };
+            probabilities = vec![1.0 - yes, yes];
+        }
+        (Ending::Other, _) => crate::steps::evaluate::softmax(&mut probabilities),
+        _ => (),
+    }
+    probabilities
 }
 
 /// The loss that suits labels and network, without label smoothing.

@@ -20,4 +20,5 @@ mod schedules;
 mod similarity;
 mod stages;
 mod texts;
+mod views;
 mod words;

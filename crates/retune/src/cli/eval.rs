@@ -9,6 +9,7 @@ use retune::data::{self, LabelType, SourceKind, SourceOptions};
 use retune::models::Task;
 use retune::train::metrics::entities::by_type;
 use retune::train::metrics::{Metric, Resampling, bootstrap_all};
+use retune::train::views::Views;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,10 @@ pub struct Arguments {
     /// Shape of one input where the data does not keep it, such as 8,8,1
     #[arg(long, value_name = "SIZES", value_delimiter = ',')]
     input_shape: Option<Vec<usize>>,
+    /// Look at each image several times and take the mean of the probabilities: `mirrored` (also left to right), `flipped` (also top
+    /// to bottom, and both)
+    #[arg(long, value_name = "VIEWS")]
+    test_time_augmentation: Option<Views>,
     /// Seed of the intervals' resampling
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -37,7 +42,8 @@ pub struct Arguments {
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
     paths::must_exist(&arguments.data)?;
     let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
-    let predictor = models::predictor(context, &arguments.model)?;
+    let views = arguments.test_time_augmentation.unwrap_or_default();
+    let predictor = models::predictor(context, &arguments.model)?.with_views(views);
     let takes_texts = predictor.model().tokenizer().is_some();
     let options = SourceOptions {
         // A model that gives vectors compares texts, which have scores.

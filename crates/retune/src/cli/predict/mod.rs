@@ -17,6 +17,7 @@ use retune::formats::npy;
 use retune::models::{Mode, ModelError, Task};
 use retune::train::predict::{Answer, Predictor};
 use retune::train::stored::Stored;
+use retune::train::views::Views;
 use retune::{Inference, Model, Tensor};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,10 @@ pub struct Arguments {
     /// The column or field of the second texts
     #[arg(long, value_name = "NAME", requires = "input")]
     pair_column: Option<String>,
+    /// Look at each image several times and take the mean of the probabilities: `mirrored` (also left to right), `flipped` (also top
+    /// to bottom, and both)
+    #[arg(long, value_name = "VIEWS")]
+    test_time_augmentation: Option<Views>,
     /// Where to write: .npy for arrays, .csv for images and texts, .npy or .jsonl for vectors of texts, .jsonl for labels of words [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -64,6 +69,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     }
     let (model, _) = models::load(context, &arguments.model)?;
     let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+    let shows_images = !arguments.input.iter().any(is_array) && model.tokenizer().is_none();
+    if arguments.test_time_augmentation.is_some() && !shows_images {
+        return Err(Failure::usage("`--test-time-augmentation` is for images"));
+    }
     match arguments.input.as_slice() {
         [array] if is_array(array) => predict_array(context, arguments, &model, array),
         _ if matches!(model.task(), Some(Task::TokenClassification { .. })) => {
@@ -163,7 +172,8 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
             "models saved by `retune fit` do; for others, give prepared inputs as `.npy`, or fine-tune the model first",
         ));
     }
-    let predictor = sized_to_network(Predictor::new(&context.cpu(), model)?);
+    let views = arguments.test_time_augmentation.unwrap_or_default();
+    let predictor = sized_to_network(Predictor::new(&context.cpu(), model)?).with_views(views);
     let names = predictor.preprocessing().class_names.clone();
     let mut bar = Progress::new(context.console, "predicting").bar_only();
     let answers = predictor.classify(Arc::new(Dataset::from_image_files(files.clone())?), &mut bar)?;
