@@ -28,6 +28,14 @@ fn the_demo_compares_three_ways_and_what_it_says_to_type_next_works() {
     assert_eq!(eval["items"], 1797);
     assert!(eval["metrics"]["accuracy"]["value"].as_f64().unwrap() > 0.85, "{eval}");
 
+    // A mirrored digit is another one, which no metric hides.
+    let view = ["--test-time-augmentation", "mirrored"];
+    let eval = ["--json", "eval", "--model", model, "--data", data, "--input-shape", "8,8,1"];
+    let mirrored = place.run(&[&eval[..], &view].concat()).json();
+    let plain = place.run(&eval).json();
+    assert_eq!(mirrored["items"], 1797);
+    assert!(mirrored["metrics"]["accuracy"]["value"].as_f64() < plain["metrics"]["accuracy"]["value"].as_f64());
+
     place.run(&["convert", model, "runs/demo/digits.h5"]).ok();
     let (recipe, more) = (result["recipe"].as_str().unwrap(), "data.per-class=15");
     let fit = place.run(&["--json", "-q", "fit", recipe, "--set", more, "--output", "runs/demo/fifteen"]).json();

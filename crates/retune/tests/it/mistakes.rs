@@ -160,6 +160,10 @@ fn metrics_and_formats_are_named() {
     let model = "runs/tiny/model.keras";
     let text = error(&place, &["eval", "--model", model, "--data", "digits.npz", "--metrics", "acuracy"]);
     assert_eq!(text, "error: there is no metric `acuracy`\nhint: did you mean `accuracy`?\n");
+    let views = ["eval", "--model", model, "--data", "digits.npz", "--test-time-augmentation", "turned"];
+    assert!(place.run(&views).fails(2).contains("only mirrored, flipped"));
+    let texts = ["predict", "--model", model, "--text", "a", "--test-time-augmentation", "flipped"];
+    assert!(place.run(&texts).fails(2).contains("is for images"));
     let text = error(&place, &["convert", model, "model.onnx"]);
     assert!(text.contains("names no format") && text.contains("`.keras`, `.h5` or `.weights.h5`"), "{text}");
     let text = error(&place, &["eval", "--model", model, "--data", "digits.csv"]);

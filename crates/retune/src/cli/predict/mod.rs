@@ -69,7 +69,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     }
     let (model, _) = models::load(context, &arguments.model)?;
     let is_array = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-    let shows_images = !arguments.input.iter().any(is_array) && model.tokenizer().is_none();
+    let shows_images =
+        arguments.text.is_empty() && !arguments.input.iter().any(is_array) && model.tokenizer().is_none();
     if arguments.test_time_augmentation.is_some() && !shows_images {
         return Err(Failure::usage("`--test-time-augmentation` is for images"));
     }
