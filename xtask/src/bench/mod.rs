@@ -6,11 +6,13 @@
 //! | [`works`] | what is trained, in retune and in its peers |
 //! | [`training`] | training steps: time, memory, share of the machine's peak |
 //! | [`runs`] | whole trainings on a user's data |
+//! | [`augmentation`] | images decoded and augmented |
 //! | [`startup`] | time until the first step, and until `retune --help` has answered |
 //! | [`build`] | a clean release build |
 //! | [`measurement`] | what a timed program reports |
 //! | [`table`] | tables in Markdown |
 
+mod augmentation;
 mod build;
 mod measurement;
 mod runs;
@@ -27,6 +29,7 @@ use std::path::PathBuf;
 use crate::Result;
 use crate::process::{build_retune, cargo, output, program, root, run as run_command, target};
 use crate::python::{self, Environment};
+use augmentation::AUGMENTATIONS;
 use runs::RUNS;
 use works::WORKS;
 
@@ -36,7 +39,8 @@ const REPORT: &str = "bench/results/latest.md";
 /// The names of all works.
 fn names() -> Vec<&'static str> {
     let works = WORKS.iter().map(|work| work.name).chain(RUNS.iter().map(|run| run.name));
-    works.chain(["startup", "build"]).collect()
+    let augmentations = AUGMENTATIONS.iter().map(|(name, _)| *name);
+    works.chain(augmentations).chain(["startup", "build"]).collect()
 }
 
 /// What the command line asks for.
@@ -75,7 +79,11 @@ impl Options {
             return Err(format!("`{}` needs data\nhint: {hint}", run.name).into());
         }
         if options.works.is_empty() {
-            let has_data = |name: &str| RUNS.iter().all(|run| run.name != name || run.data(&options).is_some());
+            let augments = |name: &str| AUGMENTATIONS.iter().any(|(known, _)| *known == name);
+            let has_data = |name: &str| {
+                RUNS.iter().all(|run| run.name != name || run.data(&options).is_some())
+                    && (options.images.is_some() || !augments(name))
+            };
             options.works = names().into_iter().filter(|name| has_data(name)).collect();
         }
         Ok(options)
@@ -125,13 +133,17 @@ pub(crate) fn run(args: &[String]) -> Result {
 
     let trainings: Vec<_> = WORKS.iter().filter(|work| asks(work.name)).collect();
     let runs: Vec<_> = RUNS.iter().filter(|run| asks(run.name)).collect();
-    if !trainings.is_empty() || !runs.is_empty() || asks("startup") {
+    let augmentations: Vec<_> = AUGMENTATIONS.into_iter().filter(|(name, _)| asks(name)).collect();
+    if !trainings.is_empty() || !runs.is_empty() || !augmentations.is_empty() || asks("startup") {
         let programs = Programs::build()?;
         if !trainings.is_empty() {
             report += &training::measure(&programs, &trainings, &options)?;
         }
         if !runs.is_empty() {
             report += &runs::measure(&programs, &runs, &options)?;
+        }
+        if !augmentations.is_empty() {
+            report += &augmentation::measure(&programs, &augmentations, &options)?;
         }
         if asks("startup") {
             report += &startup::measure(&programs, &options)?;
