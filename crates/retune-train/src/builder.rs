@@ -246,6 +246,7 @@ impl FineTune {
             workers: None,
             drop_last: false,
             tolerance: 0,
+            new_head: None,
         };
         Ok(parts.job(|_| vec![Stage::whole(schedule)])?.0)
     }
@@ -291,7 +292,7 @@ fn divided(parts: Parts, validation: f64, test: f64, seed: u64) -> Result<DataPa
     };
     let validation = part(parts.validation, split.validation);
     let test = part(parts.test, split.test);
-    Ok(DataParts { train: (train, split.train), validation, test })
+    Ok(DataParts { train: (train, split.train), validation, test, also: None })
 }
 
 /// A fine-tuned model with its predictions on the data that it did not train on.

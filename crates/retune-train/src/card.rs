@@ -3,8 +3,9 @@
 //! It says what the run knows, and nothing else: data by name, size and hash, the method and its settings, what was measured with
 //! intervals, the base by name and hash. The licence is the one that the base's own card states; without one there is none.
 
+use crate::comparison::{Comparison, Measured};
 use crate::error::TrainError;
-use crate::fit::{Comparison, Cost, Measured};
+use crate::fit::Cost;
 use crate::metrics::{Estimate, Metric};
 use crate::run::Manifest;
 use retune_models::{AdapterBase, AdapterKind, FrontMatter, Model, Task};

@@ -1,16 +1,19 @@
 //! A whole run: evaluate, train, evaluate again, save, report. `fit`, `resume` and `check` of the command line are calls of
 //! these functions.
 
+use crate::baselines::baselines;
+use crate::calibration::{Calibration, CalibrationSettings};
 use crate::card::CardFacts;
+use crate::comparison::{Baseline, BaselineKind, Comparison};
 use crate::error::TrainError;
 use crate::features::StoreCounts;
-use crate::metrics::{
-    self, Compared, ConfusionMatrix, Estimate, McNemar, Metric, PairedDifference, Resampling, Scored, TypeScores,
-    compare_accuracy,
-};
+use crate::language::Language;
+use crate::metrics::{Resampling, Scored};
 use crate::recipe::{self, Built};
+use crate::report::Warning;
 use crate::run::manifest::FileManifest;
-use crate::run::{Manifest, RunDirectory, path_sha256, write_json};
+use crate::run::overview::{RunOutcome, RunPlan, ending_name};
+use crate::run::{EnergyMeter, Manifest, RunDirectory, path_sha256, write_json};
 use crate::stored::Stored;
 use crate::summary::Summary;
 use crate::trainer::{Ending, Event, FeaturePlan, Job, Observer, Stage, StepTimes, Trainer};
@@ -39,6 +42,8 @@ pub struct Outcome {
     pub report: Option<PathBuf>,
     /// Before and after, where there is data to compare on.
     pub comparison: Option<Comparison>,
+    /// The same on the other data of `eval.also`: what was forgotten.
+    pub also: Option<Comparison>,
     /// Time and memory.
     pub cost: Cost,
 }
@@ -55,6 +60,9 @@ pub struct Cost {
     pub steps: u64,
     /// Training examples in that time, about.
     pub examples: u64,
+    /// Energy that the processor took in that time, in joules; see [`EnergyMeter`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_joules: Option<f64>,
     /// The most memory that the process ever held, in bytes; 0 where the system does not tell.
     pub peak_bytes: u64,
     /// Peak memory of the run as planned, in bytes; see [`Trainer::run_bytes`].
@@ -69,38 +77,6 @@ pub struct Cost {
     pub features: Option<StoreCounts>,
     /// Dropouts inside of frozen layers that were left out in training.
     pub dropouts_left_out: usize,
-}
-
-/// A model before and after training, on the same items.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Comparison {
-    /// `test` or `validation`.
-    pub part: &'static str,
-    /// Number of items.
-    pub items: usize,
-    /// Each metric before and after.
-    pub metrics: Vec<Measured>,
-    /// Whether the right and wrong answers differ by more than chance, for classes.
-    pub mcnemar: Option<McNemar>,
-    /// Answers after training, for classes.
-    pub confusion: Option<ConfusionMatrix>,
-    /// How well entities of each type are found after training, where words are labelled so.
-    pub entities: Option<Vec<TypeScores>>,
-}
-
-/// A metric before and after training.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Measured {
-    /// The metric.
-    pub metric: Metric,
-    /// Before, with its 95 % interval.
-    pub before: Option<Estimate>,
-    /// After, with its 95 % interval.
-    pub after: Option<Estimate>,
-    /// The difference on the same items.
-    pub difference: Option<PairedDifference>,
 }
 
 /// What `check` tells: everything that can be known before training.
@@ -190,31 +166,54 @@ pub fn fit(built: Built, observer: &mut dyn Observer, interrupt: &AtomicBool) ->
     let mut run = RunDirectory::create(&built.output, &built.manifest, Some(&built.recipe))?;
     run.keep_last(built.job.settings.keep_last);
     let trainer = Trainer::new(built.job)?;
-    let extras = Extras { model_name: &built.model_name, recipe: &built.recipe, manifest: &built.manifest };
+    let extras = Extras {
+        model_name: &built.model_name,
+        recipe: &built.recipe,
+        manifest: &built.manifest,
+        calibration: &built.calibration,
+        warnings: &built.warnings,
+        language: built.language,
+    };
     finish(trainer, &mut run, false, &extras, observer, interrupt)
 }
 
-/// Goes on with the run in the folder `root`, exactly where its newest checkpoint was taken; with `threads`, if given, in place
-/// of those of its recipe, which changes no result.
+/// What may be other when a run goes on; none of it changes the result.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ResumeOptions {
+    /// Threads, in place of those of the recipe.
+    pub threads: Option<NonZeroUsize>,
+    /// Language of the report.
+    pub language: Language,
+}
+
+/// Goes on with the run in the folder `root`, exactly where its newest checkpoint was taken.
 ///
 /// # Errors
 /// No run there, a model or data that changed, and everything that training can meet.
 pub fn resume(
     root: &Path,
-    threads: Option<NonZeroUsize>,
+    options: ResumeOptions,
     observer: &mut dyn Observer,
     interrupt: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
     let (mut run, manifest) = RunDirectory::open(root)?;
     let path = root.join("recipe.toml");
     let text = std::fs::read_to_string(&path).map_err(TrainError::read(&path))?;
-    let overrides: Vec<String> = threads.map(|threads| format!("train.threads={threads}")).into_iter().collect();
+    let overrides: Vec<String> =
+        options.threads.map(|threads| format!("train.threads={threads}")).into_iter().collect();
     let settings = recipe::parse(&path.display().to_string(), &text, &overrides)?;
     let built = recipe::build(&settings, &manifest.folder, "resumed", &manifest.command)?;
     built.manifest.check_unchanged(&manifest)?;
     run.keep_last(built.job.settings.keep_last);
     let trainer = Trainer::new(built.job)?;
-    let extras = Extras { model_name: &built.model_name, recipe: &text, manifest: &manifest };
+    let extras = Extras {
+        model_name: &built.model_name,
+        recipe: &text,
+        manifest: &manifest,
+        calibration: &built.calibration,
+        warnings: &built.warnings,
+        language: options.language,
+    };
     finish(trainer, &mut run, true, &extras, observer, interrupt)
 }
 
@@ -312,6 +311,9 @@ struct Extras<'a> {
     model_name: &'a str,
     recipe: &'a str,
     manifest: &'a Manifest,
+    calibration: &'a CalibrationSettings,
+    warnings: &'a [Warning],
+    language: Language,
 }
 
 /// Evaluates, trains, evaluates again, saves, reports.
@@ -325,15 +327,12 @@ fn finish(
 ) -> Result<Outcome, TrainError> {
     let job = trainer.job();
     let restores_best = job.settings.restore_best && job.validation.is_some();
-    let (seed, batch_examples) = (job.settings.seed, job.train.len() as u64);
-    let judged = match (&job.test, &job.validation) {
-        (Some(test), _) => Some(("test", test.clone())),
-        (None, Some(validation)) => Some(("validation", validation.clone())),
-        (None, None) => None,
-    };
+    let batch_examples = job.train.len() as u64;
+    let judged = Judged::of(job);
+    let probe = job.probe.clone();
     // Of all stages, none of which is over yet.
     let planned_bytes = trainer.run_bytes()?;
-    let start = Instant::now();
+    let (start, mut energy) = (Instant::now(), EnergyMeter::start());
     if let Some(plan) = trainer.feature_plan().filter(|plan| plan.present > 0) {
         let text = format!(
             "values of frozen layers are there for {} of {} examples, in `{}`",
@@ -343,8 +342,16 @@ fn finish(
         );
         observer.event(&Event::Note { text: &text });
     }
+    run_plan(&trainer).write(run.root())?;
     // The weights are still those that the run began with, also when it is resumed.
-    let before = judged.as_ref().map(|(_, loader)| trainer.evaluate(loader, observer)).transpose()?;
+    let before =
+        judged.as_ref().map(|judged| measure(&mut trainer, judged, extras.calibration, observer)).transpose()?;
+    let baselines = match (&judged, &before, probe) {
+        (Some(judged), Some(before), Some(probe)) => {
+            baselines(&mut trainer, &probe, &judged.loader, &before.scored, observer)?
+        }
+        _ => Vec::new(),
+    };
     if is_resumed {
         run.restore(&mut trainer, observer)?;
     }
@@ -361,6 +368,7 @@ fn finish(
         epoch_secs: (steps > 0).then(|| training_secs / epochs),
         steps,
         examples: steps * batch_examples / trainer.steps_per_epoch().max(1),
+        energy_joules: energy.joules(),
         peak_bytes: peak_memory_bytes(),
         planned_bytes,
         step_flops,
@@ -371,17 +379,24 @@ fn finish(
     };
     let root = run.root().to_owned();
     if ending == Ending::Interrupted {
-        return Ok(Outcome { ending, root, model: None, report: None, comparison: None, cost });
+        return Ok(Outcome { ending, root, model: None, report: None, comparison: None, also: None, cost });
     }
     let restored = restores_best && run.restore_best_weights(&mut trainer)?;
     let kept_step = trainer.progress().best.filter(|_| restored).map(|best| best.step);
-    let after = judged.as_ref().map(|(_, loader)| trainer.evaluate(loader, observer)).transpose()?;
-    let comparison = match (&judged, &before, &after) {
-        (Some((part, _)), Some(before), Some(after)) => Some(compare(&trainer, part, before, after, seed)?),
-        _ => None,
+    let after =
+        judged.as_ref().map(|judged| measure(&mut trainer, judged, extras.calibration, observer)).transpose()?;
+    let (comparison, also) = match (&judged, &before, &after) {
+        (Some(judged), Some(before), Some(after)) => {
+            let (comparison, also) = compare(&trainer, judged.part, before, after, &baselines)?;
+            (Some(comparison), also)
+        }
+        _ => (None, None),
     };
     if let Some(comparison) = &comparison {
         write_json(&root.join("evaluation.json"), comparison)?;
+    }
+    if let Some(also) = &also {
+        write_json(&root.join("evaluation-also.json"), also)?;
     }
     let stages = described(&trainer);
     let model_path = root.join(extras.model_name);
@@ -389,6 +404,10 @@ fn finish(
     let parts = [("training", Some(train)), ("validation", validation.as_ref()), ("test", test.as_ref())];
     let parts = parts.map(|(name, loader)| (name, loader.cloned()));
     let mut model = trainer.into_model();
+    if let Some(calibration) = after.as_ref().map(|after| &after.calibration).filter(|found| !found.is_empty()) {
+        let stored = Stored::of(&model)?.unwrap_or_default();
+        Stored { calibration: calibration.clone(), ..stored }.put_into(&mut model)?;
+    }
     let name = root.file_name().unwrap_or_default().to_string_lossy();
     let card = |is_adapter| {
         let (comparison, stages) = (comparison.as_ref(), stages.as_deref());
@@ -407,13 +426,30 @@ fn finish(
         cost: &cost,
         recipe: extras.recipe,
         parts: &parts,
-        answers: judged.as_ref().map(|(_, loader)| loader).zip(after.as_ref()),
+        also: also.as_ref(),
+        answers: judged.as_ref().map(|judged| &judged.loader).zip(after.as_ref().map(|after| &after.scored)),
         kept_step,
         stages: stages.as_deref(),
+        warnings: extras.warnings,
+        language: extras.language,
         saved: Some(FileManifest { sha256: path_sha256(&model_path)?, path: model_path.clone(), address: None }),
     };
     let report = Some(summary.write()?);
-    Ok(Outcome { ending, root, model: Some(model_path), report, comparison, cost })
+    RunOutcome { ending: ending_name(ending), model: &model_path, cost: &cost }.write(&root)?;
+    Ok(Outcome { ending, root, model: Some(model_path), report, comparison, also, cost })
+}
+
+/// How long a run is to be, for those who look on.
+fn run_plan(trainer: &Trainer) -> RunPlan {
+    let Job { train, validation, test, settings, .. } = trainer.job();
+    let len = |part: Option<&Loader>| part.map_or(0, Loader::len);
+    RunPlan {
+        epochs: settings.epochs,
+        steps: (settings.epochs * trainer.steps_per_epoch()).min(settings.max_steps.unwrap_or(u64::MAX)),
+        examples: [train.len(), len(validation.as_ref()), len(test.as_ref())],
+        monitor: settings.monitor.to_string(),
+        process: std::process::id(),
+    }
 }
 
 /// Where the base of adapters is to be found: on the Hub where it came from there, else at a path that says the same wherever the
@@ -472,30 +508,64 @@ pub fn peak_memory_bytes() -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
-/// Two models' predictions on the same items, metric by metric.
+/// Items that figures are made of: their part, and how to load them.
+struct Judged {
+    part: &'static str,
+    loader: Loader,
+}
+
+impl Judged {
+    /// The test part, else the validation part.
+    fn of(job: &Job) -> Option<Judged> {
+        let judged = |part, loader: &Option<Loader>| loader.clone().map(|loader| Judged { part, loader });
+        judged("test", &job.test).or_else(|| judged("validation", &job.validation))
+    }
+}
+
+/// What was measured of a model's weights.
+struct Measurement {
+    scored: Scored,
+    also: Option<Scored>,
+    calibration: Calibration,
+}
+
+/// Measures the weights as they are; thresholds and temperature are fitted to them as well.
+fn measure(
+    trainer: &mut Trainer,
+    judged: &Judged,
+    settings: &CalibrationSettings,
+    observer: &mut dyn Observer,
+) -> Result<Measurement, TrainError> {
+    let scored = trainer.evaluate(&judged.loader, observer)?;
+    let validation = trainer.job().validation.clone().filter(|_| judged.part != "validation");
+    let calibration = match validation.filter(|_| settings.needs_validation()) {
+        _ if settings.is_empty() => Calibration::default(),
+        Some(validation) => settings.fit(&trainer.evaluate(&validation, observer)?)?,
+        None => settings.fit(&scored)?,
+    };
+    let also = trainer.job().also.clone().map(|loader| trainer.evaluate(&loader, observer)).transpose()?;
+    let also = also.map(|scored| calibration.apply(scored));
+    Ok(Measurement { scored: calibration.apply(scored), also, calibration })
+}
+
+/// Before and after on the same items, beside the baselines; and the same of other data, if there are any.
 fn compare(
     trainer: &Trainer,
     part: &'static str,
-    before: &Scored,
-    after: &Scored,
-    seed: u64,
-) -> Result<Comparison, TrainError> {
+    before: &Measurement,
+    after: &Measurement,
+    baselines: &[(BaselineKind, Scored)],
+) -> Result<(Comparison, Option<Comparison>), TrainError> {
     let job = trainer.job();
     let threads = NonZeroUsize::new(job.cpu.threads()).unwrap_or(NonZeroUsize::MIN);
-    let resampling = Resampling { threads, ..Resampling::new(seed) };
-    let compared = metrics::compare(&job.settings.metrics_for(after.problem()), before, after, &resampling)?;
-    let measured =
-        |Compared { metric, first, second, difference }| Measured { metric, before: first, after: second, difference };
-    Ok(Comparison {
-        part,
-        items: after.len(),
-        metrics: compared.into_iter().map(measured).collect(),
-        mcnemar: if Metric::Accuracy.applies_to(after.problem()) && after.words().is_none() {
-            Some(compare_accuracy(before, after)?)
-        } else {
-            None
-        },
-        confusion: ConfusionMatrix::new(after),
-        entities: metrics::entities::by_type(after),
-    })
+    let resampling = Resampling { threads, ..Resampling::new(job.settings.seed) };
+    let metrics = job.settings.metrics_for(after.scored.problem());
+    let mut comparison = Comparison::new(part, &metrics, &before.scored, &after.scored, &resampling)?;
+    for (kind, scored) in baselines {
+        comparison.baselines.push(Baseline::new(*kind, &metrics, scored, &after.scored, &resampling)?);
+    }
+    comparison.calibration = Some(after.calibration.clone()).filter(|calibration| !calibration.is_empty());
+    let also = before.also.as_ref().zip(after.also.as_ref());
+    let also = also.map(|(before, after)| Comparison::new("also", &metrics, before, after, &resampling)).transpose()?;
+    Ok((comparison, also))
 }

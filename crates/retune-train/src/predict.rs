@@ -1,5 +1,6 @@
 //! Using a saved model: predictions and figures. `predict`, `eval` and `compare` of the command line are calls of these.
 
+use crate::calibration::Calibration;
 use crate::check::{check_job, default_loss};
 use crate::error::TrainError;
 use crate::losses::{Ending, Loss};
@@ -106,6 +107,11 @@ impl Predictor {
         &self.model
     }
 
+    /// Temperature and thresholds of its answers.
+    pub fn calibration(&self) -> &Calibration {
+        &self.stored.calibration
+    }
+
     /// How inputs are prepared.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.stored.preprocessing
@@ -140,7 +146,19 @@ impl Predictor {
         }
         let items = views.first().map_or(0, Vec::len);
         let of_item = |item: usize| views.iter().map(|view| view[item].as_slice()).collect::<Vec<_>>();
-        Ok((0..items).map(|item| self.answer(mean(&of_item(item)))).collect())
+        let answers: Vec<Answer> = (0..items).map(|item| self.answer(mean(&of_item(item)))).collect();
+        if self.stored.calibration.is_empty() {
+            return Ok(answers);
+        }
+        let classes = answers.first().map_or(2, |answer| answer.probabilities.len());
+        let scores = answers.iter().flat_map(|answer| &answer.probabilities).copied().collect();
+        let unknown = Scored::classes(scores, classes, vec![0; answers.len()])?;
+        let scored = self.stored.calibration.apply(unknown);
+        let calibrated = |item: usize| {
+            let class = scored.predicted_class(item) as usize;
+            Answer { class, name: self.class_name(class), probabilities: scored.row(item).to_vec() }
+        };
+        Ok((0..answers.len()).map(calibrated).collect())
     }
 
     /// A label for each word of every usable text of words (see [`Dataset::from_words`]).
@@ -189,8 +207,12 @@ impl Predictor {
 
     fn answer(&self, probabilities: Vec<f32>) -> Answer {
         let class = argmax(&probabilities);
-        let name = self.stored.preprocessing.class_names.as_ref().and_then(|names| names.get(class).cloned());
-        Answer { class, name: name.unwrap_or_else(|| class.to_string()), probabilities }
+        Answer { class, name: self.class_name(class), probabilities }
+    }
+
+    fn class_name(&self, class: usize) -> String {
+        let names = self.stored.preprocessing.class_names.as_ref();
+        names.and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())
     }
 
     fn run(&self, data: Arc<Dataset>, observer: &mut dyn Observer) -> Result<(Tensor, Ending), TrainError> {
@@ -259,7 +281,7 @@ impl Predictor {
             let each = |done| observer.event(&Event::Evaluating { done, total });
             views.push(evaluator.evaluate(&weights, &loader, each)?);
         }
-        mean_of_views(views)
+        Ok(self.stored.calibration.apply(mean_of_views(views)?))
     }
 }
 

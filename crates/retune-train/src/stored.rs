@@ -1,6 +1,7 @@
 //! What travels with a saved model, so that `predict` does the same to a file as training did: the entry `retune` of the model's
 //! file, as JSON.
 
+use crate::calibration::Calibration;
 use crate::error::TrainError;
 use retune_data::Preprocessing;
 use retune_models::Model;
@@ -14,6 +15,9 @@ pub struct Stored {
     pub preprocessing: Preprocessing,
     /// The loss that the model was trained with.
     pub loss: Option<String>,
+    /// Temperature and thresholds of the model's answers.
+    #[serde(skip_serializing_if = "Calibration::is_empty")]
+    pub calibration: Calibration,
 }
 
 impl Stored {

@@ -74,6 +74,8 @@ pub struct Fitted {
     pub model: Model,
     /// What was decided about its head.
     pub notes: Vec<String>,
+    /// Whether that is a new one, of which the pretrained model knows nothing.
+    pub is_new_head: bool,
 }
 
 /// The model for the task that is asked for, or else with a head for the labels of the data, where it is one with a task: its own
@@ -111,7 +113,7 @@ pub fn for_data(mut model: Model, data: &Dataset, asked: Asked, seed: u64) -> Re
         model = model.with_pooling(pooling.pooling(), seed)?;
     }
     let had_head = model.task().is_some_and(|task| task.outputs().is_some());
-    let (model, head_note) = with_head(model, data, asked, seed)?;
+    let (model, head_note, is_new_head) = with_head(model, data, asked, seed)?;
     let is_of_texts =
         model.max_tokens().is_some() && !has_words && model.task().is_some_and(|task| task.outputs().is_some());
     let pooling_note = match (model.pooling(), pooling) {
@@ -124,7 +126,7 @@ pub fn for_data(mut model: Model, data: &Dataset, asked: Asked, seed: u64) -> Re
         (None, Some(_)) if is_of_texts => Some("the head is the architecture's own".to_owned()),
         _ => None,
     };
-    Ok(Fitted { model, notes: head_note.into_iter().chain(pooling_note).collect() })
+    Ok(Fitted { model, notes: head_note.into_iter().chain(pooling_note).collect(), is_new_head })
 }
 
 /// A pooling in words.
@@ -136,14 +138,14 @@ fn pooled(pooling: Pooling) -> &'static str {
     }
 }
 
-/// The model with the head for its task, and why that head is another or has other names than before.
+/// The model with the head for its task, why that head is another or has other names than before, and whether it is a new one.
 fn with_head(
     model: Model,
     data: &Dataset,
     asked: Option<TaskKind>,
     seed: u64,
-) -> Result<(Model, Option<String>), TrainError> {
-    let Some(task) = model.task() else { return Ok((model, None)) };
+) -> Result<(Model, Option<String>, bool), TrainError> {
+    let Some(task) = model.task() else { return Ok((model, None, false)) };
     let numbered = |classes: usize| match data.class_names() {
         Some(names) => names.to_vec(),
         None if task.labels().len() == classes => task.labels().to_vec(),
@@ -157,10 +159,10 @@ fn with_head(
         LabelKind::MultiHot { classes } => Task::MultiLabel { labels: numbered(classes) },
         LabelKind::WordClasses { classes } => Task::TokenClassification { labels: numbered(classes) },
         LabelKind::Real { shape } => Task::Regression { values: shape.iter().product() },
-        LabelKind::None => return Ok((model, None)),
+        LabelKind::None => return Ok((model, None, false)),
     };
     if wanted == *task {
-        return Ok((model, None));
+        return Ok((model, None, false));
     }
     let (own, given) = (task.labels(), wanted.labels());
     let is_same_kind = std::mem::discriminant(task) == std::mem::discriminant(&wanted);
@@ -168,7 +170,7 @@ fn with_head(
         let note =
             format!("the model's labels have no names: its head is kept, its outputs are taken for {}", list(given));
         let names = given.to_vec();
-        return Ok((model.with_labels(names)?, Some(note)));
+        return Ok((model.with_labels(names)?, Some(note), false));
     }
     let note = match (own, given) {
         ([], _) | (_, []) => None,
@@ -177,7 +179,8 @@ fn with_head(
         }
         _ => Some("a new head is drawn: the model's labels are of another kind than the data's".to_owned()),
     };
-    Ok((model.with_task(wanted, seed)?, note))
+    let has_head = wanted.outputs().is_some();
+    Ok((model.with_task(wanted, seed)?, note, has_head))
 }
 
 /// Names of labels, the first of them where there are many.

@@ -137,6 +137,8 @@ fn image_job(arguments: &Arguments, path: &Path, cpu: Cpu) -> Result<Job, Box<dy
         train: Loader::new(dataset.clone(), dataset.ids(), options)?,
         validation: None,
         test: None,
+        also: None,
+        probe: None,
         settings: TrainSettings { epochs: 1, ..TrainSettings::default() },
     })
 }

@@ -14,12 +14,19 @@ pub struct Features {
 impl Features {
     /// Rows of `width` values each, such as the outputs of a frozen model; each column brought to mean 0 and variance 1.
     /// A column without variance becomes 0.
-    pub fn dense(width: usize, mut values: Vec<f32>) -> Features {
+    pub fn dense(width: usize, values: Vec<f32>) -> Features {
         let rows = values.len().checked_div(width).unwrap_or(0);
+        Features::dense_by(width, values, rows)
+    }
+
+    /// The same by mean and variance of the first `seen` rows alone, such as those that a probe learns from.
+    pub fn dense_by(width: usize, mut values: Vec<f32>, seen: usize) -> Features {
+        let rows = values.len().checked_div(width).unwrap_or(0);
+        let seen = seen.min(rows);
         for column in 0..width {
-            let of = || (0..rows).map(|row| f64::from(values[row * width + column]));
-            let mean = of().sum::<f64>() / rows.max(1) as f64;
-            let variance = of().map(|value| (value - mean).powi(2)).sum::<f64>() / rows.max(1) as f64;
+            let of = || (0..seen).map(|row| f64::from(values[row * width + column]));
+            let mean = of().sum::<f64>() / seen.max(1) as f64;
+            let variance = of().map(|value| (value - mean).powi(2)).sum::<f64>() / seen.max(1) as f64;
             let factor = if variance > 1e-12 { variance.sqrt().recip() } else { 0.0 };
             for row in 0..rows {
                 let value = &mut values[row * width + column];
@@ -77,6 +84,13 @@ mod tests {
         let features = Features::dense(2, vec![1.0, 5.0, 3.0, 5.0]);
         assert_eq!(features.row(0).collect::<Vec<_>>(), [(0, -1.0), (1, 0.0)]);
         assert_eq!(features.row(1).collect::<Vec<_>>(), [(0, 1.0), (1, 0.0)]);
+    }
+
+    #[test]
+    fn rows_that_are_not_seen_do_not_count() {
+        let features = Features::dense_by(1, vec![1.0, 3.0, 100.0], 2);
+        assert_eq!(features.row(1).collect::<Vec<_>>(), [(0, 1.0)]);
+        assert_eq!(features.row(2).collect::<Vec<_>>(), [(0, 98.0)]);
     }
 
     #[test]

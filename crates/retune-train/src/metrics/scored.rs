@@ -171,6 +171,48 @@ impl Scored {
         self
     }
 
+    /// The same with classes in another order: class `i` is what was class `order[i]`.
+    ///
+    /// # Errors
+    /// An order that does not have every class once.
+    pub fn with_class_order(mut self, order: &[usize]) -> Result<Scored, TrainError> {
+        let mut places = vec![usize::MAX; self.width];
+        order.iter().enumerate().for_each(|(place, &class)| {
+            if let Some(slot) = places.get_mut(class) {
+                *slot = place;
+            }
+        });
+        if order.len() != self.width || places.contains(&usize::MAX) || self.width < 2 {
+            return Err(TrainError::Mismatch {
+                what: "order of classes",
+                expected: format!("each of {} classes once", self.width),
+                found: format!("{order:?}"),
+            });
+        }
+        let mut old = Vec::new();
+        for row in self.scores.chunks_exact_mut(self.width).chain(self.values.chunks_exact_mut(self.width)) {
+            old.clear();
+            old.extend_from_slice(row);
+            row.iter_mut().zip(order).for_each(|(score, &class)| *score = old[class]);
+        }
+        self.classes.iter_mut().for_each(|class| *class = places[*class as usize] as u32);
+        if self.thresholds.len() == self.width {
+            self.thresholds = order.iter().map(|&class| self.thresholds[class]).collect();
+        } else if self.thresholds.len() == 1 && order == [1, 0] {
+            self.thresholds[0] = 1.0 - self.thresholds[0];
+        }
+        Ok(self)
+    }
+
+    /// Of answers of yes or no with one score each, those of two classes with a score each; others as they are.
+    pub fn with_both_classes(mut self) -> Scored {
+        if self.problem == Problem::Binary {
+            self.scores = self.scores.iter().flat_map(|&yes| [1.0 - yes, yes]).collect();
+            (self.problem, self.width) = (Problem::MultiClass, 2);
+        }
+        self
+    }
+
     /// Gives each item its id in the data set.
     pub fn with_ids(mut self, ids: Vec<u64>) -> Scored {
         assert_eq!(ids.len(), self.len(), "an id for each item");
@@ -320,4 +362,20 @@ impl Scored {
 /// Place of the largest value, the first of equals.
 pub fn argmax(row: &[f32]) -> usize {
     row.iter().enumerate().fold(0, |best, (place, &score)| if score > row[best] { place } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_change_their_places() {
+        let scored = Scored::classes(vec![0.5, 0.3, 0.2, 0.1, 0.2, 0.7], 3, vec![1, 2]).unwrap();
+        let turned = scored.clone().with_class_order(&[2, 0, 1]).unwrap();
+        assert_eq!((turned.row(0), turned.true_classes()), (&[0.2f32, 0.5, 0.3][..], &[2, 0][..]));
+        assert_eq!(turned.predicted_class(1), 0);
+        assert!(scored.with_class_order(&[0, 0, 1]).is_err());
+        let yes = Scored::classes(vec![0.9, 0.25], 1, vec![1, 0]).unwrap().with_both_classes();
+        assert_eq!((yes.problem(), yes.row(1)), (Problem::MultiClass, &[0.75f32, 0.25][..]));
+    }
 }

@@ -4,20 +4,27 @@ use super::keys::{Auto, CacheUse, Method, Recipe, Weights, value};
 use super::method;
 use super::rates;
 use super::settings::Settings;
+use crate::baselines::{PROBE_EXAMPLES, ProbePart};
+use crate::calibration::CalibrationSettings;
 use crate::check::{Facts, check_job, default_loss};
 use crate::error::TrainError;
 use crate::features::CacheSettings;
+use crate::language::Language;
+use crate::report::Warning;
 use crate::run::manifest::FileManifest;
 use crate::run::{DataManifest, Manifest, path_sha256};
 use crate::stored::Stored;
 use crate::task::{self, Asked, Fitted};
 use crate::text;
 use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epoch};
+use crate::warnings::warnings;
 use retune_cpu::Cpu;
 use retune_data::augment::Mixing;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::split::few_per_class;
-use retune_data::{Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, SourceKind, Split, open};
+use retune_data::{
+    Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, SourceKind, SourceOptions, Split, open,
+};
 use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, LoadReport, Mode, Model, Task};
 use std::path::{Path, PathBuf};
@@ -36,6 +43,12 @@ pub struct Built {
     pub facts: Facts,
     /// What was decided about the model's head, for the user.
     pub notes: Vec<String>,
+    /// What is fitted on the validation part after training.
+    pub calibration: CalibrationSettings,
+    /// What makes the figures less worth than they look.
+    pub warnings: Vec<Warning>,
+    /// Language of the report. Default English.
+    pub language: Language,
     /// Provenance; the data's hashes are computed here.
     pub manifest: Manifest,
     /// The resolved recipe as TOML, its paths absolute, so that it works from wherever it lies.
@@ -55,12 +68,14 @@ pub struct DataParts {
     pub validation: Option<(Arc<Dataset>, Vec<u64>)>,
     /// For the final figures.
     pub test: Option<(Arc<Dataset>, Vec<u64>)>,
+    /// Other data, measured before and after.
+    pub also: Option<(Arc<Dataset>, Vec<u64>)>,
 }
 
 impl DataParts {
     /// The parts that there are.
     fn parts(&self) -> impl Iterator<Item = (&Dataset, &[u64])> {
-        let parts = [Some(&self.train), self.validation.as_ref(), self.test.as_ref()];
+        let parts = [Some(&self.train), self.validation.as_ref(), self.test.as_ref(), self.also.as_ref()];
         parts.into_iter().flatten().map(|(data, ids)| (data.as_ref(), ids.as_slice()))
     }
 }
@@ -78,12 +93,21 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let recipe = settings.recipe();
     let data = load_data(settings, folder, seed, &model)?;
     let asked = Asked { task: value(&recipe.model.task), pooling: value(&recipe.model.pooling) };
-    let Fitted { model, notes } = task::for_data(model, &data.train.0, asked, seed)?;
+    let Fitted { model, notes, is_new_head } = task::for_data(model, &data.train.0, asked, seed)?;
     let (mut model, last_of_base) = changed(model, settings)?;
     let mut optimizer = settings.optimizer().clone();
     let layer_decay = value(&recipe.optimizer.layer_decay).unwrap_or(1.0);
     let up_factor = value(&recipe.method.up_rate_factor).unwrap_or(1.0);
     rates::scale(&mut model, &mut optimizer.groups, layer_decay, up_factor);
+    let has_new_head = is_new_head || recipe.model.head.is_some();
+    let new_head = match &last_of_base {
+        Some(last) if has_new_head && value(&recipe.eval.probe).unwrap_or(true) => {
+            Some(model.weights_up_to(last)?.into_iter().map(|is_base| !is_base).collect())
+        }
+        _ => None,
+    };
+    let calibration = settings.calibration();
+    check_calibration(&calibration, &data)?;
     let outlines = method::stages(&model, &recipe.method, last_of_base.as_deref(), settings.train().epochs)?;
     let stored = Stored::of(&model)?;
     let stored = stored.map(|stored| stored.preprocessing).unwrap_or_default();
@@ -135,8 +159,11 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         workers: value(&recipe.train.workers),
         drop_last: value(&recipe.train.drop_last).unwrap_or(false),
         tolerance: value(&recipe.data.tolerance).unwrap_or(0),
+        new_head,
     };
     let manifest = manifest(&parts, files, folder, command)?;
+    let output = value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path));
+    let warnings = warnings(&parts.data, &parts.settings, &manifest, &output);
     let (job, facts) = parts.job(|steps_per_epoch| with_rates(outlines, settings, steps_per_epoch))?;
     let extension = value(&recipe.model.path)
         .and_then(|path| Some(path.extension()?.to_str()?.to_owned()))
@@ -152,12 +179,15 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         report,
         facts,
         notes,
+        calibration,
+        warnings,
+        language: Language::default(),
         manifest,
         recipe: recipe
             .with_absolute_paths(folder)
             .to_toml()
             .map_err(|error| TrainError::unfit(error.to_string(), "check the recipe's values"))?,
-        output: value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path)),
+        output,
         model_name: value(&recipe.output.model).unwrap_or(model_name),
     })
 }
@@ -245,6 +275,8 @@ pub struct JobParts {
     pub drop_last: bool,
     /// Unreadable examples that are skipped.
     pub tolerance: usize,
+    /// Where the head is new and is to be held against a probe: for each weight whether it belongs to the head.
+    pub new_head: Option<Vec<bool>>,
 }
 
 impl JobParts {
@@ -293,9 +325,19 @@ impl JobParts {
             part.map(|(data, ids)| Loader::new(data, ids, sequential.clone())).transpose()
         };
         let (validation, test) = (evaluation(&self.data.validation)?, evaluation(&self.data.test)?);
+        let also = evaluation(&self.data.also)?;
+        let probe = match self.new_head {
+            Some(head) => {
+                let step = train_ids.len().div_ceil(PROBE_EXAMPLES).max(1);
+                let some: Vec<u64> = train_ids.iter().copied().step_by(step).collect();
+                evaluation(&Some((train_data.clone(), some)))?.map(|train| ProbePart { train, head })
+            }
+            None => None,
+        };
         let train = Loader::new(train_data, train_ids, train)?;
-        Stored { preprocessing: self.preprocessing.clone(), loss: Some(self.loss.name().to_owned()) }
-            .put_into(&mut self.model)?;
+        let loss = Some(self.loss.name().to_owned());
+        let stored = Stored { preprocessing: self.preprocessing.clone(), loss, ..Stored::default() };
+        stored.put_into(&mut self.model)?;
         let steps = steps_per_epoch(&train, self.settings.accumulate, &self.optimizer);
         let job = Job {
             cpu: self.cpu,
@@ -307,6 +349,8 @@ impl JobParts {
             train,
             validation,
             test,
+            also,
+            probe,
             settings: self.settings,
         };
         Ok((job, facts))
@@ -468,7 +512,34 @@ fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Re
         None => Some((train.clone(), ids)),
     };
     let (validation, test) = (or_split(validation, split.validation), or_split(test, split.test));
-    Ok(DataParts { train: (train, train_ids), validation, test })
+    let also = value(&keys.eval.also).map(|path| judged(&folder.join(path), &options)).transpose()?;
+    Ok(DataParts { train: (train, train_ids), validation, test, also: also.map(|data| whole(Arc::new(data))) })
+}
+
+/// The part of data that figures are made of: its test part, else its validation part, else all.
+fn judged(path: &Path, options: &SourceOptions) -> Result<Dataset, TrainError> {
+    let parts = open(path, options).map_err(|error| {
+        let text = error.to_string();
+        let (problem, hint) = text.split_once("\nhint: ").unwrap_or((&text, "give labels that the model has"));
+        TrainError::unfit(format!("`eval.also`: {problem}"), hint)
+    })?;
+    Ok(parts.test.or(parts.validation).unwrap_or(parts.train))
+}
+
+/// What is fitted after training needs items to fit it on, and to see its effect.
+fn check_calibration(calibration: &CalibrationSettings, data: &DataParts) -> Result<(), TrainError> {
+    let key = if calibration.temperature { "eval.temperature" } else { "eval.threshold" };
+    let is_missing = match calibration.needs_validation() {
+        true => data.validation.is_none(),
+        false => !calibration.is_empty() && data.validation.is_none() && data.test.is_none(),
+    };
+    if is_missing {
+        return Err(TrainError::unfit(
+            format!("`{key}` is fitted on a validation part, and there is none"),
+            "name one with `data.validation`, or take a share with `validation = 0.1` in `[split]`",
+        ));
+    }
+    Ok(())
 }
 
 /// `run.json` of a job.
@@ -477,6 +548,7 @@ fn manifest(parts: &JobParts, files: ModelFiles, folder: &Path, command: &[Strin
         ("train", Some(&parts.data.train)),
         ("validation", parts.data.validation.as_ref()),
         ("test", parts.data.test.as_ref()),
+        ("also", parts.data.also.as_ref()),
     ];
     let data = data.into_iter().filter_map(|(part, data)| Some((part, data?)));
     let data = data.map(|(part, (data, ids))| {

@@ -181,6 +181,42 @@ pub enum PrecisionKind {
     Bf16,
 }
 
+/// Where the threshold of yes and no comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected `f1`, `balanced-accuracy`, a number from 0 to 1, or costs such as \
+                               `{ false-positive = 1, false-negative = 5 }`"
+)]
+pub enum ThresholdKey {
+    /// This one.
+    Given(f64),
+    /// What makes a score of the validation part best.
+    Goal(ThresholdGoalKey),
+    /// What makes the cost of mistakes on the validation part least.
+    Cost(ThresholdCosts),
+}
+
+/// A score that a threshold is to make best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThresholdGoalKey {
+    /// F1 of yes.
+    F1,
+    /// The mean recall of yes and no.
+    BalancedAccuracy,
+}
+
+/// What mistakes cost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ThresholdCosts {
+    /// Cost of a wrong yes.
+    pub false_positive: f64,
+    /// Cost of a wrong no.
+    pub false_negative: f64,
+}
+
 /// Whether values of frozen layers are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -629,6 +665,19 @@ sections! {
         "every-steps" every_steps: u64,
         /// Examples that go through the network together. Default: `train.batch-size`.
         "batch-size" batch_size: usize,
+        /// Above which probability the answer is yes, of two classes the second, or of each label: what is best on the validation part
+        /// by `"f1"`, by `"balanced-accuracy"` or by costs such as `{ false-positive = 1, false-negative = 5 }`, or a number. It is
+        /// saved with the model, for `predict` and `eval`. Default: one half, or the larger of two scores.
+        "threshold" threshold: ThresholdKey,
+        /// Whether a temperature is fitted on the validation part that makes probabilities as sure as they are right. It is saved with
+        /// the model, for `predict` and `eval`. Default false.
+        "temperature" temperature: bool,
+        /// Labelled data of another kind, such as those that the model was trained on before, measured before and after training: what
+        /// was forgotten. Relative paths start at the recipe's folder. Default: none.
+        "also" also: PathBuf,
+        /// Whether a model with a new head is held against a probe, logistic regression on what the untouched model gives to its head.
+        /// Default true.
+        "probe" probe: bool,
     }
     /// What is kept.
     output: OutputKeys {
@@ -649,7 +698,7 @@ impl Recipe {
     /// The recipe with every path absolute; relative ones start at `folder`.
     pub(super) fn with_absolute_paths(&self, folder: &Path) -> Recipe {
         let mut recipe = self.clone();
-        let Recipe { model, data, train, output, .. } = &mut recipe;
+        let Recipe { model, data, train, eval, output, .. } = &mut recipe;
         let paths = [
             &mut model.path,
             &mut model.weights_file,
@@ -657,6 +706,7 @@ impl Recipe {
             &mut data.validation,
             &mut data.test,
             &mut train.cache_folder,
+            &mut eval.also,
             &mut output.path,
         ];
         for path in paths.into_iter().flatten() {
@@ -675,6 +725,7 @@ impl Recipe {
         "data.validation",
         "data.test",
         "train.cache-folder",
+        "eval.also",
         "output.path",
     ];
 }

@@ -1,9 +1,13 @@
 //! A recipe after checking: every value in its range, defaults filled in.
 
 use super::document::{Document, Located, Place, RecipeError, nearest};
-use super::keys::{Method, PrecisionKind, Recipe, ScheduleKeys, Weights, resolve, value};
+use super::keys::{
+    Method, PrecisionKind, Recipe, ScheduleKeys, ThresholdCosts, ThresholdGoalKey, ThresholdKey, Weights, resolve,
+    value,
+};
+use crate::calibration::{CalibrationSettings, ThresholdChoice};
 use crate::losses::Loss;
-use crate::metrics::Metric;
+use crate::metrics::{Metric, ThresholdGoal};
 use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
 use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, Schedule, Step, Warmup};
 use crate::task::TaskKind;
@@ -93,6 +97,21 @@ impl Settings {
     /// Preprocessing, if the recipe says anything about it but targets.
     pub fn preprocessing(&self) -> Option<&Preprocessing> {
         self.preprocessing.as_ref()
+    }
+
+    /// What is fitted on the validation part after training.
+    pub fn calibration(&self) -> CalibrationSettings {
+        let threshold = value(&self.recipe.eval.threshold).map(|key| match key {
+            ThresholdKey::Given(threshold) => ThresholdChoice::Given(threshold as f32),
+            ThresholdKey::Goal(ThresholdGoalKey::F1) => ThresholdChoice::Chosen(ThresholdGoal::F1),
+            ThresholdKey::Goal(ThresholdGoalKey::BalancedAccuracy) => {
+                ThresholdChoice::Chosen(ThresholdGoal::BalancedAccuracy)
+            }
+            ThresholdKey::Cost(ThresholdCosts { false_positive, false_negative }) => {
+                ThresholdChoice::Chosen(ThresholdGoal::Cost { false_positive, false_negative })
+            }
+        });
+        CalibrationSettings { temperature: value(&self.recipe.eval.temperature).unwrap_or(false), threshold }
     }
 
     /// Augmentations, in order.
@@ -341,6 +360,21 @@ impl Check<'_> {
         self.require("train.threads", &train.threads, "1 to 1024", |&n| (1..=1024).contains(&n));
         self.require("eval.batch-size", &eval.batch_size, "at least 1", |&n| n > 0);
         self.require("eval.every-steps", &eval.every_steps, "at least 1", |&n| n > 0);
+        if let Some(Located { value, place }) = &eval.threshold {
+            let is_sound = match value {
+                ThresholdKey::Given(threshold) => (0.0..=1.0).contains(threshold),
+                ThresholdKey::Goal(_) => true,
+                ThresholdKey::Cost(costs) => {
+                    from_zero(&costs.false_positive)
+                        && from_zero(&costs.false_negative)
+                        && costs.false_positive + costs.false_negative > 0.0
+                }
+            };
+            if !is_sound {
+                let message = "expected a number from 0 to 1, or costs from 0 up that are not both 0";
+                self.document.problem(place.clone(), "eval.threshold", message, None);
+            }
+        }
         self.require("output.save-every-steps", &output.save_every_steps, "at least 1", |&n| n > 0);
         self.require("output.keep-last", &output.keep_last, "at least 1", |&n| n > 0);
         self.require("data.per-class", &recipe.data.per_class, "at least 1", |&n| n > 0);

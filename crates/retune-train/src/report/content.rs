@@ -2,8 +2,10 @@
 
 use super::chart::Chart;
 use super::html;
-use super::texts::Language;
-use crate::metrics::{Estimate, McNemar};
+use crate::calibration::Calibration;
+use crate::comparison::BaselineKind;
+use crate::language::Language;
+use crate::metrics::{Estimate, McNemar, ReliabilityBin};
 use serde::Serialize;
 
 /// All that the report of a run tells.
@@ -30,16 +32,27 @@ pub struct RunReport {
     pub part: Part,
     /// Before and after in one metric.
     pub verdict: Option<Verdict>,
+    /// What makes the figures less worth than they look.
+    pub warnings: Vec<Warning>,
+    /// Temperature and thresholds of the answers after training.
+    pub calibration: Calibration,
     /// Results on the same items, in the order in which they are to be read.
     pub results: Vec<ResultRow>,
+    /// Results on other data: what was forgotten.
+    pub also: Vec<ResultRow>,
     /// Learning curves.
     pub curves: Vec<Chart>,
     /// True classes against predicted ones.
     pub confusion: Option<Confusion>,
     /// Precision, recall and F1 of each class.
     pub classes: Vec<ClassRow>,
+    /// How often answers of each probability are right; empty without probabilities.
+    pub reliability: Vec<ReliabilityBin>,
     /// Items that the network got wrong, the surest or farthest off first.
     pub mistakes: Vec<Mistake>,
+    /// Items of the largest loss, with the probability that the network gave to what is true; empty where these are the same as
+    /// `mistakes`.
+    pub hardest: Vec<Mistake>,
     /// What is in the data.
     pub data: Option<DataFacts>,
     /// What the run took.
@@ -102,14 +115,16 @@ pub struct Verdict {
     pub lower_is_better: bool,
     /// Number of items.
     pub items: usize,
-    /// What "before" is, where that is not plain: "new head, untrained".
-    pub baseline: Option<String>,
-    /// The value before training.
+    /// What stands in for the untouched model, where the head is new.
+    pub baseline: Option<BaselineKind>,
+    /// The value before training, or that of the baseline.
     pub before: Estimate,
     /// The value after training.
     pub after: Estimate,
     /// After minus before with the interval of the paired bootstrap.
     pub difference: Option<Estimate>,
+    /// p of the paired permutation test.
+    pub p_value: Option<f64>,
     /// McNemar's exact test, before against after. Where given, it decides.
     pub mcnemar: Option<McNemar>,
 }
@@ -127,16 +142,16 @@ pub enum Outcome {
 }
 
 impl Verdict {
-    /// Whether the difference is more than chance at the 5 % level: by McNemar's test where there is one, else by whether the
-    /// interval of the difference leaves out 0, else by whether the two intervals are apart.
+    /// Whether the difference is more than chance at the 5 % level: by McNemar's test where there is one, else by the permutation
+    /// test, else by whether the interval of the difference leaves out 0, else by whether the two intervals are apart.
     pub fn outcome(&self) -> Outcome {
         let gain = if self.lower_is_better {
             self.before.value - self.after.value
         } else {
             self.after.value - self.before.value
         };
-        let real = match (&self.mcnemar, &self.difference) {
-            (Some(test), _) => test.p_value < 0.05,
+        let real = match (self.mcnemar.map(|test| test.p_value).or(self.p_value), &self.difference) {
+            (Some(p_value), _) => p_value < 0.05,
             (None, Some(difference)) => difference.low > 0.0 || difference.high < 0.0,
             (None, None) => self.after.low > self.before.high || self.after.high < self.before.low,
         };
@@ -148,11 +163,28 @@ impl Verdict {
     }
 }
 
+/// What was evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResultName {
+    /// The untouched model.
+    Before,
+    /// Always the most frequent class.
+    MostFrequent,
+    /// Logistic regression on features of the untouched model.
+    Probe,
+    /// The fine-tuned model.
+    #[default]
+    After,
+    /// A model by its name.
+    Model(String),
+}
+
 /// One value of the table of results.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct ResultRow {
-    /// What was evaluated: "before", "from scratch", "fine-tuned".
-    pub name: String,
+    /// What was evaluated.
+    pub name: ResultName,
     /// The metric's name.
     pub metric: String,
     /// How its values are written.
@@ -212,7 +244,8 @@ pub struct Mistake {
     pub truth: String,
     /// What the network gave.
     pub answer: String,
-    /// The probability that the network gave to its answer, where items have one class each.
+    /// The probability that the network gave to its answer or, of the hardest items, to what is true; where items have one class
+    /// each.
     pub probability: Option<f64>,
     /// A small picture, from [`png_address`](super::png_address). Anything but a PNG data address is left out.
     pub picture: Option<String>,
@@ -227,12 +260,60 @@ pub struct DataFacts {
     pub items: Vec<u64>,
     /// Items of each class in each part; empty where there are no classes.
     pub classes: Vec<ClassCounts>,
-    /// Sentences on the data: how it was split, what the checks found.
-    pub notes: Vec<String>,
+    /// Remarks on the data: how it was split, what is uneven.
+    pub notes: Vec<DataNote>,
     /// Items that were left out; may be only the first of them.
     pub skipped: Vec<Skipped>,
     /// How many items were left out in all.
     pub skipped_total: u64,
+}
+
+/// A remark on the data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DataNote {
+    /// Parts are shares of the training data's source.
+    SameSource {
+        /// The parts.
+        parts: Vec<String>,
+    },
+    /// Classes without training items.
+    MissingClasses {
+        /// The first of them.
+        first: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// A class has many times the items of another.
+    Uneven {
+        /// The most frequent class.
+        most: String,
+        /// Its training items.
+        largest: usize,
+        /// The least frequent class.
+        least: String,
+        /// Its training items.
+        smallest: usize,
+    },
+}
+
+/// What makes the figures of a run less worth than they look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// The weights are chosen by the test items.
+    ValidationIsTest,
+    /// The test items are trained on.
+    TrainIsTest,
+    /// Early stopping goes by the training loss.
+    StopsWithoutValidation,
+    /// Other runs in the same folder were measured on the same test items.
+    TestUsedBefore {
+        /// Their folders' names.
+        runs: Vec<String>,
+    },
 }
 
 /// Items of a class in each part of the data.
@@ -262,6 +343,8 @@ pub struct Cost {
     pub epoch_secs: Option<f64>,
     /// Training examples in a second.
     pub examples_per_sec: Option<f64>,
+    /// Energy that the processor took, where the system tells, in joules; that of other programs at the same time is in it.
+    pub energy_joules: Option<f64>,
     /// Most memory that the process held.
     pub peak_bytes: Option<u64>,
     /// Memory of a step as planned before training.
@@ -328,6 +411,7 @@ mod tests {
             before: estimate(before),
             after: estimate(after),
             difference: None,
+            p_value: None,
             mcnemar: None,
         }
     }
@@ -342,6 +426,8 @@ mod tests {
         let difference = Some(Estimate { value: 0.15, low: 0.01, high: 0.3 });
         let paired = Verdict { difference, ..overlap };
         assert_eq!(paired.outcome(), Outcome::Better);
+        let tested = Verdict { p_value: Some(0.2), ..paired.clone() };
+        assert_eq!(tested.outcome(), Outcome::Unclear);
         let mcnemar = Some(McNemar { only_first: 5, only_second: 9, p_value: 0.42 });
         assert_eq!(Verdict { mcnemar, ..paired }.outcome(), Outcome::Unclear);
     }

@@ -2,9 +2,11 @@
 
 use super::chart::{Chart, Series};
 use super::content::{Cost, DataFacts, Outcome, Part, Reproduction, RunReport, Subject, Unit, Verdict};
-use super::markup::{element, escape, fill};
+use super::markup::{element, escape};
 use super::texts::Texts;
-use super::{numbers, svg, tables};
+use super::{numbers, reliability, svg, tables};
+use crate::calibration::Calibration;
+use crate::language::{Language, fill};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
@@ -15,14 +17,20 @@ const MOST_VALUES: usize = 60;
 
 /// The whole page.
 pub(super) fn page(report: &RunReport) -> String {
-    let t = report.language.texts();
+    let t = Texts::of(report.language);
     let title = escape(&report.title);
     let mut main = String::new();
     let verdict = report.verdict.as_ref().map(|part| verdict(part, report.part, t)).unwrap_or_default();
     let subject = report.subject.as_ref().map(|part| subject(part, t)).unwrap_or_default();
-    let _ = writeln!(main, "<header>\n<h1>{title}</h1>\n{subject}{verdict}</header>");
+    let calibration = calibration(&report.calibration, t);
+    let warnings = warnings(report, t);
+    let _ = writeln!(main, "<header>\n<h1>{title}</h1>\n{subject}{verdict}{calibration}{warnings}</header>");
     if !report.results.is_empty() {
         section(&mut main, t.results, &(element("p", "note", t.results_note) + &tables::results(&report.results, t)));
+    }
+    if let Some(first) = report.also.first() {
+        let note = fill(t.also_note, &[("items", &numbers::count(first.items as u64))]);
+        section(&mut main, t.also, &(element("p", "note", &note) + &tables::results(&report.also, t)));
     }
     if !report.curves.is_empty() {
         let charts: String = report.curves.iter().map(|part| chart(part, t)).collect();
@@ -35,9 +43,15 @@ pub(super) fn page(report: &RunReport) -> String {
     if !report.classes.is_empty() {
         section(&mut main, t.classes, &tables::classes(&report.classes, t));
     }
+    section(&mut main, t.reliability, &reliability::diagram(&report.reliability, t));
     if !report.mistakes.is_empty() {
         let heading = if tables::are_classes(&report.mistakes) { t.mistakes } else { t.errors };
-        section(&mut main, heading, &tables::mistakes(&report.mistakes, t));
+        let note = element("p", "note", t.mistakes_note);
+        section(&mut main, heading, &(note + &tables::items(&report.mistakes, heading, t.probability, t)));
+    }
+    if !report.hardest.is_empty() {
+        let note = element("p", "note", t.hardest_note);
+        section(&mut main, t.hardest, &(note + &tables::items(&report.hardest, t.hardest, t.truth_probability, t)));
     }
     if let Some(part) = &report.data {
         section(&mut main, t.data, &data(part, t));
@@ -52,22 +66,50 @@ pub(super) fn page(report: &RunReport) -> String {
     if let Some(part) = &report.reproduction {
         section(&mut main, t.reproduction, &reproduction(part, t));
     }
+    document(&report.title, report.language, &main)
+}
+
+/// A page with style, and without anything that acts or comes from elsewhere.
+pub(super) fn document(title: &str, language: Language, main: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{main}</main>\n</body>\n</html>\n",
-        t.code
+        language.code(),
+        escape(title)
     )
 }
 
 /// A section, unless it would be empty.
-fn section(page: &mut String, heading: &str, content: &str) {
+pub(super) fn section(page: &mut String, heading: &str, content: &str) {
     if content.is_empty() {
         return;
     }
     let _ = writeln!(page, "<section>\n<h2>{}</h2>\n{content}</section>", escape(heading));
+}
+
+/// What was fitted to the answers after training, in a sentence each.
+fn calibration(calibration: &Calibration, t: &Texts) -> String {
+    let temperature = calibration.temperature.map(|value| fill(t.temperature, &[("value", &numbers::number(value))]));
+    let threshold = match calibration.thresholds.as_slice() {
+        [] => None,
+        all => {
+            let values: Vec<String> = all.iter().map(|&value| numbers::number(f64::from(value))).collect();
+            Some(fill(t.threshold, &[("value", &values.join(", "))]))
+        }
+    };
+    temperature.into_iter().chain(threshold).map(|text| element("p", "note", &text) + "\n").collect()
+}
+
+/// What makes the figures less worth than they look.
+fn warnings(report: &RunReport, t: &Texts) -> String {
+    if report.warnings.is_empty() {
+        return String::new();
+    }
+    let items: String = report.warnings.iter().map(|warning| element("li", "", &t.warning(warning))).collect();
+    format!("<aside class=\"warnings\"><h2>{}</h2><ul>{items}</ul></aside>\n", t.warnings)
 }
 
 fn subject(subject: &Subject, t: &Texts) -> String {
@@ -88,8 +130,8 @@ fn verdict(verdict: &Verdict, part: Part, t: &Texts) -> String {
             value(estimate.value)
         )
     };
-    let before = match &verdict.baseline {
-        Some(baseline) => format!("{}: {baseline}", t.before),
+    let before = match verdict.baseline {
+        Some(baseline) => t.baseline(baseline).to_owned(),
         None => t.before.into(),
     };
     let items = numbers::count(verdict.items as u64);
@@ -122,14 +164,20 @@ fn verdict(verdict: &Verdict, part: Part, t: &Texts) -> String {
     if let Some(test) = &verdict.mcnemar {
         let (gained, lost) = (numbers::count(test.only_second as u64), numbers::count(test.only_first as u64));
         let p = numbers::p_value(test.p_value);
-        sentences.push(fill(t.mcnemar, &[("gained", &*gained), ("lost", &*lost), ("p", &*p)]));
+        let template = if verdict.baseline.is_some() { t.mcnemar_baseline } else { t.mcnemar };
+        sentences.push(fill(template, &[("gained", &*gained), ("lost", &*lost), ("p", &*p)]));
+    } else if let Some(p) = verdict.p_value {
+        sentences.push(fill(t.permutation, &[("p", &*numbers::p_value(p))]));
     }
     let _ = writeln!(out, "<p>{}</p>", sentences.join(" "));
+    if verdict.baseline.is_some() {
+        let _ = writeln!(out, "{}", element("p", "note", t.new_head));
+    }
     out
 }
 
 /// A difference, with its sign also where it is positive; of shares without the sign of percent, for it counts points.
-fn signed(value: f64, unit: Unit) -> String {
+pub(super) fn signed(value: f64, unit: Unit) -> String {
     let text = match unit {
         Unit::Share => numbers::percent(value).trim_end_matches(['%', '\u{202F}']).to_owned(),
         Unit::Number => numbers::value(value, unit),
@@ -139,21 +187,23 @@ fn signed(value: f64, unit: Unit) -> String {
 
 fn chart(chart: &Chart, t: &Texts) -> String {
     let summary: Vec<String> = chart.series.iter().filter_map(|series| in_words(series, chart.unit, t)).collect();
-    let label = format!("{}. {}", chart.title, summary.join(" "));
+    let title = t.name(&chart.title);
+    let label = format!("{title}. {}", summary.join(" "));
     let legend: String = match chart.series.as_slice() {
         [] | [_] => String::new(),
         several => {
             let keys = several.iter().enumerate().map(|(i, series)| {
                 let swatch = format!("<svg class=\"key s{}\" viewBox=\"0 0 22 8\" aria-hidden=\"true\">", i % 4 + 1);
-                format!("<li>{swatch}<path class=\"line\" d=\"M1 4H21\"/></svg>{}</li>", escape(&series.name))
+                format!("<li>{swatch}<path class=\"line\" d=\"M1 4H21\"/></svg>{}</li>", escape(t.name(&series.name)))
             });
             format!("<ul class=\"legend\">{}</ul>", keys.collect::<String>())
         }
     };
-    let drawing = svg::line_chart(chart, &label, t.best).unwrap_or_else(|| element("p", "note", t.chart_empty));
+    let named = Chart { x_label: t.name(&chart.x_label).to_owned(), ..chart.clone() };
+    let drawing = svg::line_chart(&named, &label, t.best).unwrap_or_else(|| element("p", "note", t.chart_empty));
     format!(
         "<figure>\n<figcaption><h3>{}</h3>{legend}</figcaption>\n{drawing}\n{}</figure>\n",
-        escape(&chart.title),
+        escape(title),
         values(chart, t)
     )
 }
@@ -165,8 +215,13 @@ fn in_words(series: &Series, unit: Unit, t: &Texts) -> Option<String> {
     let lowest = value(finite().min_by(f64::total_cmp))?;
     let highest = value(finite().max_by(f64::total_cmp))?;
     let (first, last) = (value(finite().next())?, value(finite().next_back())?);
-    let values =
-        [("name", &*series.name), ("first", &*first), ("last", &*last), ("lowest", &*lowest), ("highest", &*highest)];
+    let values = [
+        ("name", t.name(&series.name)),
+        ("first", &*first),
+        ("last", &*last),
+        ("lowest", &*lowest),
+        ("highest", &*highest),
+    ];
     Some(fill(t.series_summary, &values))
 }
 
@@ -188,15 +243,15 @@ fn values(chart: &Chart, t: &Texts) -> String {
         }
         body.push_str("</tr>\n");
     }
-    let names: Vec<String> = chart.series.iter().map(|series| format!("#{}", series.name)).collect();
-    let mut columns = vec![chart.x_label.as_str()];
+    let names: Vec<String> = chart.series.iter().map(|series| format!("#{}", t.name(&series.name))).collect();
+    let mut columns = vec![t.name(&chart.x_label)];
     columns.extend(names.iter().map(String::as_str));
     let table = tables::table("", &chart.title, &tables::head(&columns), &body);
     format!("<details><summary>{}</summary>\n{table}</details>\n", t.values_as_table)
 }
 
 fn data(data: &DataFacts, t: &Texts) -> String {
-    let mut out: String = data.notes.iter().map(|note| element("p", "", note) + "\n").collect();
+    let mut out: String = data.notes.iter().map(|note| element("p", "", &t.data_note(note)) + "\n").collect();
     if !data.splits.is_empty() {
         out.push_str(&tables::counts(data, t));
     }
@@ -238,6 +293,7 @@ fn cost(cost: &Cost, t: &Texts) -> String {
         (t.wall, cost.wall_secs.map(numbers::duration)),
         (t.epoch, cost.epoch_secs.map(numbers::duration)),
         (t.rate, cost.examples_per_sec.map(per_sec)),
+        (t.energy, cost.energy_joules.map(numbers::energy)),
         (t.peak, cost.peak_bytes.map(numbers::bytes)),
         (t.planned, cost.planned_bytes.map(numbers::bytes)),
         (t.weights, weights),
@@ -254,7 +310,7 @@ fn reproduction(run: &Reproduction, t: &Texts) -> String {
         (t.seed.to_owned(), run.seed.to_string()),
         (t.threads.to_owned(), run.threads.to_string()),
     ];
-    let more = run.facts.iter().map(|fact| (fact.name.clone(), fact.value.clone()));
+    let more = run.facts.iter().map(|fact| (t.name(&fact.name).to_owned(), fact.value.clone()));
     let mut out = element("p", "note", t.reproduction_note);
     let _ =
         writeln!(out, "<pre tabindex=\"0\" aria-label=\"{}\"><code>{}</code></pre>", t.command, escape(&run.command));
@@ -287,10 +343,12 @@ fn definitions(facts: impl Iterator<Item = (String, String)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        ClassCounts, ClassRow, Confusion, InputHash, Language, Mistake, ResultRow, Skipped, png_address,
+        ClassCounts, ClassRow, Confusion, DataNote, InputHash, Mistake, ResultName, ResultRow, Skipped, Warning,
+        png_address,
     };
     use super::*;
-    use crate::metrics::{Estimate, McNemar};
+    use crate::comparison::BaselineKind;
+    use crate::metrics::{Estimate, McNemar, ReliabilityBin};
 
     const HOSTILE: &str = "<script>alert('\"&\u{1}')</script>";
 
@@ -310,14 +368,15 @@ mod tests {
                 unit: Unit::Share,
                 lower_is_better: false,
                 items: 1000,
-                baseline: Some(text()),
+                baseline: Some(BaselineKind::Probe),
                 before: estimate(0.61),
                 after: estimate(0.93),
                 difference: Some(estimate(0.32)),
+                p_value: Some(0.0005),
                 mcnemar: Some(McNemar { only_first: 11, only_second: 331, p_value: 1e-60 }),
             }),
             results: vec![ResultRow {
-                name: text(),
+                name: ResultName::After,
                 metric: text(),
                 unit: Unit::Share,
                 value: 0.93,
@@ -340,6 +399,11 @@ mod tests {
                 .iter()
                 .map(|name| ClassRow { name: name.clone(), precision: 0.9, recall: f64::NAN, f1: 0.7, items: 100 })
                 .collect(),
+            warnings: vec![Warning::TestUsedBefore { runs: vec![text()] }, Warning::ValidationIsTest],
+            calibration: Calibration { temperature: Some(1.5), thresholds: vec![0.25] },
+            also: vec![ResultRow { name: ResultName::Before, metric: text(), items: 50, ..ResultRow::default() }],
+            reliability: vec![ReliabilityBin { low: 0.9, high: 1.0, weight: 40.0, confidence: 0.95, accuracy: 0.7 }],
+            hardest: vec![Mistake { place: text(), truth: text(), answer: text(), ..Mistake::default() }],
             mistakes: vec![
                 Mistake {
                     place: text(),
@@ -354,7 +418,7 @@ mod tests {
                 splits: vec![text(), text()],
                 items: vec![1000, 200],
                 classes: names.iter().map(|name| ClassCounts { name: name.clone(), items: vec![7] }).collect(),
-                notes: vec![text()],
+                notes: vec![DataNote::SameSource { parts: vec![text()] }],
                 skipped: vec![Skipped { place: text(), reason: text() }],
                 skipped_total: 12,
             }),
@@ -414,7 +478,7 @@ mod tests {
     #[test]
     fn every_part_has_its_section() {
         let html = full("digits", 3).html();
-        assert_eq!(html.matches("<section>").count(), 9);
+        assert_eq!(html.matches("<section>").count(), 12);
         assert!(html.contains("the difference is +32.0 percentage points (95\u{202F}% interval +29.0 to +35.0)"));
         assert!(html.contains("The gain is real.") && html.contains("p\u{202F}&lt;\u{202F}0.0001"));
         assert!(html.contains("1\u{202F}min 15\u{202F}s") && html.contains("1,290 of 969,000"));
@@ -424,6 +488,23 @@ mod tests {
             "every value is filled in"
         );
         assert!(!html.contains("NaN"));
+        for part in
+            ["<aside class=\"warnings\">", "temperature of 1.5", "above a probability of 0.25", "The head is new"]
+        {
+            assert!(html.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_chinese_has_no_english_words_of_its_own() {
+        let html = RunReport { language: Language::Chinese, ..full("数", 3) }.html();
+        assert!(html.contains("<html lang=\"zh-Hans\">") && html.contains("提升是真实的。"));
+        assert_balanced(&html);
+        let body = html.split("<body>").nth(1).unwrap();
+        let shown: String = body.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect();
+        let mut words: Vec<&str> = shown.split(|c: char| !c.is_ascii_alphabetic()).filter(|w| w.len() > 2).collect();
+        words.retain(|word| !["retune", "SHA", "McNemar", "png", "amp", "also", "eval", "step", "lt"].contains(word));
+        assert!(words.is_empty(), "{words:?}");
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Text and attributes made safe for HTML, and images as data addresses.
 
-use std::fmt::Write;
-
 /// The text with everything that means something in HTML or an attribute replaced, and control characters made visible as U+FFFD.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -53,26 +51,6 @@ pub(super) fn is_png_address(text: &str) -> bool {
     !data.is_empty() && data.bytes().all(|byte| ALPHABET.contains(&byte))
 }
 
-/// The template with each `{name}` replaced by its value, which must be HTML already.
-pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let Some((name, after)) = after.split_once('}') else {
-            out.push('{');
-            rest = after;
-            continue;
-        };
-        match values.iter().find(|(known, _)| *known == name) {
-            Some((_, value)) => out.push_str(value),
-            None => drop(write!(out, "{{{name}}}")),
-        }
-        rest = after;
-    }
-    out + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,11 +78,5 @@ mod tests {
         {
             assert!(!is_png_address(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn values_are_not_searched_for_names() {
-        assert_eq!(fill("{a} and {b}, {c", &[("a", "{b}"), ("b", "2")]), "{b} and 2, {c");
-        assert_eq!(fill("{unknown}", &[]), "{unknown}");
     }
 }

@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | [`content`] | [`RunReport`]: what a report tells, as plain data |
 //! | [`chart`] | [`Chart`]: the data of a line chart |
+//! | [`contest`] | [`ContestReport`]: the page of a comparison of several models |
 //! | `html` | the page: sections in order, each absent where its part of the data is |
 //! | `tables` | the larger tables: confusion matrix, classes, counts |
 //! | `svg` | line charts |
+//! | `reliability` | the reliability diagram |
 //! | `markup` | text and attributes made safe for HTML, images as data addresses |
 //! | `numbers` | numbers as people read them |
 //! | `texts` | every word of the page, by language |
@@ -17,17 +19,20 @@
 
 pub mod chart;
 pub mod content;
+pub mod contest;
 mod html;
 mod markup;
 mod numbers;
+mod reliability;
 mod svg;
 mod tables;
 mod texts;
 
+pub use crate::language::Language;
 pub use chart::{Chart, Series};
 pub use content::{
-    ClassCounts, ClassRow, Confusion, Cost, DataFacts, Fact, InputHash, Mistake, Outcome, Part, Reproduction,
-    ResultRow, RunReport, Skipped, Subject, Unit, Verdict,
+    ClassCounts, ClassRow, Confusion, Cost, DataFacts, DataNote, Fact, InputHash, Mistake, Outcome, Part, Reproduction,
+    ResultName, ResultRow, RunReport, Skipped, Subject, Unit, Verdict, Warning,
 };
+pub use contest::{ContestReport, shown_item};
 pub use markup::png_address;
-pub use texts::Language;

@@ -104,6 +104,12 @@ pub(super) fn flops(value: u64) -> String {
     scaled(value as f64, &["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"])
 }
 
+/// `41_000.0` joules → `11.4 Wh`; less than 0.1 Wh as joules.
+pub(super) fn energy(joules: f64) -> String {
+    let hours = joules / 3600.0;
+    if hours >= 0.1 { scaled(hours, &["Wh", "kWh", "MWh"]) } else { scaled(joules, &["J"]) }
+}
+
 fn scaled(mut value: f64, units: &[&str]) -> String {
     let mut unit = 0;
     while value >= 999.5 && unit + 1 < units.len() {

@@ -1,9 +1,10 @@
 //! The larger tables: results, confusion matrix, classes, counts. Each scrolls by itself where the screen is narrow.
 
 use super::content::{ClassRow, Confusion, DataFacts, Mistake, ResultRow};
-use super::markup::{element, escape, fill, is_png_address};
+use super::markup::{element, escape, is_png_address};
 use super::numbers::{count, percent, value};
 use super::texts::Texts;
+use crate::language::fill;
 use std::fmt::Write;
 
 /// Beyond so many classes a matrix cannot be read.
@@ -64,7 +65,7 @@ pub(super) fn results(rows: &[ResultRow], t: &Texts) -> String {
                 body,
                 "<tr>{}<td class=\"n strong\">{}</td><td class=\"n soft\">{interval}</td>\
                  <td class=\"whisker\">{whisker}</td><td class=\"n soft\">{}</td></tr>",
-                row_name(&row.name),
+                row_name(t.result(&row.name)),
                 value(row.value, row.unit),
                 count(row.items as u64),
             );
@@ -194,8 +195,8 @@ pub(super) fn are_classes(mistakes: &[Mistake]) -> bool {
     mistakes.iter().any(|mistake| mistake.probability.is_some())
 }
 
-/// Items that the network got wrong.
-pub(super) fn mistakes(mistakes: &[Mistake], t: &Texts) -> String {
+/// Items with what is true and what the network gave. `caption` names the table, `probability` its last column.
+pub(super) fn items(mistakes: &[Mistake], caption: &str, probability: &str, t: &Texts) -> String {
     let picture = |mistake: &Mistake| mistake.picture.clone().filter(|address| is_png_address(address));
     let pictures = mistakes.iter().any(|mistake| picture(mistake).is_some());
     let classes = are_classes(mistakes);
@@ -218,7 +219,7 @@ pub(super) fn mistakes(mistakes: &[Mistake], t: &Texts) -> String {
         }
         body.push_str("</tr>\n");
     }
-    let probability = format!("#{}", t.probability);
+    let probability = format!("#{probability}");
     let mut columns = vec![t.place, if classes { t.truth } else { t.true_values }, t.answer];
     if pictures {
         columns.insert(0, "");
@@ -226,8 +227,7 @@ pub(super) fn mistakes(mistakes: &[Mistake], t: &Texts) -> String {
     if classes {
         columns.push(&probability);
     }
-    let caption = if classes { t.mistakes } else { t.errors };
-    element("p", "note", t.mistakes_note) + &table("mistakes", caption, &head(&columns), &body)
+    table("mistakes", caption, &head(&columns), &body)
 }
 
 /// Items by part and class.
@@ -245,7 +245,7 @@ pub(super) fn counts(data: &DataFacts, t: &Texts) -> String {
     for class in data.classes.iter().take(COUNTED_CLASSES) {
         let _ = writeln!(body, "<tr>{}{}</tr>", row_name(&class.name), cells(&class.items));
     }
-    let splits: Vec<String> = data.splits.iter().map(|split| format!("#{split}")).collect();
+    let splits: Vec<String> = data.splits.iter().map(|split| format!("#{}", t.name(split))).collect();
     let mut columns = vec![if data.classes.is_empty() { "" } else { t.class }];
     columns.extend(splits.iter().map(String::as_str));
     let mut note = String::new();

@@ -24,3 +24,10 @@ impl Lock {
         }
     }
 }
+
+/// Whether a process works in the folder at this moment.
+pub fn is_taken(root: &Path) -> bool {
+    let Ok(file) = File::open(root.join(".lock")) else { return false };
+    // Shared, so that those who look do not keep each other out; let go of at once.
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}

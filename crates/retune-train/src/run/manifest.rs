@@ -48,7 +48,7 @@ pub struct FileManifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DataManifest {
-    /// `train`, `validation` or `test`.
+    /// `train`, `validation`, `test`, or `also` for other data that was measured before and after.
     pub part: String,
     /// Where it was.
     pub description: String,

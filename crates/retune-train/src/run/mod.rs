@@ -3,11 +3,13 @@
 //! ```text
 //! recipe.toml               the resolved recipe
 //! run.json                  hashes of model and data, versions, seed, command
+//! plan.json                 how long it is to be, and which process works on it
 //! metrics.jsonl             a line for every so many steps and for every evaluation
 //! events.out.tfevents.retune   the same for TensorBoard
 //! checkpoints/step-00000042.safetensors, .json    the newest ones
 //! checkpoints/best.safetensors, .json             the best one
 //! evaluation.json, report.html, model.keras …     at the end
+//! outcome.json              the very last: how it ended, and what it took
 //! ```
 //!
 //! - [`lock`]: one process at a time;
@@ -15,16 +17,22 @@
 //! - [`log`][]: `metrics.jsonl`;
 //! - [`tensorboard`]: event files;
 //! - [`manifest`][]: `run.json`;
+//! - [`overview`]: what all of that tells, for those who look on;
+//! - [`energy`]: what the processor took;
 //! - here: [`RunDirectory`].
 
 pub mod checkpoint;
+pub mod energy;
 pub mod lock;
 pub mod log;
 pub mod manifest;
+pub mod overview;
 pub mod tensorboard;
 
 pub use checkpoint::{BEST, Checkpoint};
+pub use energy::EnergyMeter;
 pub use manifest::{DataManifest, Manifest, path_sha256};
+pub use overview::{RunOverview, RunPlan, RunState};
 
 use crate::error::TrainError;
 use crate::metrics::Metric;

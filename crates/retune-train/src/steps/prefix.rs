@@ -126,6 +126,15 @@ impl Prefix {
         self.store.settings().precision.value_bytes() * self.example_values(tokens)
     }
 
+    /// Values of an example, where all examples have as many.
+    pub(super) fn width(&self) -> Option<usize> {
+        let of_feature = |feature: &Feature| match feature.rows {
+            Rows::Fixed(rows) => Some(feature.len(rows)),
+            Rows::Tokens => None,
+        };
+        self.features.iter().map(of_feature).sum()
+    }
+
     fn example_values(&self, tokens: usize) -> usize {
         self.features.iter().map(|feature| feature.len(feature.rows.count(tokens))).sum()
     }
@@ -159,6 +168,18 @@ impl Prefix {
         batch: &Batch,
     ) -> Result<Vec<(String, Tensor)>, TrainError> {
         let lengths = lengths(&batch.inputs, batch.len());
+        let values = self.rows(weights, names, batch)?;
+        self.joined(&values, &lengths)
+    }
+
+    /// The same, the values of each example one after the other.
+    pub(super) fn rows(
+        &mut self,
+        weights: &[Tensor],
+        names: &[String],
+        batch: &Batch,
+    ) -> Result<Vec<Vec<f32>>, TrainError> {
+        let lengths = lengths(&batch.inputs, batch.len());
         let mut values: Vec<Option<Vec<f32>>> = match &batch.kept {
             Some(kept) => kept.values.clone(),
             None => vec![None; batch.len()],
@@ -183,8 +204,7 @@ impl Prefix {
             }
         }
         self.store.count(values.len() - missing.len(), missing.len());
-        let values: Vec<Vec<f32>> = values.into_iter().flatten().collect();
-        self.joined(&values, &lengths)
+        Ok(values.into_iter().flatten().collect())
     }
 
     /// What the frozen part gives for each example, its features one after the other.

@@ -4,8 +4,8 @@ use super::unit;
 use crate::report::{Chart, Series, Unit};
 use serde_json::Value;
 
-/// One chart per metric of the evaluations, with the training curve where there is one, and one of the learning rate where it
-/// changes. `kept`: the step whose weights were kept.
+/// One chart per metric of the evaluations, with the training curve where there is one, one of the learning rate where it changes,
+/// and one of the gradients' length. `kept`: the step whose weights were kept.
 pub(super) fn curves(lines: &[Value], kept: Option<u64>) -> Vec<Chart> {
     let evaluations: Vec<&Value> = lines.iter().filter(|line| line["kind"] == "evaluation").collect();
     let mut names = vec!["loss".to_owned()];
@@ -30,7 +30,20 @@ pub(super) fn curves(lines: &[Value], kept: Option<u64>) -> Vec<Chart> {
             series,
         })
     };
-    names.into_iter().filter_map(chart).chain(learning_rate(lines)).collect()
+    names.into_iter().filter_map(chart).chain(learning_rate(lines)).chain(gradient_norm(lines)).collect()
+}
+
+/// The length of the gradients of every step that was noted, before they are clipped.
+fn gradient_norm(lines: &[Value]) -> Option<Chart> {
+    let steps = lines.iter().filter(|line| line["kind"] == "step");
+    let points: Vec<(f64, f64)> =
+        steps.filter_map(|line| Some((line["step"].as_f64()?, line["gradient-norm"].as_f64()?))).collect();
+    (points.len() > 1).then(|| Chart {
+        title: "gradient norm".to_owned(),
+        x_label: "step".to_owned(),
+        series: vec![Series { name: "gradient norm".to_owned(), points }],
+        ..Chart::default()
+    })
 }
 
 /// The learning rate of every step that was noted; nothing where it is the same throughout.
@@ -54,15 +67,16 @@ mod tests {
 
     #[test]
     fn charts_of_metrics_and_of_a_changing_rate() {
-        let step = |step: u64, rate: f64| json!({ "kind": "step", "step": step, "loss": 1.0, "learning-rate": rate });
+        let step = |step: u64, rate: f64| json!({ "kind": "step", "step": step, "loss": 1.0, "gradient-norm": 10.0 * rate, "learning-rate": rate });
         let evaluation = json!({ "kind": "evaluation", "step": 4, "train": { "loss": 0.5, "accuracy": 0.9 },
             "validation": { "loss": 0.6, "accuracy": 0.8 }, "learning-rate": 0.1 });
         let lines = [step(1, 0.3), step(4, 0.1), evaluation];
         let charts = curves(&lines, Some(4));
         let titles: Vec<&str> = charts.iter().map(|chart| chart.title.as_str()).collect();
-        assert_eq!(titles, ["loss", "accuracy", "learning rate"]);
+        assert_eq!(titles, ["loss", "accuracy", "learning rate", "gradient norm"]);
         assert_eq!((charts[1].unit, charts[1].marker), (Unit::Share, Some(4.0)));
         assert_eq!(charts[2].series[0].points, [(1.0, 0.3), (4.0, 0.1)]);
-        assert_eq!(curves(&[step(1, 0.1), step(2, 0.1)], None).len(), 0, "a constant rate needs no chart");
+        assert_eq!(charts[3].series[0].points, [(1.0, 3.0), (4.0, 1.0)]);
+        assert_eq!(curves(&[step(1, 0.1), step(2, 0.1)], None).len(), 1, "a constant rate needs no chart");
     }
 }

@@ -1,6 +1,6 @@
 //! What is in the data: items of each class in each part, what stands out, what was left out.
 
-use crate::report::{ClassCounts, DataFacts, Skipped};
+use crate::report::{ClassCounts, DataFacts, DataNote, Skipped};
 use retune_data::{BadExample, Loader};
 use std::collections::BTreeSet;
 
@@ -35,38 +35,27 @@ pub(super) fn facts(parts: &[(&str, &Loader)], class_name: &dyn Fn(usize) -> Str
 }
 
 /// Which parts are shares of the training data's source.
-fn shares(parts: &[(&str, &Loader)]) -> Option<String> {
+fn shares(parts: &[(&str, &Loader)]) -> Option<DataNote> {
     let (_, train) = parts.first()?;
     let same = |loader: &Loader| std::ptr::eq(loader.data(), train.data());
-    let drawn: Vec<&str> = parts[1..].iter().filter(|(_, loader)| same(loader)).map(|(name, _)| *name).collect();
-    (!drawn.is_empty()).then(|| {
-        format!(
-            "The items for {} were drawn from the same source as those for training, of each class the same share; no item \
-             is in two parts.",
-            drawn.join(" and ")
-        )
-    })
+    let drawn: Vec<String> =
+        parts[1..].iter().filter(|(_, loader)| same(loader)).map(|(name, _)| (*name).to_owned()).collect();
+    (!drawn.is_empty()).then_some(DataNote::SameSource { parts: drawn })
 }
 
 /// Classes that training lacks, or that are far rarer than others.
-fn balance(train: &[usize], class_name: &dyn Fn(usize) -> String) -> Option<String> {
+fn balance(train: &[usize], class_name: &dyn Fn(usize) -> String) -> Option<DataNote> {
     let (most, &largest) = train.iter().enumerate().max_by_key(|&(class, &count)| (count, std::cmp::Reverse(class)))?;
     let (least, &smallest) = train.iter().enumerate().min_by_key(|&(class, &count)| (count, class))?;
     if smallest == 0 {
-        let missing = train.iter().filter(|&&count| count == 0).count();
-        let others = if missing > 1 { format!(" (and {} more)", missing - 1) } else { String::new() };
-        return Some(format!(
-            "No training item has the class “{}”{others}, so it cannot be learned.",
-            class_name(least)
-        ));
+        let count = train.iter().filter(|&&count| count == 0).count();
+        return Some(DataNote::MissingClasses { first: class_name(least), count });
     }
-    (largest >= UNEVEN * smallest).then(|| {
-        format!(
-            "The classes are uneven: “{}” has {largest} training items, “{}” has {smallest}. Accuracy hides how well rare \
-             classes are known; see precision and recall, and consider `class-weights = \"balanced\"`.",
-            class_name(most),
-            class_name(least)
-        )
+    (largest >= UNEVEN * smallest).then(|| DataNote::Uneven {
+        most: class_name(most),
+        largest,
+        least: class_name(least),
+        smallest,
     })
 }
 
@@ -98,10 +87,14 @@ mod tests {
         assert_eq!((facts.items, facts.skipped_total), (vec![10, 2], 0));
         let counts: Vec<_> = facts.classes.iter().map(|c| (c.name.as_str(), c.items.clone())).collect();
         assert_eq!(counts, [("c0", vec![8, 1]), ("c1", vec![2, 0]), ("c2", vec![0, 1])]);
-        assert!(facts.notes[0].contains("for test were drawn"), "{:?}", facts.notes);
-        assert!(facts.notes[1].contains("No training item has the class “c2”, so"), "{:?}", facts.notes);
-        let uneven = balance(&[40, 10, 20], &|class| class.to_string()).unwrap();
-        assert!(uneven.contains("“0” has 40 training items, “1” has 10"), "{uneven}");
+        let notes = [
+            DataNote::SameSource { parts: vec!["test".to_owned()] },
+            DataNote::MissingClasses { first: "c2".to_owned(), count: 1 },
+        ];
+        assert_eq!(facts.notes, notes);
+        let uneven = balance(&[40, 10, 20], &|class| class.to_string());
+        let (most, least) = ("0".to_owned(), "1".to_owned());
+        assert_eq!(uneven, Some(DataNote::Uneven { most, largest: 40, least, smallest: 10 }));
         assert_eq!(balance(&[30, 10], &|class| class.to_string()), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The items that the network got wrong, the surest or farthest off first.
+//! The items that the network got wrong, the surest or farthest off first, and those that are hardest for it.
 
 use crate::metrics::{Entity, Problem, Scored};
 use crate::report::{Mistake, png_address};
@@ -7,6 +7,8 @@ use retune_data::{Dataset, Inputs};
 
 /// Most items that are shown.
 const MOST: usize = 24;
+/// Most of the hardest items that are shown.
+const HARDEST: usize = 12;
 /// Longest side of a picture, in pixels; it is shown at about this size on a dense screen.
 const PICTURE_SIDE: u32 = 96;
 /// Characters of a text that are shown.
@@ -38,28 +40,53 @@ pub(super) fn mistakes(scored: &Scored, data: &Dataset, class_name: &dyn Fn(usiz
     };
     wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     wrong.truncate(MOST);
-    let mistake = |(_, item): (f32, usize)| {
-        let id = scored.ids()[item];
-        let is_class = matches!(scored.problem(), Problem::MultiClass | Problem::Binary);
-        let names = |labels: Vec<usize>| match labels.as_slice() {
-            [] => "–".to_owned(),
-            labels => labels.iter().map(|&label| class_name(label)).collect::<Vec<_>>().join(", "),
-        };
-        let (truth, answer) = match scored.problem() {
-            Problem::MultiLabel => (names(labels(truth(scored, item))), names(labels(scored.row(item)))),
-            Problem::Regression => (values(truth(scored, item)), values(scored.row(item))),
-            Problem::Words | Problem::Entities => words(scored, data, item, class_name),
-            _ => (class_name(scored.true_classes()[item] as usize), class_name(scored.predicted_class(item) as usize)),
-        };
-        Mistake {
-            place: place(data, id),
-            truth,
-            answer,
-            probability: is_class.then(|| f64::from(probability(scored, item))),
-            picture: thumbnail(data, id, PICTURE_SIDE).map(|png| png_address(&png)),
-        }
+    wrong.into_iter().map(|(_, item)| described(scored, data, item, class_name, probability(scored, item))).collect()
+}
+
+/// Of items of one class each those of the largest loss, right or wrong, with the probability of what is true; nothing of others, whose
+/// [`mistakes`] are these already.
+pub(super) fn hardest(scored: &Scored, data: &Dataset, class_name: &dyn Fn(usize) -> String) -> Vec<Mistake> {
+    if !matches!(scored.problem(), Problem::MultiClass | Problem::Binary) {
+        return Vec::new();
+    }
+    let truth = |item: usize| match (scored.row(item), scored.true_classes()[item]) {
+        (&[yes], 0) => 1.0 - yes,
+        (&[yes], _) => yes,
+        (row, class) => row[class as usize],
     };
-    wrong.into_iter().map(mistake).collect()
+    let mut items: Vec<(f32, usize)> = (0..scored.len()).map(|item| (truth(item), item)).collect();
+    items.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    items.truncate(HARDEST);
+    items.into_iter().map(|(truth, item)| described(scored, data, item, class_name, truth)).collect()
+}
+
+/// An item as it is shown; `probability` is shown where items have one class each.
+fn described(
+    scored: &Scored,
+    data: &Dataset,
+    item: usize,
+    class_name: &dyn Fn(usize) -> String,
+    probability: f32,
+) -> Mistake {
+    let id = scored.ids()[item];
+    let is_class = matches!(scored.problem(), Problem::MultiClass | Problem::Binary);
+    let names = |labels: Vec<usize>| match labels.as_slice() {
+        [] => "–".to_owned(),
+        labels => labels.iter().map(|&label| class_name(label)).collect::<Vec<_>>().join(", "),
+    };
+    let (truth, answer) = match scored.problem() {
+        Problem::MultiLabel => (names(labels(truth(scored, item))), names(labels(scored.row(item)))),
+        Problem::Regression => (values(truth(scored, item)), values(scored.row(item))),
+        Problem::Words | Problem::Entities => words(scored, data, item, class_name),
+        _ => (class_name(scored.true_classes()[item] as usize), class_name(scored.predicted_class(item) as usize)),
+    };
+    Mistake {
+        place: place(data, id),
+        truth,
+        answer,
+        probability: is_class.then(|| f64::from(probability)),
+        picture: picture(data, id),
+    }
 }
 
 /// The true and the answered labels of the words at which they differ, or the entities that only one of both has.
@@ -107,7 +134,7 @@ fn labels(row: &[f32]) -> Vec<usize> {
 }
 
 /// A file's name, a text, or the example's number and, where it is a row of a table, its first values.
-fn place(data: &Dataset, id: u64) -> String {
+pub(crate) fn place(data: &Dataset, id: u64) -> String {
     let index = id as usize;
     match data.inputs() {
         Inputs::Files(files) => {
@@ -124,6 +151,11 @@ fn place(data: &Dataset, id: u64) -> String {
         }
         _ => format!("example {id}"),
     }
+}
+
+/// A small picture of an item that is one.
+pub(crate) fn picture(data: &Dataset, id: u64) -> Option<String> {
+    thumbnail(data, id, PICTURE_SIDE).map(|png| png_address(&png))
 }
 
 /// The beginning of a text.
@@ -178,6 +210,19 @@ mod tests {
             [expected(4, "kind 0", "kind 1", 0.8), expected(1, "kind 1", "kind 0", 0.6)]
         );
         assert!(found[0].picture.as_ref().is_some_and(|p| p.starts_with("data:image/png;base64,")));
+    }
+
+    #[test]
+    fn the_hardest_items_are_those_whose_truth_is_least_likely() {
+        let scores = vec![0.9, 0.1, 0.2, 0.8, 0.6, 0.4, 0.45, 0.55];
+        let scored = Scored::classes(scores, 2, vec![0, 0, 1, 1]).unwrap();
+        let table = data(Inputs::Features(Tensor::zeros([4, 1])));
+        let found = hardest(&scored, &table, &|class| class.to_string());
+        let shown: Vec<f32> = found.iter().map(|m| m.probability.unwrap() as f32).collect();
+        assert_eq!(shown, [0.2, 0.4, 0.55, 0.9]);
+        assert_eq!((found[2].truth.as_str(), found[2].answer.as_str()), ("1", "1"), "right, but hard");
+        let values = Scored::values(vec![1.0], 1, vec![0.0]).unwrap();
+        assert!(hardest(&values, &table, &|class| class.to_string()).is_empty());
     }
 
     #[test]

@@ -7,13 +7,15 @@
 
 mod curves;
 mod data;
-mod mistakes;
+pub(crate) mod mistakes;
 
+use crate::comparison::{BaselineKind, Comparison, Measured, unit};
 use crate::error::TrainError;
-use crate::fit::{Comparison, Cost, Measured};
-use crate::metrics::{ClassScore, ConfusionMatrix, Direction, EntityScore, Estimate, Metric, Scored, TypeScores};
+use crate::fit::Cost;
+use crate::language::Language;
+use crate::metrics::{ConfusionMatrix, Estimate, Metric, Scored, TypeScores};
 use crate::report::{
-    self, ClassRow, Confusion, Fact, InputHash, Part, Reproduction, ResultRow, RunReport, Subject, Unit, Verdict,
+    self, ClassRow, Confusion, Fact, InputHash, Part, Reproduction, ResultName, ResultRow, RunReport, Subject, Warning,
 };
 use crate::run::Manifest;
 use crate::run::manifest::FileManifest;
@@ -39,12 +41,18 @@ pub struct Summary<'a> {
     pub recipe: &'a str,
     /// The parts of the data by name, the training part first.
     pub parts: &'a [(&'a str, &'a Loader)],
+    /// Before and after on other data.
+    pub also: Option<&'a Comparison>,
     /// The items compared on, and the answers after training.
     pub answers: Option<(&'a Loader, &'a Scored)>,
     /// The step whose weights were kept, where they are not those at the end.
     pub kept_step: Option<u64>,
     /// The stages of a run that has several, in words.
     pub stages: Option<&'a str>,
+    /// What makes the figures less worth than they look.
+    pub warnings: &'a [Warning],
+    /// Language of the report.
+    pub language: Language,
     /// The saved model.
     pub saved: Option<FileManifest>,
 }
@@ -85,8 +93,13 @@ impl Summary<'_> {
                 Some(comparison) if comparison.part == "validation" => Part::Validation,
                 _ => Part::Test,
             },
-            verdict: self.comparison.and_then(verdict),
+            language: self.language,
+            verdict: self.comparison.and_then(Comparison::verdict),
+            warnings: self.warnings.to_vec(),
+            calibration: self.comparison.and_then(|comparison| comparison.calibration.clone()).unwrap_or_default(),
             results: self.comparison.map(results).unwrap_or_default(),
+            also: self.also.map(results).unwrap_or_default(),
+            reliability: self.comparison.and_then(|comparison| comparison.reliability.clone()).unwrap_or_default(),
             curves: curves::curves(&lines, self.kept_step),
             confusion: self.confusion().map(|matrix| self.confusion_table(matrix)),
             classes: match self.comparison.and_then(|comparison| comparison.entities.as_ref()) {
@@ -97,10 +110,15 @@ impl Summary<'_> {
                 .answers
                 .map(|(loader, scored)| mistakes::mistakes(scored, loader.data(), &|class| self.class_name(class)))
                 .unwrap_or_default(),
+            hardest: self
+                .answers
+                .map(|(loader, scored)| mistakes::hardest(scored, loader.data(), &|class| self.class_name(class)))
+                .unwrap_or_default(),
             data: Some(data::facts(self.parts, &|class| self.class_name(class))),
             cost: Some(report::Cost {
                 wall_secs: Some(secs),
                 epoch_secs,
+                energy_joules: self.cost.energy_joules,
                 examples_per_sec: (secs > 0.0 && examples > 0).then(|| examples as f64 / secs),
                 peak_bytes: (peak_bytes > 0).then_some(peak_bytes),
                 planned_bytes: Some(planned_bytes as u64),
@@ -112,7 +130,6 @@ impl Summary<'_> {
             }),
             recipe: Some(self.recipe.to_owned()),
             reproduction: Some(self.reproduction()),
-            ..RunReport::default()
         }
     }
 
@@ -197,36 +214,10 @@ fn entity_row(scores: &TypeScores) -> ClassRow {
     ClassRow { name: name.clone(), precision: *precision, recall: *recall, f1: *f1, items: *entities }
 }
 
-fn unit(metric: Metric) -> Unit {
-    if metric.is_share() { Unit::Share } else { Unit::Number }
-}
-
-/// F1 of entities, accuracy or, without classes, the first metric that is not the loss.
-fn verdict(comparison: &Comparison) -> Option<Verdict> {
-    let is_entity_f1 = |m: Metric| matches!(m, Metric::Entity(EntityScore { score: ClassScore::F1, .. }));
-    let has_both = |m: &&Measured| m.before.is_some() && m.after.is_some();
-    let find = |wanted: &dyn Fn(Metric) -> bool| comparison.metrics.iter().filter(has_both).find(|m| wanted(m.metric));
-    let shown = find(&is_entity_f1)
-        .or_else(|| find(&|m| m == Metric::Accuracy))
-        .or_else(|| find(&|m| m != Metric::Loss))
-        .or_else(|| find(&|_| true))?;
-    Some(Verdict {
-        metric: shown.metric.to_string(),
-        unit: unit(shown.metric),
-        lower_is_better: shown.metric.direction() == Direction::Lower,
-        items: comparison.items,
-        baseline: None,
-        before: shown.before?,
-        after: shown.after?,
-        difference: shown.difference.map(|paired| paired.difference),
-        mcnemar: comparison.mcnemar.filter(|_| shown.metric == Metric::Accuracy),
-    })
-}
-
 fn results(comparison: &Comparison) -> Vec<ResultRow> {
-    let row = |name: &str, metric: Metric, estimate: Option<Estimate>| {
+    let row = |name: ResultName, metric: Metric, estimate: Option<Estimate>| {
         estimate.map(|Estimate { value, low, high }| ResultRow {
-            name: name.to_owned(),
+            name,
             metric: metric.to_string(),
             unit: unit(metric),
             value,
@@ -235,8 +226,17 @@ fn results(comparison: &Comparison) -> Vec<ResultRow> {
             items: comparison.items,
         })
     };
-    let rows = |name: &'static str, of: fn(&Measured) -> Option<Estimate>| {
-        comparison.metrics.iter().filter_map(move |m| row(name, m.metric, of(m)))
+    let baselines = comparison.baselines.iter().flat_map(|baseline| {
+        let name = match baseline.kind {
+            BaselineKind::MostFrequent => ResultName::MostFrequent,
+            BaselineKind::Probe => ResultName::Probe,
+        };
+        baseline.metrics.iter().map(move |m| (name.clone(), m.metric, m.before))
+    });
+    let of = |name: ResultName, value: fn(&Measured) -> Option<Estimate>| {
+        comparison.metrics.iter().map(move |m| (name.clone(), m.metric, value(m)))
     };
-    rows("before", |m| m.before).chain(rows("after", |m| m.after)).collect()
+    let before = of(ResultName::Before, |m| m.before);
+    let after = of(ResultName::After, |m| m.after);
+    before.chain(baselines).chain(after).filter_map(|(name, metric, estimate)| row(name, metric, estimate)).collect()
 }

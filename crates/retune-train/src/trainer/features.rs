@@ -2,9 +2,12 @@
 
 use super::stages::Programs;
 use super::{Job, Trainer};
+use crate::error::TrainError;
 use crate::features::segment::RELEASE_BYTES;
 use crate::features::{FeatureStore, Part, StoreCounts};
+use crate::steps::FrozenPart;
 use retune_data::Loader;
+use retune_models::Mode;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -104,6 +107,17 @@ impl Trainer {
             }
         }
         (plan.examples > 0).then_some(plan)
+    }
+
+    /// What the weights as they are give before those for which `is_learned` is true act; `None` where that is not a row of values for
+    /// each example. Values that training keeps are taken from there.
+    ///
+    /// # Errors
+    /// A network of several outputs, or no folder to keep values in.
+    pub fn frozen_part(&mut self, is_learned: &[bool]) -> Result<Option<FrozenPart>, TrainError> {
+        let network = self.job.model.build(Mode::Inference, self.job.input_shapes.as_deref())?;
+        let keeps = self.programs.program.kept_bytes(0).is_some();
+        FrozenPart::new(&self.job.cpu, network, is_learned, self.store.as_ref().filter(|_| keeps))
     }
 
     /// How many examples went through the frozen part, and of how many its values were read; `None` where none are kept.

@@ -22,6 +22,7 @@ pub use settings::{Every, OptimizerSettings, TrainSettings};
 pub use stages::Stage;
 pub use stopping::{EarlyStopping, Stopping};
 
+use crate::baselines::ProbePart;
 use crate::error::TrainError;
 use crate::features::FeatureStore;
 use crate::losses::Loss;
@@ -62,6 +63,10 @@ pub struct Job {
     pub validation: Option<Loader>,
     /// Examples for the final figures.
     pub test: Option<Loader>,
+    /// Examples of other data, measured before and after training.
+    pub also: Option<Loader>,
+    /// What the probe of the untouched model learns from, where the head is new.
+    pub probe: Option<ProbePart>,
     /// How long and how often.
     pub settings: TrainSettings,
 }
@@ -257,7 +262,7 @@ impl Trainer {
         let (trainable, total) = self.weight_counts();
         let sums = if self.job.settings.accumulate > 1 { 4 * trainable } else { 0 };
         let largest = self.job.train.largest_batch();
-        let evaluated = [&self.job.validation, &self.job.test].into_iter().flatten();
+        let evaluated = [&self.job.validation, &self.job.test, &self.job.also].into_iter().flatten();
         let evaluated: Vec<BatchSize> = evaluated.map(Loader::largest_batch).collect();
         // Weights are counted with the step.
         let own_bytes = |plan: &Plan| plan.arena_bytes() + plan.constant_bytes();
@@ -281,8 +286,9 @@ impl Trainer {
 
     /// Bytes of the data kept in memory, each data set once, and of the batches prepared ahead of a step and of an evaluation.
     fn data_bytes(&self) -> usize {
-        let Job { train, validation, test, .. } = &self.job;
-        let evaluated: Vec<&Loader> = [validation, test].into_iter().flatten().collect();
+        let Job { train, validation, test, also, probe, .. } = &self.job;
+        let probe = probe.as_ref().map(|part| &part.train);
+        let evaluated: Vec<&Loader> = [validation, test, also].into_iter().flatten().chain(probe).collect();
         let mut kept: Vec<&Dataset> = vec![train.data()];
         for loader in &evaluated {
             if !kept.iter().any(|data| std::ptr::eq(*data, loader.data())) {
@@ -302,7 +308,7 @@ impl Trainer {
     /// As for [`run`](Self::run).
     pub fn time_steps(self, count: u64) -> Result<Vec<Option<StepTimes>>, TrainError> {
         let mut job = self.into_job();
-        (job.validation, job.test) = (None, None);
+        (job.validation, job.test, job.also, job.probe) = (None, None, None, None);
         // Neither do values kept by other runs hide what the first epoch costs, nor are any left behind.
         let folder = tempfile::tempdir().map_err(TrainError::write(&std::env::temp_dir()))?;
         job.settings.cache.iter_mut().for_each(|cache| folder.path().clone_into(&mut cache.folder));

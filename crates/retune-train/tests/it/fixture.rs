@@ -84,6 +84,8 @@ pub fn job(threads: usize) -> Job {
         train: loader((0..44).collect(), 8, true),
         validation: Some(loader((44..60).collect(), 8, false)),
         test: None,
+        also: None,
+        probe: None,
         settings: TrainSettings { epochs: 4, seed: 11, log_every: 2, ..TrainSettings::default() },
     }
 }

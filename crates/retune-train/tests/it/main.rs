@@ -9,6 +9,7 @@ mod features;
 mod fixture;
 mod golden;
 mod losses;
+mod measuring;
 mod methods;
 mod metrics;
 mod mixing;

@@ -9,7 +9,7 @@ use retune_train::metrics::Metric;
 use retune_train::recipe::{self, Built};
 use retune_train::schedules::Decay;
 use retune_train::trainer::{Ending, Event, Silent};
-use retune_train::{Predictor, fit, resume};
+use retune_train::{Predictor, ResumeOptions, fit, resume};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,7 +95,7 @@ fn a_run_cut_off_ends_with_the_same_bits() {
     };
     let cut = fit(build(root.path(), &more("cut")).unwrap(), &mut observer, &interrupt).unwrap();
     assert_eq!(cut.ending, Ending::Interrupted);
-    let resumed = resume(&root.path().join("cut"), None, &mut Silent, &NEVER).unwrap();
+    let resumed = resume(&root.path().join("cut"), ResumeOptions::default(), &mut Silent, &NEVER).unwrap();
     let [one, other] = [whole, resumed].map(|outcome| Model::load(outcome.model.unwrap()).unwrap().0);
     assert!(one.weights.iter().zip(&other.weights).all(|(a, b)| a.value == b.value));
 }

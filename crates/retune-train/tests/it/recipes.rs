@@ -6,7 +6,7 @@ use retune_tensor::Tensor;
 use retune_train::metrics::Metric;
 use retune_train::recipe::{self, RecipeError, Settings};
 use retune_train::trainer::{Ending, Event, Silent};
-use retune_train::{FineTune, Predictor, TrainError, fit, resume};
+use retune_train::{FineTune, Predictor, ResumeOptions, TrainError, fit, resume};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -355,7 +355,7 @@ fn a_file_of_weights_is_part_of_the_provenance() {
     let run = fit(built, &mut Silent, &NEVER).unwrap().root;
     assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains(&expected));
     model(true, 5).save(&path).unwrap();
-    let error = resume(&run, None, &mut Silent, &NEVER).unwrap_err().to_string();
+    let error = resume(&run, ResumeOptions::default(), &mut Silent, &NEVER).unwrap_err().to_string();
     assert!(error.contains("the weights file") && error.contains("changed since the run began"), "{error}");
 }
 
@@ -426,7 +426,8 @@ fn resume_by_folder_ends_with_the_same_model_and_refuses_changed_data() {
     let outcome = fit(build(folder.path(), &more("cut")).unwrap(), &mut observer, &interrupt).unwrap();
     assert_eq!((outcome.ending, outcome.model), (Ending::Interrupted, None));
     let root = folder.path().join("cut");
-    assert_eq!(resume(&root, std::num::NonZeroUsize::new(3), &mut Silent, &NEVER).unwrap().ending, Ending::Completed);
+    let three = ResumeOptions { threads: std::num::NonZeroUsize::new(3), ..ResumeOptions::default() };
+    assert_eq!(resume(&root, three, &mut Silent, &NEVER).unwrap().ending, Ending::Completed);
     let weights = |run: &str| {
         let model = retune_models::Model::load(folder.path().join(run).join("model.keras")).unwrap().0;
         model.weights.into_iter().map(|w| w.value).collect::<Vec<Tensor>>()
@@ -436,7 +437,7 @@ fn resume_by_folder_ends_with_the_same_model_and_refuses_changed_data() {
     let mut changed = std::fs::read(folder.path().join("base.keras")).unwrap();
     changed.push(0);
     std::fs::write(folder.path().join("base.keras"), changed).unwrap();
-    let error = resume(&root, None, &mut Silent, &NEVER).unwrap_err();
+    let error = resume(&root, ResumeOptions::default(), &mut Silent, &NEVER).unwrap_err();
     assert!(matches!(error, TrainError::Changed { .. } | TrainError::Model(_)), "{error}");
 }
 

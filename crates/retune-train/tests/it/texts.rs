@@ -11,7 +11,7 @@ use retune_train::recipe::{self, Built};
 use retune_train::steps::{GradientSums, TrainingProgram};
 use retune_train::stored::Stored;
 use retune_train::trainer::{Ending, Event, Silent, Trainer};
-use retune_train::{FineTune, Predictor, TrainError, fit, resume};
+use retune_train::{FineTune, Predictor, ResumeOptions, TrainError, fit, resume};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -122,7 +122,7 @@ fn a_run_cut_off_ends_with_the_same_bits() {
     };
     let cut = fit(build(root.path(), &more(3, "cut")).unwrap(), &mut observer, &interrupt).unwrap();
     assert_eq!(cut.ending, Ending::Interrupted);
-    let resumed = resume(&root.path().join("cut"), None, &mut Silent, &NEVER).unwrap();
+    let resumed = resume(&root.path().join("cut"), ResumeOptions::default(), &mut Silent, &NEVER).unwrap();
     let model = |path: Option<PathBuf>| Model::load(path.unwrap()).unwrap().0;
     assert_eq!(bits(&model(resumed.model)), bits(&model(whole.model)));
 }

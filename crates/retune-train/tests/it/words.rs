@@ -15,7 +15,7 @@ use retune_train::metrics::Metric;
 use retune_train::recipe::{self, Built};
 use retune_train::steps::{GradientSums, TrainingProgram};
 use retune_train::trainer::{Ending, Event, Silent};
-use retune_train::{Predictor, TrainError, fit, resume};
+use retune_train::{Predictor, ResumeOptions, TrainError, fit, resume};
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -177,7 +177,7 @@ fn kept_features_and_interruptions_change_nothing() {
     };
     let cut = fit(options(false, "cut"), &mut observer, &interrupt).unwrap();
     assert_eq!(cut.ending, Ending::Interrupted);
-    let resumed = resume(&root.path().join("cut"), None, &mut Silent, &NEVER).unwrap();
+    let resumed = resume(&root.path().join("cut"), ResumeOptions::default(), &mut Silent, &NEVER).unwrap();
     assert!(model(resumed.model) == plain);
 }
 

@@ -1,18 +1,16 @@
 //! `retune eval`: metrics of a model on labelled data, each with its 95 % interval.
 
 use super::failure::Failure;
+use super::labelled::{Labelled, metric};
 use super::outcome::{estimate_text, types_text};
 use super::progress::Progress;
 use super::text::{self, Table};
-use super::{Context, Result, models, paths};
-use retune::data::{self, LabelType, SourceKind, SourceOptions};
-use retune::models::Task;
+use super::{Context, Result, models};
 use retune::train::metrics::entities::by_type;
 use retune::train::metrics::{Metric, Resampling, bootstrap_all};
 use retune::train::views::Views;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Measure a model on labelled data.
 #[derive(Debug, clap::Args)]
@@ -40,33 +38,12 @@ pub struct Arguments {
 
 /// Evaluates.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
-    paths::must_exist(&arguments.data)?;
     let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
     let views = arguments.test_time_augmentation.unwrap_or_default();
     let predictor = models::predictor(context, &arguments.model)?.with_views(views);
-    let takes_texts = predictor.model().tokenizer().is_some();
-    let options = SourceOptions {
-        // A model that gives vectors compares texts, which have scores.
-        labels: match predictor.model().task() {
-            _ if !takes_texts => None,
-            Some(Task::Embedding { .. }) => Some(LabelType::Real),
-            Some(Task::TokenClassification { .. }) => Some(LabelType::WordClass),
-            _ => None,
-        },
-        kind: takes_texts.then_some(SourceKind::Text),
-        // Labels of texts are numbered as the model numbers them.
-        class_names: predictor.preprocessing().class_names.clone().filter(|_| takes_texts),
-        input_shape: arguments.input_shape.clone(),
-        ..SourceOptions::default()
-    };
-    let parts = data::open(&arguments.data, &options)?;
-    let (part, data) = match (parts.test, parts.validation) {
-        (Some(test), _) => ("test", test),
-        (None, Some(validation)) => ("validation", validation),
-        (None, None) => ("all", parts.train),
-    };
+    let Labelled { part, data } = Labelled::open(&predictor, &arguments.data, arguments.input_shape.as_deref())?;
     let mut bar = Progress::new(context.console, "evaluating").bar_only();
-    let scored = predictor.evaluate(Arc::new(data), None, None, &mut bar)?;
+    let scored = predictor.evaluate(data, None, None, &mut bar)?;
     bar.finish();
     let metrics = if named.is_empty() { Metric::defaults(scored.problem()) } else { named };
     let mut table = Table::new(&[]);
@@ -94,14 +71,4 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         json!({ "model": arguments.model, "data": arguments.data, "part": part, "items": scored.len(), "metrics": Value::Object(object), "entities": types })
     });
     Ok(())
-}
-
-fn metric(name: &str) -> Result<Metric> {
-    name.parse().map_err(|_| {
-        let failure = Failure::new(format!("there is no metric `{name}`"));
-        match paths::nearest(name, Metric::NAMES.iter().copied()) {
-            Some(near) => failure.hint(format!("did you mean `{near}`?")),
-            None => failure.hint(format!("metrics are {}", Metric::NAMES.join(", "))),
-        }
-    })
 }

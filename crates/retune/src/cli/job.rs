@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::models::Located;
-use super::{Context, Result, models, paths};
+use super::{Context, Result, models, outcome, paths};
 use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
@@ -73,6 +73,10 @@ impl JobArguments {
         for note in &built.notes {
             context.console.note(format!("note: {note}"));
         }
+        for warning in &built.warnings {
+            context.console.note(outcome::warning_text(warning, context.language));
+        }
+        built.language = context.language;
         // Said as the user said it: the same folder, as the command runs where its relative paths start.
         built.output = paths::tidy(self.output.as_deref().unwrap_or(&built.output));
         Ok(built)

@@ -6,6 +6,8 @@
 //! | `convert` | a model in another format, outputs compared |
 //! | `predict` | labels and probabilities of images; raw outputs of arrays |
 //! | `eval` | metrics with intervals |
+//! | `compare` | several models on the same items, tested against each other |
+//! | `labelled` | labelled data as a model is measured on them |
 //! | `check`, `check_data` | what can be known before training, and the plan; what is wrong with data by itself |
 //! | `clean` | a copy of data without what is wrong with it |
 //! | `data_sources`, `model_features` | data by itself: its parts and columns; its features by a model |
@@ -25,6 +27,7 @@
 mod check;
 mod check_data;
 mod clean;
+mod compare;
 mod console;
 mod convert;
 mod data_sources;
@@ -35,6 +38,7 @@ mod fit;
 mod inspect;
 mod interrupt;
 mod job;
+mod labelled;
 mod model_features;
 mod models;
 mod outcome;
@@ -48,6 +52,7 @@ mod text;
 use clap::{Parser, Subcommand};
 use console::Console;
 use failure::Failure;
+use retune::train::language::Language;
 use std::process::ExitCode;
 
 const FIRST_STEPS: &str = "\
@@ -80,6 +85,9 @@ struct Arguments {
     /// Fetch models `hf://org/name` from the Hugging Face Hub; without it only its cache is used
     #[arg(long, global = true, help_heading = "Options of every command")]
     online: bool,
+    /// Language of results and reports: `en` or `zh` [default: that of the locale]
+    #[arg(long, global = true, value_name = "LANGUAGE", help_heading = "Options of every command")]
+    lang: Option<Language>,
     #[command(subcommand)]
     command: Command,
 }
@@ -100,6 +108,8 @@ enum Command {
     Resume(resume::Arguments),
     /// Measure a model on labelled data
     Eval(eval::Arguments),
+    /// Compare models on the same labelled data
+    Compare(compare::Arguments),
     /// Label images or texts, or compute the outputs for an array
     Predict(predict::Arguments),
     /// Write a model in another format and compare the outputs of both
@@ -114,6 +124,8 @@ struct Context {
     threads: Option<std::num::NonZeroUsize>,
     /// Whether the Hub may be asked.
     is_online: bool,
+    /// Language of results and reports.
+    language: Language,
 }
 
 impl Context {
@@ -130,6 +142,7 @@ pub fn main() -> ExitCode {
         console: Console::new(arguments.json, arguments.quiet),
         threads: arguments.threads,
         is_online: arguments.online,
+        language: arguments.lang.unwrap_or_else(Language::of_environment),
     };
     let result = match arguments.command {
         Command::Inspect(arguments) => inspect::run(&context, &arguments),
@@ -139,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Fit(arguments) => fit::run(&context, &arguments),
         Command::Resume(arguments) => resume::run(&context, &arguments),
         Command::Eval(arguments) => eval::run(&context, &arguments),
+        Command::Compare(arguments) => compare::run(&context, &arguments),
         Command::Predict(arguments) => predict::run(&context, &arguments),
         Command::Convert(arguments) => convert::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),

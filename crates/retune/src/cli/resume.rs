@@ -4,7 +4,7 @@ use super::fit::STOPPING;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::{Context, Result, outcome, paths};
-use retune::train::fit::resume;
+use retune::train::fit::{ResumeOptions, resume};
 use std::path::PathBuf;
 
 /// Go on with a run that was stopped.
@@ -20,7 +20,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     paths::must_exist(&arguments.run)?;
     let interrupt = Interrupt::listen(STOPPING)?;
     let mut progress = Progress::new(context.console, "training");
-    let outcome = resume(&arguments.run, context.threads, &mut progress, &interrupt.flag());
+    let options = ResumeOptions { threads: context.threads, language: context.language };
+    let outcome = resume(&arguments.run, options, &mut progress, &interrupt.flag());
     progress.finish();
     outcome::report(context, &outcome?)
 }

@@ -83,6 +83,12 @@ pub fn flops(n: u64) -> String {
     scaled(n as f64, 1000.0, &["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"])
 }
 
+/// Energy: `11.4 Wh`; less than 0.1 Wh as joules.
+pub fn energy(joules: f64) -> String {
+    let hours = joules / 3600.0;
+    if hours >= 0.1 { scaled(hours, 1000.0, &["Wh", "kWh", "MWh"]) } else { scaled(joules, 1000.0, &["J"]) }
+}
+
 fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
     let mut unit = 0;
     // What would be printed as 1000 of a unit is 1 of the next.
@@ -124,6 +130,7 @@ mod tests {
         assert_eq!((count(7), count(969_418), count(1_000)), ("7".into(), "969,418".into(), "1,000".into()));
         assert_eq!((bytes(512), bytes(1536), bytes(1 << 30)), ("512 B".into(), "1.5 KiB".into(), "1.0 GiB".into()));
         assert_eq!(flops(9_990_000_000), "10.0 GFLOP");
+        assert_eq!((energy(90.0), energy(41_000.0)), ("90 J".into(), "11 Wh".into()));
         assert_eq!(
             (seconds(0.05), seconds(2.25), seconds(185.0)),
             ("50 ms".into(), "2.2 s".into(), "3 min 5 s".into())

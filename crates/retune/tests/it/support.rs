@@ -110,6 +110,7 @@ impl Workplace {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_retune"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env("LC_ALL", "C");
         command.env("XDG_CACHE_HOME", self.folder.path().join("cache"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

@@ -1,0 +1,139 @@
+//! Words for people, in every language that retune speaks.
+//!
+//! Each message stands once, with all its languages side by side ([`texts!`](crate::texts)), so that none can be missing. `{names}` in
+//! braces stand for values that are filled in. What comes from files and libraries (names, places, errors) stays as it is.
+
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+
+/// A language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Simplified Chinese.
+    Chinese,
+}
+
+/// There is no such language.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no language `{0}`\nhint: it may be `en` or `zh`")]
+pub struct UnknownLanguage(pub String);
+
+impl Language {
+    /// Its code (BCP 47).
+    pub fn code(self) -> &'static str {
+        match self {
+            Language::English => "en",
+            Language::Chinese => "zh-Hans",
+        }
+    }
+
+    /// The language of a locale such as `zh_CN.UTF-8`; English where it is none of those known.
+    pub fn of_locale(locale: &str) -> Language {
+        if locale.to_ascii_lowercase().starts_with("zh") { Language::Chinese } else { Language::English }
+    }
+
+    /// The user's language: that of the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set and not empty, as POSIX has it.
+    pub fn of_environment() -> Language {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
+        locale.map_or_else(Language::default, |locale| Language::of_locale(&locale))
+    }
+}
+
+impl FromStr for Language {
+    type Err = UnknownLanguage;
+
+    fn from_str(name: &str) -> Result<Language, UnknownLanguage> {
+        match name.to_ascii_lowercase().replace('_', "-").as_str() {
+            "en" | "english" => Ok(Language::English),
+            "zh" | "zh-cn" | "zh-hans" | "chinese" => Ok(Language::Chinese),
+            _ => Err(UnknownLanguage(name.to_owned())),
+        }
+    }
+}
+
+/// The template with each `{name}` replaced by its value.
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            out.push('{');
+            rest = after;
+            continue;
+        };
+        match values.iter().find(|(known, _)| *known == name) {
+            Some((_, value)) => out.push_str(value),
+            None => out.extend(["{", name, "}"]),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+/// The names in braces of a template, in alphabetical order.
+pub fn names_in(template: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = template.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// A struct of messages, each with its English and its Chinese text; `of(language)` gives those of a language, `all()` each with its
+/// name and both texts.
+#[macro_export]
+macro_rules! texts {
+    ($(#[$doc:meta])* $visibility:vis struct $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $english:literal, $chinese:literal;)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        $visibility struct $name {
+            $($(#[$field_doc])* $visibility $field: &'static str,)*
+        }
+
+        impl $name {
+            /// The messages in a language.
+            $visibility fn of(language: $crate::language::Language) -> &'static $name {
+                static ENGLISH: $name = $name { $($field: $english,)* };
+                static CHINESE: $name = $name { $($field: $chinese,)* };
+                match language {
+                    $crate::language::Language::Chinese => &CHINESE,
+                    _ => &ENGLISH,
+                }
+            }
+
+            /// Every message: its name, its English and its Chinese text.
+            #[cfg(test)]
+            $visibility fn all() -> Vec<(&'static str, &'static str, &'static str)> {
+                vec![$((stringify!($field), $english, $chinese),)*]
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_of_locales_and_names() {
+        assert_eq!(Language::of_locale("zh_CN.UTF-8"), Language::Chinese);
+        assert_eq!([Language::of_locale("C"), Language::of_locale("de_DE")], [Language::English; 2]);
+        assert_eq!(("zh".parse(), "EN".parse()), (Ok(Language::Chinese), Ok(Language::English)));
+        assert!("tlh".parse::<Language>().unwrap_err().to_string().contains("`en` or `zh`"));
+    }
+
+    #[test]
+    fn values_are_not_searched_for_names() {
+        assert_eq!(fill("{a} and {b}, {c", &[("a", "{b}"), ("b", "2")]), "{b} and 2, {c");
+        assert_eq!(fill("{unknown}", &[]), "{unknown}");
+        assert_eq!(names_in("{b} {a} {b} {"), ["a", "b"]);
+    }
+}
