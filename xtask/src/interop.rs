@@ -1,18 +1,19 @@
-//! `cargo xtask interop`: what retune writes, loaded and computed by the real Keras, transformers and PEFT. The comparisons themselves are
-//! the programs in `xtask/interop`.
+//! `cargo xtask interop`: what retune writes, loaded and computed by the real Keras, transformers and PEFT, and the events of a run, read by
+//! TensorBoard. The comparisons themselves are the programs in `xtask/interop`.
 
-use crate::process::{build_retune, root, run as run_command, target};
+use crate::process::{build_retune, program, root, run as run_command, target};
 use crate::{Result, assets, python};
 
 /// Lets retune train small models and transformers and PEFT load them: what is given as the first argument.
 const HUGGING_FACE: &str = "hugging-face";
 
-/// Runs both comparisons. With `hugging-face` only that one, of cases whose names hold one of the other arguments; else Keras's, of these
-/// models (files or golden cases), by default the real ones of `assets` and every golden one.
+/// Runs all comparisons. With `hugging-face` only that one, of cases whose names hold one of the other arguments; with `tensorboard` only
+/// that of a run's events; else Keras's, of these models (files or golden cases), by default the real ones of `assets` and every golden one.
 pub(crate) fn run(args: &[String]) -> Result {
     match args {
         [first, names @ ..] if first == HUGGING_FACE => hugging_face(names),
-        [] => keras(&[]).and(hugging_face(&[])),
+        [first] if first == "tensorboard" => tensorboard(),
+        [] => tensorboard().and(keras(&[])).and(hugging_face(&[])),
         models => keras(models),
     }
 }
@@ -38,4 +39,17 @@ fn keras(models: &[String]) -> Result {
     let mut compare = environment.python();
     compare.arg(root().join("xtask/interop/compare.py")).arg("--retune").arg(retune);
     run_command(compare.arg("--scratch").arg(target().join("interop")).args(models))
+}
+
+/// Lets TensorBoard read the events of the demo's run.
+fn tensorboard() -> Result {
+    let retune = build_retune()?;
+    let environment = python::environment("tensorboard", &["tensorboard==2.20.0", "setuptools<81"])?;
+    let folder = target().join("interop").join("events");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    run_command(program(retune).args(["--quiet", "demo", "--output"]).arg(&folder))?;
+    let script = root().join("xtask/interop/tensorboard.py");
+    run_command(environment.python().arg(script).arg(folder.join("fine-tuned")))
 }

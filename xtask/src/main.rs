@@ -7,7 +7,7 @@
 //! | [`ci`] | `ci`: formatting, dependencies, lints, documentation, assets, tests |
 //! | [`assets`] | `assets`: real models and data for the larger tests and the benchmarks |
 //! | [`goldens`] | `goldens`: the golden files made anew, which must change nothing |
-//! | [`interop`] | `interop`: what retune writes, loaded and computed by Keras, transformers and PEFT |
+//! | [`interop`] | `interop`: what retune writes, loaded and computed by Keras, transformers and PEFT, and read by TensorBoard |
 //! | [`mod@bench`] | `bench`: retune beside its peers, on the same work, in turn |
 //! | [`results`] | `results`: fine-tuning on real data, and the tables of `docs/results.md` |
 //! | [`python`] | virtual environments under `target/` |
@@ -37,7 +37,9 @@ tasks:
   ci                       formatting, dependencies, lints, documentation, assets, tests
   assets [NAME]...         fetch real models and data into `assets/`
   goldens [KIND]...        make the golden files anew and show what changed (keras, keras_legacy, train)
-  interop [MODEL]...       compare files written by retune with Keras; `interop hugging-face` with transformers and PEFT; by default both
+  interop [hugging-face [NAME]... | tensorboard | MODEL...]
+                            compare what retune writes with transformers and PEFT, a run's events with TensorBoard, models with
+                            Keras; by default all three
   bench [WORK]... [--quick] [--images DIR]
                            measure beside the peers (cifar-cnn, mini-xception, startup, build)
   results [TASK]... --data FOLDER [--method full|head|lora]... [--peer | --only-peer] [--seeds N] [--max-steps N]

@@ -180,6 +180,11 @@ impl Loader {
         self.shared.preparer.data()
     }
 
+    /// The same, to be kept.
+    pub fn shared_data(&self) -> Arc<Dataset> {
+        self.shared.preparer.shared_data()
+    }
+
     /// How many different augmentations an example has: 1 where it is never changed at random, `None` where it is another in each
     /// epoch.
     pub fn augmentations(&self) -> Option<u64> {

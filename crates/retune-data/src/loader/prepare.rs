@@ -187,6 +187,10 @@ impl Preparer {
         &self.preprocessing
     }
 
+    pub(super) fn shared_data(&self) -> Arc<Dataset> {
+        self.data.clone()
+    }
+
     /// Different augmentations of an example; `None` for another one in each epoch.
     pub(super) fn augmentations(&self) -> Option<u64> {
         match (self.mixing, self.augment.is_empty()) {

@@ -11,7 +11,7 @@ use crate::error::TrainError;
 use crate::features::CacheSettings;
 use crate::language::Language;
 use crate::report::Warning;
-use crate::run::manifest::FileManifest;
+use crate::run::manifest::{FileManifest, ids_sha256};
 use crate::run::{DataManifest, Manifest, path_sha256};
 use crate::stored::Stored;
 use crate::task::{self, Asked, Fitted};
@@ -557,6 +557,7 @@ fn manifest(parts: &JobParts, files: ModelFiles, folder: &Path, command: &[Strin
             description: data.description().to_owned(),
             examples: ids.len(),
             sha256: data.content_hash()?.to_string(),
+            ids_sha256: Some(ids_sha256(ids)),
         })
     });
     Ok(Manifest {

@@ -262,10 +262,36 @@ pub struct DataFacts {
     pub classes: Vec<ClassCounts>,
     /// Remarks on the data: how it was split, what is uneven.
     pub notes: Vec<DataNote>,
+    /// What the checks found.
+    pub findings: Vec<DataFinding>,
     /// Items that were left out; may be only the first of them.
     pub skipped: Vec<Skipped>,
     /// How many items were left out in all.
     pub skipped_total: u64,
+}
+
+/// Something that is wrong with the data.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct DataFinding {
+    /// How much it matters.
+    pub weight: FindingWeight,
+    /// The finding in one sentence.
+    pub title: String,
+    /// Why it matters.
+    pub why: String,
+    /// What to do: a command, or words.
+    pub advice: String,
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingWeight {
+    /// Figures would mislead, or training would suffer.
+    Problem,
+    /// To be looked at.
+    #[default]
+    Warning,
 }
 
 /// A remark on the data.

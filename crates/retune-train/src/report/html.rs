@@ -1,7 +1,9 @@
 //! The page: sections in order, each absent where its part of the data is.
 
 use super::chart::{Chart, Series};
-use super::content::{Cost, DataFacts, Outcome, Part, Reproduction, RunReport, Subject, Unit, Verdict};
+use super::content::{
+    Cost, DataFacts, DataFinding, FindingWeight, Outcome, Part, Reproduction, RunReport, Subject, Unit, Verdict,
+};
 use super::markup::{element, escape};
 use super::texts::Texts;
 use super::{numbers, reliability, svg, tables};
@@ -255,6 +257,7 @@ fn data(data: &DataFacts, t: &Texts) -> String {
     if !data.splits.is_empty() {
         out.push_str(&tables::counts(data, t));
     }
+    out.push_str(&findings(&data.findings, t));
     let total = data.skipped_total.max(data.skipped.len() as u64);
     if total > 0 {
         let heading = fill(t.skipped, &[("count", &numbers::count(total))]);
@@ -275,6 +278,24 @@ fn data(data: &DataFacts, t: &Texts) -> String {
         }
     }
     out
+}
+
+/// What the checks found, each with what to do.
+fn findings(findings: &[DataFinding], t: &Texts) -> String {
+    if findings.is_empty() {
+        return String::new();
+    }
+    let item = |finding: &DataFinding| {
+        let class = match finding.weight {
+            FindingWeight::Problem => "worse",
+            FindingWeight::Warning => "",
+        };
+        let (title, why) = (element("strong", class, &finding.title), escape(&finding.why));
+        let advice = if finding.advice.is_empty() { String::new() } else { element("code", "", &finding.advice) };
+        format!("<li>{title} {why} {advice}</li>\n")
+    };
+    let items: String = findings.iter().map(item).collect();
+    format!("<h3>{}</h3>\n<ul class=\"findings\">\n{items}</ul>\n", t.findings)
 }
 
 fn cost(cost: &Cost, t: &Texts) -> String {
@@ -419,6 +440,12 @@ mod tests {
                 items: vec![1000, 200],
                 classes: names.iter().map(|name| ClassCounts { name: name.clone(), items: vec![7] }).collect(),
                 notes: vec![DataNote::SameSource { parts: vec![text()] }],
+                findings: vec![DataFinding {
+                    weight: FindingWeight::Problem,
+                    title: text(),
+                    why: text(),
+                    advice: text(),
+                }],
                 skipped: vec![Skipped { place: text(), reason: text() }],
                 skipped_total: 12,
             }),

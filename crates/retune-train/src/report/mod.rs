@@ -31,8 +31,8 @@ mod texts;
 pub use crate::language::Language;
 pub use chart::{Chart, Series};
 pub use content::{
-    ClassCounts, ClassRow, Confusion, Cost, DataFacts, DataNote, Fact, InputHash, Mistake, Outcome, Part, Reproduction,
-    ResultName, ResultRow, RunReport, Skipped, Subject, Unit, Verdict, Warning,
+    ClassCounts, ClassRow, Confusion, Cost, DataFacts, DataFinding, DataNote, Fact, FindingWeight, InputHash, Mistake,
+    Outcome, Part, Reproduction, ResultName, ResultRow, RunReport, Skipped, Subject, Unit, Verdict, Warning,
 };
 pub use contest::{ContestReport, shown_item};
 pub use markup::png_address;

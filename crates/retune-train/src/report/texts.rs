@@ -184,6 +184,7 @@ crate::texts! {
             "没有训练样本属于类别“{class}”（另有 {more} 个类别也是），因此无法学会。";
         uneven: "The classes are uneven: “{most}” has {largest} training items, “{least}” has {smallest}. Accuracy hides how well rare classes are known; see precision and recall, and consider `class-weights = \"balanced\"`.",
             "类别不均衡：“{most}”有 {largest} 个训练样本，“{least}”有 {smallest} 个。准确率掩盖了稀有类别的好坏；请看精确率与召回率，并考虑 `class-weights = \"balanced\"`。";
+        findings: "What the checks found", "数据检查的发现";
         all_items: "All", "全部";
         training: "training", "训练";
         validation: "validation", "验证";

@@ -54,8 +54,11 @@ pub struct DataManifest {
     pub description: String,
     /// Examples used.
     pub examples: usize,
-    /// SHA-256 of the inputs and labels.
+    /// SHA-256 of the inputs and labels of the source.
     pub sha256: String,
+    /// SHA-256 of the numbers of the examples used, which tells shares of one source apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids_sha256: Option<String>,
 }
 
 impl Manifest {
@@ -136,6 +139,13 @@ pub(super) fn file_sha256(path: &Path) -> Result<String, TrainError> {
             read => hasher.update(&buffer[..read]),
         }
     }
+}
+
+/// SHA-256 of the numbers of examples.
+pub(crate) fn ids_sha256(ids: &[u64]) -> String {
+    let mut hasher = Sha256::new();
+    ids.iter().for_each(|id| hasher.update(id.to_le_bytes()));
+    hex(&hasher.finalize())
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

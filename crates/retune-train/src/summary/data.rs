@@ -25,6 +25,7 @@ pub(super) fn facts(parts: &[(&str, &Loader)], class_name: &dyn Fn(usize) -> Str
             })
             .collect(),
         notes: shares(parts).into_iter().chain(counts.first().and_then(|train| balance(train, class_name))).collect(),
+        findings: Vec::new(),
         skipped_total: left_out.len() as u64,
         skipped: left_out
             .into_iter()

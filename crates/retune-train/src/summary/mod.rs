@@ -2,11 +2,13 @@
 //!
 //! - [`mod@curves`]: learning curves, from the log;
 //! - [`mod@data`]: what is in the data;
+//! - [`mod@findings`]: what the checks find in them;
 //! - [`mod@mistakes`]: what the network got wrong;
 //! - here: [`Summary`], and the rest.
 
 mod curves;
 mod data;
+mod findings;
 pub(crate) mod mistakes;
 
 use crate::comparison::{BaselineKind, Comparison, Measured, unit};
@@ -15,7 +17,8 @@ use crate::fit::Cost;
 use crate::language::Language;
 use crate::metrics::{ConfusionMatrix, Estimate, Metric, Scored, TypeScores};
 use crate::report::{
-    self, ClassRow, Confusion, Fact, InputHash, Part, Reproduction, ResultName, ResultRow, RunReport, Subject, Warning,
+    self, ClassRow, Confusion, DataFacts, Fact, InputHash, Part, Reproduction, ResultName, ResultRow, RunReport,
+    Subject, Warning,
 };
 use crate::run::Manifest;
 use crate::run::manifest::FileManifest;
@@ -114,7 +117,10 @@ impl Summary<'_> {
                 .answers
                 .map(|(loader, scored)| mistakes::hardest(scored, loader.data(), &|class| self.class_name(class)))
                 .unwrap_or_default(),
-            data: Some(data::facts(self.parts, &|class| self.class_name(class))),
+            data: Some(DataFacts {
+                findings: findings::findings(self.parts),
+                ..data::facts(self.parts, &|class| self.class_name(class))
+            }),
             cost: Some(report::Cost {
                 wall_secs: Some(secs),
                 epoch_secs,

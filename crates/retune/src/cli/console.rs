@@ -38,16 +38,22 @@ impl Console {
         if self.json && !failure.is_reported() {
             print(&json!({ "error": failure.message(), "hints": failure.hints() }).to_string());
         }
-        if failure.is_interruption() {
-            eprintln!("{}", failure.to_string().trim_start_matches("error: "));
-        } else {
-            eprintln!("{failure}");
-        }
+        eprintln!("{failure}");
     }
 
     /// Whether a bar that redraws itself can be shown.
     pub fn shows_progress_bar(&self) -> bool {
         !self.quiet && std::io::stderr().is_terminal()
+    }
+
+    /// The same without messages.
+    pub fn silenced(self) -> Console {
+        Console { quiet: true, ..self }
+    }
+
+    /// Whether results are JSON objects.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Whether messages are left out.

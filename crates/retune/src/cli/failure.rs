@@ -3,6 +3,8 @@
 //! Library errors say what to do on a line of its own that begins `hint: `; that line is kept apart here, so that it can be
 //! printed and given to programs as such.
 
+use super::hints;
+use retune::train::language::Language;
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,12 +16,13 @@ pub struct Failure {
     hints: Vec<String>,
     code: u8,
     is_reported: bool,
+    language: Language,
 }
 
 impl Failure {
     /// Something is wrong with the input or the run: exit code 1.
     pub fn new(message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hints: Vec::new(), code: 1, is_reported: false }
+        Failure { message: message.into(), hints: Vec::new(), code: 1, is_reported: false, language: Language::English }
     }
 
     /// The user stopped the command: exit code 130.
@@ -45,6 +48,21 @@ impl Failure {
     /// Adds what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// The same with hints in a language; what is wrong is said as it is.
+    pub fn in_language(mut self, language: Language) -> Failure {
+        if language == Language::Chinese {
+            self.hints.iter_mut().for_each(|hint| *hint = hints::chinese(hint));
+            // Those that belong to one of several problems stand in the message.
+            let line = |line: &str| match line.split_once("hint: ") {
+                Some((before, hint)) if before.trim().is_empty() => format!("{before}提示：{}", hints::chinese(hint)),
+                _ => line.to_owned(),
+            };
+            self.message = self.message.lines().map(line).collect::<Vec<_>>().join("\n");
+        }
+        self.language = language;
         self
     }
 
@@ -98,14 +116,20 @@ impl<E: std::error::Error> From<E> for Failure {
                 None => message.push(line),
             }
         }
-        Failure { message: message.join("\n"), hints, code: 1, is_reported: false }
+        Failure { hints, ..Failure::new(message.join("\n")) }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
-        self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+        let (error, mark) = match self.language {
+            Language::Chinese => ("错误：", "提示："),
+            _ => ("error: ", "hint: "),
+        };
+        // An interruption is no error.
+        let error = if self.is_interruption() { "" } else { error };
+        write!(f, "{error}{}", self.message)?;
+        self.hints.iter().try_for_each(|hint| write!(f, "\n{mark}{hint}"))
     }
 }
 
@@ -119,5 +143,8 @@ mod tests {
         let failure = Failure::from(error);
         assert_eq!((failure.message(), failure.hints()), ("`a` is damaged", &["fetch it again".to_owned()][..]));
         assert_eq!(failure.to_string(), "error: `a` is damaged\nhint: fetch it again");
+        let chinese = Failure::new("2 problems:\n  a\n    hint: leave it out").hint("did you mean `b`?");
+        let chinese = chinese.in_language(Language::Chinese).to_string();
+        assert_eq!(chinese, "错误：2 problems:\n  a\n    提示：请去掉它\n提示：您是否想用 `b`？");
     }
 }

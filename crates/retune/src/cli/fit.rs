@@ -3,7 +3,7 @@
 use super::interrupt::Interrupt;
 use super::job::JobArguments;
 use super::progress::Progress;
-use super::{Context, Result, outcome, text};
+use super::{Context, Result, outcome, seeds, text};
 use retune::train::fit::fit;
 
 /// What the first Ctrl-C says.
@@ -14,10 +14,16 @@ pub const STOPPING: &str = "stopping: the step at hand is finished and saved; Ct
 pub struct Arguments {
     #[command(flatten)]
     job: JobArguments,
+    /// Train with so many seeds, from `train.seed` on, each in a folder of its own; finished ones are not done again
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: Option<u64>,
 }
 
 /// Trains in a new run folder.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
+    if let Some(count) = arguments.seeds {
+        return seeds::run(context, &arguments.job, count);
+    }
     let built = arguments.job.build(context)?;
     let facts = &built.facts;
     context.console.note(format!(

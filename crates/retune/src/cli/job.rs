@@ -7,11 +7,12 @@ use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
 use retune::train::recipe::{self, Built, Settings};
+use retune::train::seeds::folder_of;
 use retune::train::stored::Stored;
 use std::path::{Path, PathBuf};
 
 /// A recipe, or flags in its place.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct JobArguments {
     /// A recipe (TOML)
     #[arg(value_name = "RECIPE", required_unless_present = "model", conflicts_with = "model")]
@@ -60,12 +61,7 @@ impl JobArguments {
     /// Reads the recipe, or makes one of the flags, and builds what it describes.
     pub fn build(&self, context: &Context) -> Result<Built> {
         let command: Vec<String> = std::env::args().collect();
-        let (job, address) = match (&self.recipe, &self.model, &self.data) {
-            (Some(path), _, _) => self.read_recipe(context, path)?,
-            (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data)?,
-            _ => return Err(Failure::usage("name a recipe, or a model and data")),
-        };
-        let (settings, folder, name) = job;
+        let ((settings, folder, name), address) = self.settings(context)?;
         let mut built = recipe::build(&settings, &folder, &name, &command)?;
         if let Some(model) = &mut built.manifest.model {
             model.address = address;
@@ -80,6 +76,37 @@ impl JobArguments {
         // Said as the user said it: the same folder, as the command runs where its relative paths start.
         built.output = paths::tidy(self.output.as_deref().unwrap_or(&built.output));
         Ok(built)
+    }
+
+    /// The recipe or what the flags stand for, and the exact address of its model on the Hub.
+    fn settings(&self, context: &Context) -> Result<(Job, Option<String>)> {
+        match (&self.recipe, &self.model, &self.data) {
+            (Some(path), _, _) => self.read_recipe(context, path),
+            (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data),
+            _ => Err(Failure::usage("name a recipe, or a model and data")),
+        }
+    }
+
+    /// The same job with several seeds, each in its own folder in the job's: the folder of all, and the job of each seed. The data are
+    /// divided the same way for all, unless the recipe has a seed for that.
+    pub fn of_seeds(&self, context: &Context, count: u64) -> Result<(PathBuf, Vec<(u64, JobArguments)>)> {
+        let quiet = Context { console: context.console.silenced(), ..*context };
+        let ((settings, folder, name), _) = self.settings(&quiet)?;
+        let recipe = settings.recipe();
+        let own = recipe.output.path.as_ref().map(|path| folder.join(&path.value));
+        let root = paths::tidy(&self.output.clone().or(own).unwrap_or_else(|| folder.join("runs").join(name)));
+        let first = settings.train().seed;
+        let of_seed = |seed: u64| {
+            let mut job = JobArguments { seed: Some(seed), output: Some(folder_of(&root, seed)), ..self.clone() };
+            // These are what differs; whatever else the user sets counts for all.
+            job.overrides
+                .retain(|text| !["train.seed", "output.path"].iter().any(|key| text.trim_start().starts_with(key)));
+            if recipe.split.seed.is_none() {
+                job.overrides.insert(0, format!("split.seed={first}"));
+            }
+            (seed, job)
+        };
+        Ok((root.clone(), (first..first + count).map(of_seed).collect()))
     }
 
     /// A recipe, and the exact address of its model on the Hub.

@@ -13,11 +13,16 @@
 //! | `data_sources`, `model_features` | data by itself: its parts and columns; its features by a model |
 //! | `fit`, `resume` | training |
 //! | `preview` | examples as training sees them |
+//! | `seeds` | training with several seeds, as one run |
+//! | `runs` | runs as a table, and side by side |
+//! | `watch` | a run as it goes on |
+//! | `curve` | a line as text |
 //! | `demo` | a first run, with everything built in |
 //! | `job` | a recipe, or flags in its place |
 //! | `outcome` | how a run ended, as people and programs read it |
 //! | `console` | what is printed, and where |
 //! | `failure` | errors as the user meets them, and exit codes |
+//! | `hints` | what to do about them, in Chinese |
 //! | `models` | models by their paths, or by their addresses on the Hub |
 //! | `paths` | missing files, and what the user may have meant |
 //! | `progress` | the progress bar |
@@ -30,11 +35,13 @@ mod clean;
 mod compare;
 mod console;
 mod convert;
+mod curve;
 mod data_sources;
 mod demo;
 mod eval;
 mod failure;
 mod fit;
+mod hints;
 mod inspect;
 mod interrupt;
 mod job;
@@ -47,7 +54,10 @@ mod predict;
 mod preview;
 mod progress;
 mod resume;
+mod runs;
+mod seeds;
 mod text;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use console::Console;
@@ -106,6 +116,10 @@ enum Command {
     Fit(fit::Arguments),
     /// Go on with a run that was stopped
     Resume(resume::Arguments),
+    /// List runs, or compare some of them
+    Runs(runs::Arguments),
+    /// Show a run as it goes on
+    Watch(watch::Arguments),
     /// Measure a model on labelled data
     Eval(eval::Arguments),
     /// Compare models on the same labelled data
@@ -151,6 +165,8 @@ pub fn main() -> ExitCode {
         Command::Preview(arguments) => preview::run(&context, &arguments),
         Command::Fit(arguments) => fit::run(&context, &arguments),
         Command::Resume(arguments) => resume::run(&context, &arguments),
+        Command::Runs(arguments) => runs::run(&context, &arguments),
+        Command::Watch(arguments) => watch::run(&context, &arguments),
         Command::Eval(arguments) => eval::run(&context, &arguments),
         Command::Compare(arguments) => compare::run(&context, &arguments),
         Command::Predict(arguments) => predict::run(&context, &arguments),
@@ -160,7 +176,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            context.console.failure(&failure);
+            context.console.failure(&failure.in_language(context.language));
             failure.exit_code()
         }
     }

@@ -1,15 +1,17 @@
 //! The command line as users meet it: the built binary, in folders of its own.
 //!
 //! - [`support`]: running the binary, tiny data and recipes;
-//! - [`help`], [`hub`], [`models`], [`data_quality`], [`training`], [`resuming`], [`obstacles`], [`memory`], [`mistakes`], [`texts`], [`demo`]: the
+//! - [`help`], [`hub`], [`models`], [`data_quality`], [`training`], [`resuming`], [`obstacles`], [`measuring`], [`browser`], [`memory`], [`mistakes`], [`texts`], [`demo`]: the
 //!   tests.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod browser;
 mod data_quality;
 mod demo;
 mod help;
 mod hub;
+mod measuring;
 #[cfg(target_os = "linux")]
 mod memory;
 mod mistakes;

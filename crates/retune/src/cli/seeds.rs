@@ -1,0 +1,156 @@
+//! `retune fit --seeds N`: the same training with several seeds, as one result.
+
+use super::fit::STOPPING;
+use super::interrupt::Interrupt;
+use super::job::JobArguments;
+use super::progress::Progress;
+use super::text::{self, Table};
+use super::{Context, Failure, Result};
+use retune::train::language::fill;
+use retune::train::metrics::{Metric, Repeated};
+use retune::train::seeds::{SeedsOutcome, fit_seeds};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+
+retune::train::texts! {
+    /// The words of a run of several seeds.
+    pub(super) struct Words {
+        begins: "seed {seed} ({place} of {count}), in `{folder}`", "种子 {seed}（第 {place} 个，共 {count} 个），位于 `{folder}`";
+        finished: "seed {seed} ({place} of {count}) is finished already", "种子 {seed}（第 {place} 个，共 {count} 个）已完成";
+        summary: "{runs} of {count} seeds gave a result", "{count} 个种子中有 {runs} 个得到结果";
+        failed: "seed {seed} failed: {error}", "种子 {seed} 失败：{error}";
+        items: "on {part} items", "在{part}样本上";
+        test: "test", "测试";
+        validation: "validation", "验证";
+        before: "before", "微调前";
+        after: "after", "微调后";
+        spread: "± sd", "± 标准差";
+        worst: "worst", "最差";
+        best: "best", "最好";
+        difference: "difference", "差异";
+        stopped: "stopped; what is done is saved", "已停止；已完成的部分均已保存";
+        go_on: "the same command goes on where this one stopped", "同一命令会从停止处继续";
+        none: "no seed gave a result", "没有种子得到结果";
+        figures: "figures", "数字";
+    }
+}
+
+/// Trains with `count` seeds.
+pub fn run(context: &Context, job: &JobArguments, count: u64) -> Result {
+    let words = Words::of(context.language);
+    let (root, jobs) = job.of_seeds(context, count)?;
+    let seeds: Vec<u64> = jobs.iter().map(|(seed, _)| *seed).collect();
+    let interrupt = Interrupt::listen(STOPPING)?;
+    let mut progress = Progress::new(context.console, "training");
+    let mut place = 0;
+    let outcome = fit_seeds(
+        &root,
+        &seeds,
+        |seed, _: &Path| {
+            let job = jobs.iter().find(|(of, _)| *of == seed).map_or(job, |(_, job)| job);
+            // What is said of the first is said of all.
+            let quiet = Context { console: context.console.silenced(), ..*context };
+            job.build(if seed == seeds[0] { context } else { &quiet })
+        },
+        |seed, built| {
+            place += 1;
+            let (seed, place, count) = (seed.to_string(), place.to_string(), count.to_string());
+            let values = [("seed", &*seed), ("place", &*place), ("count", &*count)];
+            context.console.note(match built {
+                None => fill(words.finished, &values),
+                Some(built) => {
+                    let folder = built.output.display().to_string();
+                    fill(words.begins, &[values[0], values[1], values[2], ("folder", &folder)])
+                }
+            });
+        },
+        &mut progress,
+        &interrupt.flag(),
+    );
+    progress.finish();
+    report(context, &outcome?, count, words)
+}
+
+fn report(context: &Context, outcome: &SeedsOutcome, count: u64, words: &Words) -> Result {
+    if outcome.is_interrupted {
+        return Err(Failure::interrupted(words.stopped).hint(words.go_on));
+    }
+    let failed = outcome.failed().count();
+    let (runs, all) = ((outcome.runs.len() - failed).to_string(), count.to_string());
+    let mut out = fill(words.summary, &[("runs", &runs), ("count", &all)]);
+    if let Some(part) = &outcome.part {
+        let part = if part == "validation" { words.validation } else { words.test };
+        let _ = write!(out, ", {}", fill(words.items, &[("part", part)]));
+    }
+    out.push('\n');
+    let mut table = Table::new(&[1, 2, 3, 4, 5]);
+    let after = format!("{} {}", words.after, words.spread);
+    table.row(["", words.before, &after, words.worst, words.best, words.difference]);
+    for figures in &outcome.metrics {
+        let metric = figures.metric;
+        let cell = |repeated: Option<Repeated>, of: fn(Repeated) -> String, shares: fn(Repeated) -> String| {
+            repeated.map_or_else(|| "–".to_owned(), if metric.is_share() { shares } else { of })
+        };
+        let mean = |r: Option<Repeated>| cell(r, |r| format!("{:.4}", r.mean), |r| format!("{:.1} %", 100.0 * r.mean));
+        table.row([
+            metric.to_string(),
+            mean(figures.before),
+            cell(figures.after, |r| spread(r, 1.0, 4), |r| spread(r, 100.0, 1) + " %"),
+            cell(figures.after, |r| format!("{:.4}", r.worst), |r| format!("{:.1} %", 100.0 * r.worst)),
+            cell(figures.after, |r| format!("{:.4}", r.best), |r| format!("{:.1} %", 100.0 * r.best)),
+            cell(figures.difference, |r| format!("{:+.4}", r.mean), |r| format!("{:+.1}", 100.0 * r.mean)),
+        ]);
+    }
+    out += &table.render(0);
+    for run in outcome.failed() {
+        let (seed, error) = (run.seed.to_string(), run.error.clone().unwrap_or_default());
+        let error = error.lines().next().unwrap_or_default().to_owned();
+        let _ = writeln!(out, "{}", fill(words.failed, &[("seed", &seed), ("error", &error)]));
+    }
+    let _ = write!(out, "\n{}  {}", words.figures, outcome.root.join("seeds.json").display());
+    context.console.result(out.trim_end(), || json!(outcome));
+    match failed as u64 == count {
+        true => Err(Failure::new(words.none).reported()),
+        false => Ok(()),
+    }
+}
+
+/// Mean and standard deviation.
+fn spread(repeated: Repeated, factor: f64, digits: usize) -> String {
+    let mean = factor * repeated.mean;
+    match repeated.standard_deviation {
+        Some(deviation) => format!("{mean:.digits$} ± {:.digits$}", factor * deviation),
+        None => format!("{mean:.digits$}"),
+    }
+}
+
+/// How a metric's value is written.
+pub fn value_text(metric: Metric, value: f64) -> String {
+    if metric.is_share() { format!("{:.1} %", 100.0 * value) } else { format!("{value:.4}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use retune::train::language::names_in;
+
+    #[test]
+    fn both_languages_fill_in_the_same_values() {
+        for (name, english, chinese) in Words::all() {
+            assert!(!chinese.is_empty() && names_in(english) == names_in(chinese), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_single_run_has_no_spread() {
+        let repeated =
+            Repeated { mean: 0.5, standard_deviation: Some(0.0123), worst: 0.4, best: 0.6, runs: 3, failed: 0 };
+        assert_eq!(spread(repeated, 100.0, 1), "50.0 ± 1.2");
+        assert_eq!(spread(Repeated { standard_deviation: None, ..repeated }, 1.0, 4), "0.5000");
+        assert_eq!(
+            (value_text(Metric::Accuracy, 0.5), value_text(Metric::R2, 0.5)),
+            ("50.0 %".into(), "0.5000".into())
+        );
+    }
+}
