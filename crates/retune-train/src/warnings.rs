@@ -24,7 +24,9 @@ pub(crate) fn warnings(
         // Shares of one data set have its hash, but not the same items.
         a.as_ref().is_some_and(|(data, _)| !Arc::ptr_eq(data, &b.0)) && sha256(parts[0]) == sha256(parts[1])
     };
+    let is_own = |(data, _): &(Arc<Dataset>, Vec<u64>)| !Arc::ptr_eq(data, &parts.train.0);
     if let Some(test) = &parts.test
+        && parts.validation.as_ref().is_some_and(is_own)
         && is_same(&parts.validation, test, ["validation", "test"])
     {
         found.push(Warning::ValidationIsTest);

@@ -13,9 +13,9 @@ use std::fmt::Write;
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 48.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 24.0;
 const TOP: f64 = 12.0;
-const BOTTOM: f64 = 40.0;
+const BOTTOM: f64 = 44.0;
 /// Radius of the dot of all answers.
 const LARGEST_DOT: f64 = 13.0;
 const SMALLEST_DOT: f64 = 2.4;
@@ -50,7 +50,7 @@ pub(super) fn diagram(bins: &[ReliabilityBin], t: &Texts) -> String {
         let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {up:.1}H{end}\"/>");
         let _ = write!(svg, "<text class=\"y\" x=\"{:.1}\" y=\"{:.1}\">{label}</text>", LEFT - 6.0, up + 4.0);
         let _ = write!(svg, "<path class=\"axis\" d=\"M{across:.1} {base}v4\"/>");
-        let _ = write!(svg, "<text class=\"x\" x=\"{across:.1}\" y=\"{:.1}\">{label}</text>", base + 17.0);
+        let _ = write!(svg, "<text class=\"x\" x=\"{across:.1}\" y=\"{:.1}\">{label}</text>", base + 20.0);
     }
     let _ = write!(svg, "<path class=\"axis\" d=\"M{LEFT} {base}H{end}\"/>");
     let _ = write!(svg, "<path class=\"mark ideal\" d=\"M{:.1} {:.1}L{:.1} {:.1}\"/>", x(0.0), y(0.0), x(1.0), y(1.0));
@@ -111,7 +111,7 @@ mod tests {
         let bins = [bin(0.0, 0.0, 0.0, 0.0), bin(0.5, 8.0, 0.75, 0.5)];
         let html = diagram(&bins, Texts::of(Language::English));
         assert_eq!(html.matches("<circle").count(), 1, "an empty bin has no dot");
-        assert!(html.contains("cx=\"300.0\" cy=\"146.0\" r=\"13.0\""), "{html}");
+        assert!(html.contains("cx=\"294.0\" cy=\"144.0\" r=\"13.0\""), "{html}");
         assert!(html.contains("calibration error 25.0\u{202F}%"), "{html}");
         assert_eq!(diagram(&bins[..1], Texts::of(Language::English)), "");
     }

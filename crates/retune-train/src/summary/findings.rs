@@ -32,9 +32,9 @@ pub(super) fn findings(parts: &[(&str, &Loader)]) -> Vec<DataFinding> {
     }
     let items: usize = sources.iter().map(|(_, data)| data.total()).sum();
     let is_cheap = |data: &Dataset| match data.inputs() {
-        Inputs::Files(_) => false,
+        Inputs::Texts(_) | Inputs::Features(_) => items <= MOST_ITEMS,
         Inputs::Images(_) => items <= MOST_IMAGES,
-        Inputs::Features(_) | Inputs::Texts(_) => items <= MOST_ITEMS,
+        _ => false,
     };
     if !sources.iter().all(|(_, data)| is_cheap(data)) {
         return Vec::new();

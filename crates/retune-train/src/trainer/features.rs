@@ -115,9 +115,20 @@ impl Trainer {
     /// # Errors
     /// A network of several outputs, or no folder to keep values in.
     pub fn frozen_part(&mut self, is_learned: &[bool]) -> Result<Option<FrozenPart>, TrainError> {
-        let network = self.job.model.build(Mode::Inference, self.job.input_shapes.as_deref())?;
+        // A network is built of a model that has its values.
+        self.exchange_values();
+        let network = self.job.model.build(Mode::Inference, self.job.input_shapes.as_deref());
+        self.exchange_values();
+        let network = network?;
         let keeps = self.programs.program.kept_bytes(0).is_some();
         FrozenPart::new(&self.job.cpu, network, is_learned, self.store.as_ref().filter(|_| keeps))
+    }
+
+    /// Gives the model the values of its weights, or takes them back.
+    fn exchange_values(&mut self) {
+        for (weight, value) in self.job.model.weights.iter_mut().zip(&mut self.weights) {
+            std::mem::swap(&mut weight.value, value);
+        }
     }
 
     /// How many examples went through the frozen part, and of how many its values were read; `None` where none are kept.

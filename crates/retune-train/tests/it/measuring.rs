@@ -212,5 +212,5 @@ fn figures_that_say_too_much_are_warned_about() {
     assert_eq!(warnings("[split]\ntest = 0.3", "second"), [], "other items");
     run(folder.path(), base, "second");
     let report = std::fs::read_to_string(folder.path().join("runs/second/report.html")).unwrap();
-    assert!(report.contains("1 earlier runs in the same folder"), "the report warns");
+    assert!(report.contains("Earlier runs in the same folder (1: `first`)"), "the report warns");
 }

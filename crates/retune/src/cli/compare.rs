@@ -60,7 +60,9 @@ retune::train::texts! {
             "{gained} 个样本仅 {second} 答对，{lost} 个仅 {first} 答对";
         real: "real", "真实";
         may_be_chance: "may be chance", "可能出于偶然";
-        note: "Accuracy by McNemar’s exact test, all else by paired permutation; the p values of all {count} tests together are corrected by Holm’s method.",
+        note:
+            "Accuracy by McNemar’s exact test, all else by paired permutation; the p values of all {count} tests \
+             together are corrected by Holm’s method.",
             "准确率用 McNemar 精确检验，其余用配对置换检验；全部 {count} 个检验的 p 值一起按 Holm 方法校正。";
         partings: "Items on which they part, the surest first:", "回答不一致的样本，最确定的在前：";
         truth: "true", "真实";

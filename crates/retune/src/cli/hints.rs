@@ -334,7 +334,8 @@ mod tests {
                     (false, Some(literal)) => literal,
                     (false, None) => continue,
                 };
-                found.extend(literal(text).filter(|text| !text.starts_with('{')));
+                // What is a value alone is made elsewhere.
+                found.extend(literal(text).filter(|text| text.len() > 1));
             }
         }
     }

@@ -176,7 +176,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            context.console.failure(&failure.in_language(context.language));
+            let failure = failure.in_language(context.language);
+            context.console.failure(&failure);
             failure.exit_code()
         }
     }

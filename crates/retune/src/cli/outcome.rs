@@ -21,7 +21,8 @@ retune::train::texts! {
         several_steps: "{count} steps", "{count} 步";
         memory: ", {bytes} of memory", "，内存 {bytes}";
         energy: ", {energy} of energy", "，能耗 {energy}";
-        frozen: "frozen layers: computed for {computed}, read for {read}", "冻结层：计算 {computed} 个样本，读取 {read} 个";
+        frozen: "frozen layers: computed for {computed}, read for {read}",
+            "冻结层：计算 {computed} 个样本，读取 {read} 个";
         stopped: "stopped after {steps}; all of it is saved", "在 {steps} 后停止；全部已保存";
         go_on: "go on with `{command}`", "用 `{command}` 继续";
         items_of: "{count} {part} items", "{count} 个{part}样本";
@@ -34,7 +35,8 @@ retune::train::texts! {
         most_frequent: "most frequent class", "最常见类别";
         probe: "probe of the frozen features", "冻结特征的线性探针";
         better: "The gain in {metric} over {baseline} is real", "{metric} 相对{baseline}的提升是真实的";
-        worse: "{metric} got worse than {baseline}, by more than chance explains", "{metric} 比{baseline}更差，超出偶然所能解释";
+        worse: "{metric} got worse than {baseline}, by more than chance explains",
+            "{metric} 比{baseline}更差，超出偶然所能解释";
         unclear: "The difference in {metric} from {baseline} may be chance", "{metric} 与{baseline}的差异可能出于偶然";
         the_untouched_model: "the untouched model", "未微调的模型";
         the_most_frequent_class: "always giving the most frequent class", "总是回答最常见类别";
@@ -43,21 +45,30 @@ retune::train::texts! {
             "{gained} 个样本仅在微调后正确，{lost} 个仅在之前正确；McNemar 精确检验，{p}";
         permutation: "paired permutation test, {p}", "配对置换检验，{p}";
         interval: "95 % interval of the difference", "差异的 95 % 区间";
-        forgotten: "On the other data {metric} went from {before} to {after}", "在另一数据集上，{metric} 从 {before} 变为 {after}";
+        forgotten: "On the other data {metric} went from {before} to {after}",
+            "在另一数据集上，{metric} 从 {before} 变为 {after}";
         temperature: "temperature {value}, saved with the model", "温度 {value}，随模型保存";
         threshold: "yes above {value}, saved with the model", "高于 {value} 时为“是”，随模型保存";
         model: "model", "模型";
         report: "report", "报告";
         next: "next", "下一步";
         warning: "warning", "警告";
-        validation_is_test: "the validation part is the test part: weights are chosen by the items that the figures are of, which makes these too good",
+        validation_is_test:
+            "the validation part is the test part: weights are chosen by the items that the figures are of, which \
+             makes these too good",
             "验证集就是测试集：权重按得出数字的样本挑选，数字会偏乐观";
-        train_is_test: "the test part is the training part: the figures will not say how good the model is on anything new",
+        train_is_test:
+            "the test part is the training part: the figures will not say how good the model is on anything new",
             "测试集就是训练集：数字不能说明模型在新数据上的好坏";
-        stops_without_validation: "there is no validation part, so training stops by the training loss; take a share with `split.validation`",
+        stops_without_validation:
+            "there is no validation part, so training stops by the training loss; take a share with \
+             `split.validation`",
             "没有验证集，因此按训练损失提前停止；可用 `split.validation` 划出一部分";
-        test_used_before: "{count} runs beside this one were measured on the same test items ({runs}); choose among them by the validation part, for the best of several test figures is too good",
-            "旁边的 {count} 次运行已在相同的测试样本上测量过（{runs}）；请按验证集在它们之间挑选，因为多个测试数字中最好的一个偏乐观";
+        test_used_before:
+            "runs beside this one ({count}: {runs}) were measured on the same test items; choose among them by the \
+             validation part, for the best of several test figures is too good",
+            "旁边的运行（{count} 次：{runs}）已在相同的测试样本上测量过；请按验证集在它们之间挑选，\
+             因为多个测试数字中最好的一个偏乐观";
     }
 }
 

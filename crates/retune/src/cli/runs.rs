@@ -41,7 +41,9 @@ retune::train::texts! {
         validation: "validation", "验证";
         same: "The recipes are the same.", "配方相同。";
         differ: "Where the recipes differ", "配方的不同之处";
-        data_differ: "The {part} items are not the same, so these figures cannot be compared; measure the models with `retune compare`.",
+        data_differ:
+            "The {part} items are not the same, so these figures cannot be compared; measure the models with \
+             `retune compare`.",
             "{part}样本并不相同，因此这些数字不可比；请用 `retune compare` 测量这些模型。";
         compare: "To test the difference on the same items: `{command}`", "在相同样本上检验差异：`{command}`";
         none: "there is no run in `{folder}`", "`{folder}` 中没有运行";

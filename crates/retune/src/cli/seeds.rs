@@ -4,7 +4,7 @@ use super::fit::STOPPING;
 use super::interrupt::Interrupt;
 use super::job::JobArguments;
 use super::progress::Progress;
-use super::text::{self, Table};
+use super::text::Table;
 use super::{Context, Failure, Result};
 use retune::train::language::fill;
 use retune::train::metrics::{Metric, Repeated};
@@ -16,8 +16,10 @@ use std::path::Path;
 retune::train::texts! {
     /// The words of a run of several seeds.
     pub(super) struct Words {
-        begins: "seed {seed} ({place} of {count}), in `{folder}`", "种子 {seed}（第 {place} 个，共 {count} 个），位于 `{folder}`";
-        finished: "seed {seed} ({place} of {count}) is finished already", "种子 {seed}（第 {place} 个，共 {count} 个）已完成";
+        begins: "seed {seed} ({place} of {count}), in `{folder}`",
+            "种子 {seed}（第 {place} 个，共 {count} 个），位于 `{folder}`";
+        finished: "seed {seed} ({place} of {count}) is finished already",
+            "种子 {seed}（第 {place} 个，共 {count} 个）已完成";
         summary: "{runs} of {count} seeds gave a result", "{count} 个种子中有 {runs} 个得到结果";
         failed: "seed {seed} failed: {error}", "种子 {seed} 失败：{error}";
         items: "on {part} items", "在{part}样本上";

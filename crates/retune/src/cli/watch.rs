@@ -39,7 +39,8 @@ retune::train::texts! {
         running: "running", "运行中";
         stopped: "stopped; go on with `retune resume {run}`", "已停止；用 `retune resume {run}` 继续";
         progress: "epoch {epoch}, step {step}", "第 {epoch} 轮，第 {step} 步";
-        progress_of: "epoch {epoch} of {epochs}, step {step} of {steps}", "第 {epoch}/{epochs} 轮，第 {step}/{steps} 步";
+        progress_of: "epoch {epoch} of {epochs}, step {step} of {steps}",
+            "第 {epoch}/{epochs} 轮，第 {step}/{steps} 步";
         training_loss: "training loss", "训练损失";
         validation: "validation {metric}", "验证 {metric}";
         rate: "{rate} examples/s", "{rate} 样本/秒";
