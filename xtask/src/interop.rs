@@ -50,6 +50,6 @@ fn tensorboard() -> Result {
         std::fs::remove_dir_all(&folder)?;
     }
     run_command(program(retune).args(["--quiet", "demo", "--output"]).arg(&folder))?;
-    let script = root().join("xtask/interop/tensorboard.py");
+    let script = root().join("xtask/interop/events.py");
     run_command(environment.python().arg(script).arg(folder.join("fine-tuned")))
 }

@@ -37,6 +37,8 @@ pub struct Scored {
     ids: Vec<u64>,
     /// Above which probability the answer is yes, for each score; empty stands for one half.
     thresholds: Vec<f32>,
+    /// The thresholds of the items from some place on, where they are other than those before.
+    later_thresholds: Option<(usize, Vec<f32>)>,
     words: Option<LabelledWords>,
 }
 
@@ -134,6 +136,7 @@ impl Scored {
             weights: vec![1.0; items],
             ids: (0..items as u64).collect(),
             thresholds: Vec::new(),
+            later_thresholds: None,
             words: None,
         }
     }
@@ -312,14 +315,16 @@ impl Scored {
 
     /// These predictions and then others on the same items; `None` where they differ in kind.
     pub(super) fn joined(&self, other: &Scored) -> Option<Scored> {
-        let kind = |scored: &Scored| (scored.problem, scored.width, scored.thresholds.clone());
+        let kind = |scored: &Scored| (scored.problem, scored.width);
         if kind(self) != kind(other) {
             return None;
         }
         fn chained<T: Copy>(a: &[T], b: &[T]) -> Vec<T> {
             [a, b].concat()
         }
+        let later_thresholds = (self.thresholds != other.thresholds).then(|| (self.len(), other.thresholds.clone()));
         Some(Scored {
+            later_thresholds,
             scores: chained(&self.scores, &other.scores),
             classes: chained(&self.classes, &other.classes),
             values: chained(&self.values, &other.values),
@@ -346,7 +351,7 @@ impl Scored {
     /// The class answered for an item of one class: the largest score, the first of equals; of a single score, whether it is above
     /// the threshold, by default one half (Keras's rule).
     pub fn predicted_class(&self, item: usize) -> u32 {
-        match (self.row(item), self.thresholds.as_slice()) {
+        match (self.row(item), self.thresholds_of(item)) {
             ([yes], thresholds) => u32::from(*yes > thresholds.first().copied().unwrap_or(0.5)),
             ([_, yes], [threshold]) => u32::from(yes > threshold),
             (row, _) => argmax(row) as u32,
@@ -355,7 +360,14 @@ impl Scored {
 
     /// Whether a label of an item is answered: its score is above the threshold, by default one half.
     pub fn predicted_label(&self, item: usize, label: usize) -> bool {
-        self.row(item)[label] > self.thresholds.get(label).copied().unwrap_or(0.5)
+        self.row(item)[label] > self.thresholds_of(item).get(label).copied().unwrap_or(0.5)
+    }
+
+    fn thresholds_of(&self, item: usize) -> &[f32] {
+        match &self.later_thresholds {
+            Some((first, thresholds)) if item >= *first => thresholds,
+            _ => &self.thresholds,
+        }
     }
 }
 
@@ -367,6 +379,16 @@ pub fn argmax(row: &[f32]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn joined_predictions_keep_their_own_thresholds() {
+        let scored = |threshold: f32| {
+            let scored = Scored::classes(vec![0.6, 0.4, 0.2, 0.8], 2, vec![0, 1]).unwrap();
+            scored.with_thresholds(vec![threshold])
+        };
+        let joined = scored(0.3).joined(&scored(0.9)).unwrap();
+        assert_eq!((0..4).map(|item| joined.predicted_class(item)).collect::<Vec<_>>(), [1, 1, 0, 0]);
+    }
 
     #[test]
     fn classes_change_their_places() {

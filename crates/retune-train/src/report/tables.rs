@@ -120,7 +120,7 @@ pub(super) fn confusion(confusion: &Confusion, t: &Texts) -> String {
                 _ => write!(
                     body,
                     "<td class=\"{kind}{}\" style=\"--a:{shade:.2}\">{}</td>",
-                    if shade > 0.55 { " deep" } else { "" },
+                    ink(kind == "hit", shade),
                     count(items)
                 ),
             };
@@ -129,6 +129,30 @@ pub(super) fn confusion(confusion: &Confusion, t: &Texts) -> String {
     }
     let class = if names.len() > MOST_WIDE_CLASSES { "matrix dense" } else { "matrix" };
     element("p", "note", t.confusion_note) + &table(class, t.confusion, &head, &body)
+}
+
+/// Classes of a cell by which its number is legible: `lit`, white in the light scheme; `inked`, black in the dark one. In between,
+/// black in the light scheme and white in the dark one tell themselves from the cell.
+fn ink(is_hit: bool, shade: f64) -> &'static str {
+    /// Ground, right and wrong, as `style.css` has them.
+    const LIGHT: [[f64; 3]; 3] = [[253.0, 253.0, 251.0], [28.0, 92.0, 150.0], [168.0, 72.0, 10.0]];
+    const DARK: [[f64; 3]; 3] = [[21.0, 24.0, 27.0], [110.0, 172.0, 230.0], [236.0, 148.0, 80.0]];
+    /// Here black and white have the same contrast, by the formula of WCAG.
+    const MIDDLE: f64 = 0.179;
+    let luminance = |[ground, hit, miss]: [[f64; 3]; 3]| {
+        let colour = if is_hit { hit } else { miss };
+        let linear = |channel: usize| {
+            let value = (shade * colour[channel] + (1.0 - shade) * ground[channel]) / 255.0;
+            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(0) + 0.7152 * linear(1) + 0.0722 * linear(2)
+    };
+    match (luminance(LIGHT) < MIDDLE, luminance(DARK) > MIDDLE) {
+        (true, true) => " lit inked",
+        (true, false) => " lit",
+        (false, true) => " inked",
+        (false, false) => "",
+    }
 }
 
 fn worst_confusions(confusion: &Confusion, t: &Texts) -> String {

@@ -61,13 +61,20 @@ retune::train::texts! {
         real: "real", "真实";
         may_be_chance: "may be chance", "可能出于偶然";
         note:
-            "Accuracy by McNemar’s exact test, all else by paired permutation; the p values of all {count} tests \
-             together are corrected by Holm’s method.",
-            "准确率用 McNemar 精确检验，其余用配对置换检验；全部 {count} 个检验的 p 值一起按 Holm 方法校正。";
+            "Accuracy by McNemar’s exact test, all else by paired permutation; the p values of all tests together \
+             ({count}) are corrected by Holm’s method.",
+            "准确率用 McNemar 精确检验，其余用配对置换检验；全部检验（{count} 个）的 p 值一起按 Holm 方法校正。";
         partings: "Items on which they part, the surest first:", "回答不一致的样本，最确定的在前：";
         truth: "true", "真实";
         page: "page", "页面";
     }
+}
+
+/// The items that all are measured on, and the names of the classes in the order of the scores.
+struct Reference {
+    part: &'static str,
+    data: Arc<Dataset>,
+    classes: Option<Vec<String>>,
 }
 
 /// Compares.
@@ -75,7 +82,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let named = arguments.metrics.iter().map(|name| metric(name)).collect::<Result<Vec<_>>>()?;
     let names = short_names(&arguments.models);
     let mut scored: Vec<(String, Scored)> = Vec::new();
-    let mut reference: Option<(&'static str, Arc<Dataset>, Option<Vec<String>>)> = None;
+    let mut reference: Option<Reference> = None;
     for (path, name) in arguments.models.iter().zip(&names) {
         let predictor = models::predictor(context, path)?;
         let Labelled { part, data } = Labelled::open(&predictor, &arguments.data, arguments.input_shape.as_deref())
@@ -86,14 +93,16 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         let mut evaluated = evaluated.map_err(|error| super::in_file(path, error))?.with_both_classes();
         let own = class_names(&predictor, &data);
         match &reference {
-            None => reference = Some((part, data, own)),
-            Some((_, _, first)) => {
-                evaluated = aligned(evaluated, [&names[0], name], [first.as_deref(), own.as_deref()])?
+            None => reference = Some(Reference { part, data, classes: own }),
+            Some(first) => {
+                evaluated = aligned(evaluated, [&names[0], name], [first.classes.as_deref(), own.as_deref()])?;
             }
         }
         scored.push((name.clone(), evaluated));
     }
-    let Some((part, data, classes)) = reference else { return Err(Failure::usage("name two models or more")) };
+    let Some(Reference { part, data, classes }) = reference else {
+        return Err(Failure::usage("name two models or more"));
+    };
     let problem = scored[0].1.problem();
     let metrics = if named.is_empty() { Metric::defaults(problem) } else { named };
     if let Some(metric) = metrics.iter().find(|metric| !metric.applies_to(problem)) {

@@ -21,6 +21,7 @@ pub fn curve(points: &[(f64, f64)], width: usize, height: usize) -> Option<Vec<S
     let row = |value: f64| ((1.0 - share(value, low, high)) * (rows - 1) as f64).round() as usize;
     let mut cells = vec![vec![0u8; width]; height];
     let mut before: Option<(usize, f64)> = None;
+    let mut last_row: Option<usize> = None;
     for (column, &(sum, count)) in sums.iter().enumerate() {
         if count == 0 {
             continue;
@@ -31,7 +32,16 @@ pub fn curve(points: &[(f64, f64)], width: usize, height: usize) -> Option<Vec<S
         for at in start..=column {
             let part = if column > start { (at - start) as f64 / (column - start) as f64 } else { 1.0 };
             let place = row(from + part * (value - from));
-            cells[place / 4][at / 2] |= DOTS[place % 4][at % 2];
+            // Where the line is steep, the rows between are its too.
+            let steep = match last_row {
+                Some(last) if last < place => last + 1..place + 1,
+                Some(last) if place < last => place..last,
+                _ => place..place + 1,
+            };
+            for row in steep {
+                cells[row / 4][at / 2] |= DOTS[row % 4][at % 2];
+            }
+            last_row = Some(place);
         }
         before = Some((column, value));
     }
@@ -58,6 +68,12 @@ mod tests {
         let points: Vec<(f64, f64)> = (0..8).map(|i| (f64::from(i), 7.0 - f64::from(i))).collect();
         let lines = curve(&points, 4, 2).unwrap();
         assert_eq!(lines, ["7.0000 ⠑⢄⠀⠀", "0.0000 ⠀⠀⠑⢄"]);
+    }
+
+    #[test]
+    fn a_steep_line_has_no_holes() {
+        let lines = curve(&[(0.0, 0.0), (1.0, 1.0), (3.0, 1.0)], 2, 1).unwrap();
+        assert_eq!(lines, ["1.0000 ⡎⠉"]);
     }
 
     #[test]

@@ -43,6 +43,8 @@ retune::train::texts! {
         the_probe: "the probe", "线性探针";
         mcnemar: "{gained} items right only after, {lost} only before; exact McNemar test, {p}",
             "{gained} 个样本仅在微调后正确，{lost} 个仅在之前正确；McNemar 精确检验，{p}";
+        mcnemar_baseline: "{gained} items right only here, {lost} only there; exact McNemar test, {p}",
+            "{gained} 个样本仅此处正确，{lost} 个仅彼处正确；McNemar 精确检验，{p}";
         permutation: "paired permutation test, {p}", "配对置换检验，{p}";
         interval: "95 % interval of the difference", "差异的 95 % 区间";
         forgotten: "On the other data {metric} went from {before} to {after}",
@@ -227,7 +229,8 @@ fn verdict_text(verdict: &Verdict, words: &Words) -> String {
     let because = match (&verdict.mcnemar, verdict.p_value) {
         (Some(test), _) => {
             let (gained, lost) = (text::count(test.only_second), text::count(test.only_first));
-            fill(words.mcnemar, &[("gained", &gained), ("lost", &lost), ("p", &p_text(test.p_value))])
+            let template = if verdict.baseline.is_some() { words.mcnemar_baseline } else { words.mcnemar };
+            fill(template, &[("gained", &gained), ("lost", &lost), ("p", &p_text(test.p_value))])
         }
         (None, Some(p)) => fill(words.permutation, &[("p", &p_text(p))]),
         (None, None) => words.interval.to_owned(),
