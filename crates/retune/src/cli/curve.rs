@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_steep_line_has_no_holes() {
         let lines = curve(&[(0.0, 0.0), (1.0, 1.0), (3.0, 1.0)], 2, 1).unwrap();
-        assert_eq!(lines, ["1.0000 ⡎⠉"]);
+        assert_eq!(lines, ["1.0000 ⡸⠉"]);
     }
 
     #[test]
