@@ -7,9 +7,10 @@ fn help_shows_commands_and_first_steps() {
     let place = Workplace::new();
     let help = place.run(&["--help"]).ok();
     assert_eq!(help, include_str!("help.txt"), "tests/it/help.txt is what `retune --help` printed");
-    for command in
-        ["inspect", "check", "clean", "preview", "fit", "resume", "runs", "watch", "eval", "compare", "predict", "convert", "demo"]
-    {
+    for command in [
+        "inspect", "check", "clean", "preview", "fit", "resume", "runs", "watch", "eval", "compare", "predict",
+        "convert", "demo",
+    ] {
         let text = place.run(&[command, "--help"]).ok();
         assert!(text.contains("Usage: retune") && text.contains("--json"), "{text}");
     }
