@@ -41,10 +41,10 @@ tasks:
                             compare what retune writes with transformers and PEFT, a run's events with TensorBoard, models with
                             Keras; by default all three
   bench [WORK]... [--quick] [--images DIR]
-                           measure beside the peers (cifar-cnn, mini-xception, startup, build)
-  results [TASK]... --data FOLDER [--method full|head|lora]... [--peer | --only-peer] [--seeds N] [--max-steps N]
-                           fine-tune on real data by the recipes, and write docs/results.md; with --from-kept only
-                           write it
+                           measure beside the peers; bench/README.md names the works
+  results [TASK]... --data FOLDER [--method full|head|lora]... [--peer | --only-peer] [--seeds N] [--max-steps N] [--missing]
+                           fine-tune on real data by the recipes, and write docs/results.md; with --missing without the runs
+                           whose figures are kept, with --from-kept only write it
 
 `assets`, `goldens`, `interop`, `bench` and `results --peer` need Python 3.11 or later; the variable PYTHON names another than `python3`";
 

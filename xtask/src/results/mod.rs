@@ -39,6 +39,8 @@ struct Options {
     retune: bool,
     seeds: u64,
     max_steps: Option<u64>,
+    /// Leave out runs whose figures are kept.
+    missing: bool,
     /// Only write the tables.
     from_kept: bool,
 }
@@ -54,6 +56,7 @@ impl Options {
             retune: true,
             seeds: 1,
             max_steps: None,
+            missing: false,
             from_kept: false,
         };
         let mut args = args.iter();
@@ -65,6 +68,7 @@ impl Options {
                 "--only-peer" => (options.peer, options.retune) = (true, false),
                 "--seeds" => options.seeds = value()?.parse()?,
                 "--max-steps" => options.max_steps = Some(value()?.parse()?),
+                "--missing" => options.missing = true,
                 "--from-kept" => options.from_kept = true,
                 "--method" => {
                     let name = value()?;
@@ -127,10 +131,11 @@ fn train(options: &Options, folder: &std::path::Path) -> Result {
                         failed.push(format!("{} {} {trainer:?}", task.name, method.name()));
                     }
                 };
-                if options.retune {
+                let wanted = |trainer: Trainer| !(options.missing && run.kept(trainer).exists());
+                if options.retune && wanted(Trainer::Retune) {
                     note(Trainer::Retune, run.retune(&retune, &model, &parts));
                 }
-                if let (Some(torch), Some(script)) = (&torch, task.peer(method)) {
+                if let (Some(torch), Some(script), true) = (&torch, task.peer(method), wanted(Trainer::Peer)) {
                     note(Trainer::Peer, run.peer(script, torch, &parts));
                 }
             }
