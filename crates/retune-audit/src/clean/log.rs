@@ -1,6 +1,6 @@
-//! The log: a line of JSON for every item left out.
+//! The log: a line of JSON for every item left out or repaired.
 
-use super::Dropped;
+use super::{Dropped, Repaired};
 use crate::collection::{Collection, Place};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -15,18 +15,34 @@ struct Entry<'a> {
     place: Place,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
 }
 
-/// Writes the log.
-pub fn write(out: &mut impl Write, collection: &Collection, dropped: &[Dropped]) -> io::Result<()> {
-    for Dropped { item, rule, kept, reason } in dropped {
-        let entry = Entry {
-            action: "dropped",
-            rule: rule.name(),
-            reason,
-            place: collection.place(*item),
-            kept: kept.map(|kept| collection.place(kept)),
-        };
+/// Writes the log: what is left out, then what is repaired.
+pub fn write(
+    out: &mut impl Write,
+    collection: &Collection,
+    dropped: &[Dropped],
+    repaired: &[&Repaired],
+) -> io::Result<()> {
+    let dropped = dropped.iter().map(|Dropped { item, rule, kept, reason }| Entry {
+        action: "dropped",
+        rule: rule.name(),
+        reason,
+        place: collection.place(*item),
+        kept: kept.map(|kept| collection.place(kept)),
+        text: None,
+    });
+    let repaired = repaired.iter().map(|Repaired { item, damage, meant }| Entry {
+        action: "repaired",
+        rule: "encoding",
+        reason: damage.words(),
+        place: collection.place(*item),
+        kept: None,
+        text: Some(meant),
+    });
+    for entry in dropped.chain(repaired) {
         serde_json::to_writer(&mut *out, &entry)?;
         out.write_all(b"\n")?;
     }

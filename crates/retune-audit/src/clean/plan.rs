@@ -1,9 +1,24 @@
-//! [`Plan`]: every item that is left out, and why.
+//! [`Plan`]: every item that is left out or repaired, and why.
 
 use super::Rule;
 use crate::collection::{Collection, Item, SplitName};
 use crate::facts::Facts;
+use crate::findings::encoding::{self, Damage};
+use crate::findings::label_errors::{self, ModelFeatures};
 use crate::findings::{conflicts, empty, exact_duplicates, near_duplicates, overlap, unreadable};
+
+/// What is to be done with a collection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Choices<'a> {
+    /// The rules by which items are left out.
+    pub drop: &'a [Rule],
+    /// Whether texts that were read by a wrong encoding are written as they were meant.
+    pub repair: bool,
+    /// Whether the test part is changed, too. It is the yardstick, and figures on a changed one cannot be compared with those of others.
+    pub with_test: bool,
+    /// What labels are judged by; without it the words of texts or the columns of tables.
+    pub features: Option<&'a ModelFeatures>,
+}
 
 /// An item that is left out.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,19 +33,32 @@ pub struct Dropped {
     pub reason: String,
 }
 
-/// What is left out of a collection.
+/// A text that was read by a wrong encoding, and what it was meant to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repaired {
+    /// Which one.
+    pub item: Item,
+    /// What happened to it.
+    pub damage: Damage,
+    /// The text as it was meant.
+    pub meant: String,
+}
+
+/// What is left out of a collection, and what is repaired in it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
-    /// The items, ascending.
+    /// The items left out, ascending.
     pub dropped: Vec<Dropped>,
+    /// The items repaired, ascending.
+    pub repaired: Vec<Repaired>,
 }
 
 impl Plan {
-    /// Applies rules, each on what those before it have left. The test part is left as it is unless `with_test`: it is the
-    /// yardstick, and figures on a changed one cannot be compared with those of others.
-    pub fn new(collection: &Collection, facts: &Facts, rules: &[Rule], with_test: bool) -> Plan {
+    /// Applies the rules chosen, each on what those before it have left. The test part is left as it is unless it is chosen, too.
+    pub fn new(collection: &Collection, facts: &Facts, choices: &Choices<'_>) -> Plan {
+        let with_test = choices.with_test;
         let mut draft = Draft { collection, with_test, is_dropped: vec![false; collection.len()], dropped: Vec::new() };
-        for rule in Rule::ALL.into_iter().filter(|rule| rules.contains(rule)) {
+        for rule in Rule::ALL.into_iter().filter(|rule| choices.drop.contains(rule)) {
             match rule {
                 Rule::Unreadable => {
                     unreadable::items(facts).for_each(|(item, bad)| draft.drop(rule, *item, None, bad.reason.clone()));
@@ -43,10 +71,12 @@ impl Plan {
                 Rule::Conflicts => draft.drop_conflicts(facts),
                 Rule::ExactDuplicates => draft.drop_repeated(facts),
                 Rule::NearDuplicates => draft.drop_near(facts),
+                Rule::LabelErrors => draft.drop_label_errors(facts, choices.features),
             }
         }
         draft.dropped.sort_by_key(|dropped| dropped.item);
-        Plan { dropped: draft.dropped }
+        let repaired = if choices.repair { draft.repairs(facts) } else { Vec::new() };
+        Plan { dropped: draft.dropped, repaired }
     }
 
     /// Number of items that a rule leaves out.
@@ -67,9 +97,12 @@ impl Draft<'_> {
         !self.is_dropped[item as usize]
     }
 
+    fn is_spared(&self, item: Item) -> bool {
+        !self.with_test && self.collection.split(item) == SplitName::Test
+    }
+
     fn drop(&mut self, rule: Rule, item: Item, kept: Option<Item>, reason: impl Into<String>) {
-        let is_spared = !self.with_test && self.collection.split(item) == SplitName::Test;
-        if self.is_kept(item) && !is_spared {
+        if self.is_kept(item) && !self.is_spared(item) {
             self.is_dropped[item as usize] = true;
             self.dropped.push(Dropped { item, rule, kept, reason: reason.into() });
         }
@@ -133,5 +166,23 @@ impl Draft<'_> {
                 }
             }
         }
+    }
+
+    fn drop_label_errors(&mut self, facts: &Facts, features: Option<&ModelFeatures>) {
+        let Some(judged) = label_errors::judge(self.collection, facts, features) else { return };
+        let classes = self.collection.classes();
+        for (item, suspect) in judged.suspects {
+            let reason = format!("looks like `{}`, by {}", classes[suspect.suggested], judged.source);
+            self.drop(Rule::LabelErrors, item, None, reason);
+        }
+    }
+
+    /// Of what is kept, the texts that can be told to be another.
+    fn repairs(&self, facts: &Facts) -> Vec<Repaired> {
+        let damaged = encoding::items(self.collection, facts).into_iter();
+        damaged
+            .filter(|(item, ..)| self.is_kept(*item) && !self.is_spared(*item))
+            .filter_map(|(item, damage, meant)| Some(Repaired { item, damage, meant: meant? }))
+            .collect()
     }
 }

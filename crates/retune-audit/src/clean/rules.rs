@@ -22,13 +22,23 @@ pub enum Rule {
     ExactDuplicates,
     /// Repetitions of nearly the same input: all that are like the first.
     NearDuplicates,
+    /// Items whose label is likely wrong.
+    LabelErrors,
 }
 
 impl Rule {
     /// All rules, in the order in which they apply.
-    pub const ALL: [Rule; 6] =
-        [Rule::Unreadable, Rule::Empty, Rule::Overlap, Rule::Conflicts, Rule::ExactDuplicates, Rule::NearDuplicates];
-    /// The rules that apply where none are named: all but near duplicates, which can be examples in their own right.
+    pub const ALL: [Rule; 7] = [
+        Rule::Unreadable,
+        Rule::Empty,
+        Rule::Overlap,
+        Rule::Conflicts,
+        Rule::ExactDuplicates,
+        Rule::NearDuplicates,
+        Rule::LabelErrors,
+    ];
+    /// The rules that apply where none are named: all but near duplicates and likely wrong labels, which can be examples in their own
+    /// right, and hard ones.
     pub const DEFAULT: [Rule; 5] =
         [Rule::Unreadable, Rule::Empty, Rule::Overlap, Rule::Conflicts, Rule::ExactDuplicates];
 
@@ -41,6 +51,7 @@ impl Rule {
             Rule::Conflicts => "conflicts",
             Rule::ExactDuplicates => "exact-duplicates",
             Rule::NearDuplicates => "near-duplicates",
+            Rule::LabelErrors => "label-errors",
         }
     }
 }

@@ -1,22 +1,26 @@
 //! The new data set, of the same form as the old one: rows and files are copied byte for byte, those left out are not.
 //!
 //! Headers, the order of columns, quotes, the encoding and line ends stay as they are, for nothing is written anew. A file that
-//! is packed (`.gz`) is packed again. Of a folder only the files that hold examples are copied.
+//! is packed (`.gz`) is packed again. Of a folder only the files that hold examples are copied. In rows that are repaired, only characters
+//! beyond ASCII change.
 
-use super::{Plan, log};
+use super::{Plan, Repaired, log};
 use crate::collection::{Collection, Content, Item, Part, Sources};
 use crate::error::AuditError;
+use crate::findings::encoding;
 use crate::text_file::{self, Lines};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use retune_data::{Inputs, Origins};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Writes what a plan leaves of a collection to `output`, and its log to `log_path`.
+/// Writes what a plan leaves of a collection to `output`, and its log to `log_path`. Gives the number of items that were repaired: those whose
+/// file is in UTF-8, and in which the characters stand for themselves.
 ///
 /// A single source becomes a file or folder named `output`; several become files and folders of their own names in it.
 ///
@@ -29,7 +33,7 @@ pub fn clean(
     plan: &Plan,
     output: &Path,
     log_path: &Path,
-) -> Result<(), AuditError> {
+) -> Result<usize, AuditError> {
     for path in [output, log_path] {
         if path.symlink_metadata().is_ok() {
             return Err(AuditError::OutputExists { path: path.to_path_buf() });
@@ -43,23 +47,54 @@ pub fn clean(
     if roots.len() > 1 {
         fs::create_dir_all(&draft.path).map_err(AuditError::io("make", &draft.path))?;
     }
+    let mut fates = vec![Fate::Copied; collection.len()];
+    plan.repaired.iter().for_each(|repaired| fates[repaired.item as usize] = Fate::Repaired);
+    plan.dropped.iter().for_each(|dropped| fates[dropped.item as usize] = Fate::Dropped);
     for (index, part) in collection.parts().iter().enumerate() {
         let target = |source: &Path| target(source, &roots, &draft.path);
-        let first = collection.items_of(index).start;
-        let mut is_kept = vec![true; part.len()];
-        let dropped = plan.dropped.iter().filter(|dropped| collection.items_of(index).contains(&dropped.item));
-        dropped.for_each(|dropped| is_kept[(dropped.item - first) as usize] = false);
-        if !is_kept.contains(&true) {
+        let items = collection.items_of(index);
+        let fates = &mut fates[items.start as usize..items.end as usize];
+        if fates.iter().all(|fate| *fate == Fate::Dropped) {
             return Err(AuditError::NothingLeft { path: part.path.clone(), rows: part.len() });
         }
-        write_part(part, &is_kept, &target)?;
+        write_part(part, fates, &target)?;
     }
+    let repaired: Vec<&Repaired> =
+        plan.repaired.iter().filter(|repaired| fates[repaired.item as usize] == Fate::Repaired).collect();
     let failed = |error| AuditError::io("write", log_path)(error);
     let mut out = BufWriter::new(File::create(&log_draft.path).map_err(failed)?);
-    log::write(&mut out, collection, &plan.dropped).map_err(failed)?;
+    log::write(&mut out, collection, &plan.dropped, &repaired).map_err(failed)?;
     out.get_ref().sync_all().map_err(failed)?;
     fs::rename(&draft.path, output).map_err(AuditError::io("write", output))?;
-    fs::rename(&log_draft.path, log_path).map_err(failed)
+    fs::rename(&log_draft.path, log_path).map_err(failed)?;
+    Ok(repaired.len())
+}
+
+/// What becomes of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Copied,
+    Repaired,
+    Dropped,
+}
+
+impl Fate {
+    /// The bytes that are written of an item: none, the same, or those of what its text was meant to be. What cannot be repaired is
+    /// copied, and becomes [`Fate::Copied`].
+    fn apply<'a>(&mut self, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let meant = match self {
+            Fate::Dropped => return None,
+            Fate::Copied => None,
+            Fate::Repaired => std::str::from_utf8(bytes).ok().and_then(encoding::meant),
+        };
+        Some(match meant {
+            Some((_, meant)) => Cow::Owned(meant.into_bytes()),
+            None => {
+                *self = Fate::Copied;
+                Cow::Borrowed(bytes)
+            }
+        })
+    }
 }
 
 /// The items that a plan leaves of each part.
@@ -93,22 +128,20 @@ fn target(source: &Path, roots: &[&Path], output: &Path) -> PathBuf {
     if rest.as_os_str().is_empty() { base } else { base.join(rest) }
 }
 
-fn write_part(part: &Part, is_kept: &[bool], target: &dyn Fn(&Path) -> PathBuf) -> Result<(), AuditError> {
+fn write_part(part: &Part, fates: &mut [Fate], target: &dyn Fn(&Path) -> PathBuf) -> Result<(), AuditError> {
     let unsupported = |found| AuditError::Unsupported { path: part.path.clone(), found };
     match &part.content {
-        Content::Table(table) => {
-            write_lines(&part.path, &target(&part.path), is_kept, &|index| Some(table.lines(index)))
-        }
+        Content::Table(table) => write_lines(&part.path, &target(&part.path), fates, &|index| Some(table.lines(index))),
         Content::Examples(data) => match (data.inputs(), data.origins()) {
             (Inputs::Files(files), _) => {
-                let paths = (0..is_kept.len()).map(|index| files.path(index));
-                copy_files(paths, is_kept, target)
+                let paths = (0..fates.len()).map(|index| files.path(index));
+                copy_files(paths, fates, target)
             }
             (_, Origins::Lines { path, .. }) => {
-                write_lines(path, &target(path), is_kept, &|index| data.origins().lines(index))
+                write_lines(path, &target(path), fates, &|index| data.origins().lines(index))
             }
-            (_, Origins::Elements { path }) => write_elements(path, &target(path), is_kept),
-            (_, Origins::Files(paths)) => copy_files(paths.iter().cloned(), is_kept, target),
+            (_, Origins::Elements { path }) => write_elements(path, &target(path), fates),
+            (_, Origins::Files(paths)) => copy_files(paths.iter().cloned(), fates, target),
             (Inputs::Images(_) | Inputs::Features(_), _) => Err(unsupported("arrays")),
             _ => Err(unsupported("an archive")),
         },
@@ -117,13 +150,18 @@ fn write_part(part: &Part, is_kept: &[bool], target: &dyn Fn(&Path) -> PathBuf) 
 
 fn copy_files(
     paths: impl Iterator<Item = PathBuf>,
-    is_kept: &[bool],
+    fates: &mut [Fate],
     target: &dyn Fn(&Path) -> PathBuf,
 ) -> Result<(), AuditError> {
-    for (path, _) in paths.zip(is_kept).filter(|(_, is_kept)| **is_kept) {
+    for (path, fate) in paths.zip(fates).filter(|(_, fate)| **fate != Fate::Dropped) {
         let to = target(&path);
         make_folder_of(&to)?;
-        fs::copy(&path, &to).map_err(AuditError::io("copy", &path))?;
+        if *fate == Fate::Repaired {
+            let bytes = fs::read(&path).map_err(AuditError::io("read", &path))?;
+            fs::write(&to, fate.apply(&bytes).unwrap_or_default()).map_err(AuditError::io("write", &to))?;
+        } else {
+            fs::copy(&path, &to).map_err(AuditError::io("copy", &path))?;
+        }
     }
     Ok(())
 }
@@ -132,7 +170,7 @@ fn copy_files(
 fn write_lines(
     source: &Path,
     target: &Path,
-    is_kept: &[bool],
+    fates: &mut [Fate],
     lines_of: &dyn Fn(usize) -> Option<Range<u64>>,
 ) -> Result<(), AuditError> {
     let changed = || AuditError::Changed { path: source.to_path_buf() };
@@ -141,28 +179,26 @@ fn write_lines(
     let first = lines_of(0).ok_or_else(changed)?.start;
     out.extend(lines.get(1..first).unwrap_or_default());
     let mut at = first;
-    for (index, is_kept) in is_kept.iter().enumerate() {
+    for (index, fate) in fates.iter_mut().enumerate() {
         let range = lines_of(index).filter(|range| range.start == at && range.end > at).ok_or_else(changed)?;
         at = range.end;
         let bytes = lines.get(range).ok_or_else(changed)?;
-        if *is_kept {
-            out.extend(bytes);
-        }
+        out.extend_from_slice(&fate.apply(bytes).unwrap_or_default());
     }
     write_file(target, text_file::is_packed(source), &out)
 }
 
 /// Writes the elements of a JSON array that are kept, each as it stands.
-fn write_elements(source: &Path, target: &Path, is_kept: &[bool]) -> Result<(), AuditError> {
+fn write_elements(source: &Path, target: &Path, fates: &mut [Fate]) -> Result<(), AuditError> {
     let changed = || AuditError::Changed { path: source.to_path_buf() };
     let text = text_file::read(source)?;
     let elements: Vec<&RawValue> = serde_json::from_str(&text).map_err(|_| changed())?;
-    if elements.len() != is_kept.len() {
+    if elements.len() != fates.len() {
         return Err(changed());
     }
-    let kept = elements.iter().zip(is_kept).filter(|(_, is_kept)| **is_kept).map(|(element, _)| element.get());
-    let out = format!("[\n{}\n]\n", kept.collect::<Vec<_>>().join(",\n"));
-    write_file(target, text_file::is_packed(source), out.as_bytes())
+    let kept = elements.iter().zip(fates).filter_map(|(element, fate)| fate.apply(element.get().as_bytes()));
+    let out = [b"[\n", kept.collect::<Vec<_>>().join(b",\n".as_slice()).as_slice(), b"\n]\n"].concat();
+    write_file(target, text_file::is_packed(source), &out)
 }
 
 fn make_folder_of(path: &Path) -> Result<(), AuditError> {

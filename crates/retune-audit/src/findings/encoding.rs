@@ -29,7 +29,8 @@ pub enum Damage {
 }
 
 impl Damage {
-    fn words(self) -> &'static str {
+    /// What happened, in words.
+    pub fn words(self) -> &'static str {
         match self {
             Damage::Lost => "with characters that are lost (they stand as `\u{fffd}`, or as what it became)",
             Damage::Utf8AsLatin1 => "in UTF-8 that was read as Latin-1",
@@ -51,17 +52,20 @@ pub fn damage(text: &str) -> Option<(Damage, Option<String>)> {
     if LOST.iter().any(|mark| text.contains(mark)) {
         return Some((Damage::Lost, None));
     }
-    if let Some(meant) = from_latin1(text, utf8) {
-        return Some((Damage::Utf8AsLatin1, Some(meant)));
-    }
-    if let Some(meant) = from_latin1(text, gbk) {
-        return Some((Damage::GbkAsLatin1, Some(meant)));
+    if let Some((damage, meant)) = meant(text) {
+        return Some((damage, Some(meant)));
     }
     let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{1f}' | '\u{85}');
     if text.contains(is_control) {
         return Some((Damage::Controls, None));
     }
     ENTITIES.iter().any(|entity| text.contains(entity)).then_some((Damage::Entities, None))
+}
+
+/// What a text was meant to be that was read by a wrong encoding. ASCII stays as it is, so a row of a table keeps its form.
+pub(crate) fn meant(text: &str) -> Option<(Damage, String)> {
+    let by = |damage, read| from_latin1(text, read).map(|meant| (damage, meant));
+    by(Damage::Utf8AsLatin1, utf8).or_else(|| by(Damage::GbkAsLatin1, gbk))
 }
 
 /// Reads each run of characters of Latin-1 beyond ASCII by `read`; `None` where no run can be.
@@ -153,21 +157,19 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
         count: found.len(),
         details: kinds.iter().map(|(damage, n)| format!("{} {}.", grouped(*n), damage.words())).collect(),
         examples: found.iter().take(examples).map(example).collect(),
-        remedy: Remedy::Advice(
+        remedy: match found.iter().any(|(_, _, meant)| meant.is_some()) {
+            true => Remedy::Repair,
+            false => Remedy::Advice(
             "Export the texts again with the right encoding; or name the encoding of the file with `--encoding`, if it is only read \
              wrongly."
                 .to_owned(),
-        ),
+        )},
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn meant(text: &str) -> Option<(Damage, Option<String>)> {
-        damage(text)
-    }
 
     #[test]
     fn what_was_read_wrongly_is_read_back() {
@@ -176,10 +178,10 @@ mod tests {
             // Some bytes of UTF-8 are none of windows-1252; they stand as control codes then, as in Latin-1 itself.
             let wrong: String =
                 original.bytes().map(|byte| WINDOWS_1252.decode_without_bom_handling(&[byte]).0.into_owned()).collect();
-            assert_eq!(meant(&wrong), Some((Damage::Utf8AsLatin1, Some(original.to_owned()))), "{wrong}");
+            assert_eq!(damage(&wrong), Some((Damage::Utf8AsLatin1, Some(original.to_owned()))), "{wrong}");
         }
         let gbk: String = WINDOWS_1252.decode(&GB18030.encode("这是中国的").0).0.into_owned();
-        assert_eq!(meant(&gbk), Some((Damage::GbkAsLatin1, Some("这是中国的".to_owned()))));
+        assert_eq!(damage(&gbk), Some((Damage::GbkAsLatin1, Some("这是中国的".to_owned()))));
     }
 
     #[test]
@@ -194,16 +196,16 @@ mod tests {
             "Ångström Ærø",
             "日本語のテキスト",
         ] {
-            assert_eq!(meant(text), None, "{text}");
+            assert_eq!(damage(text), None, "{text}");
         }
     }
 
     #[test]
     fn losses_controls_and_entities_are_told_apart() {
-        assert_eq!(meant("a \u{fffd} b"), Some((Damage::Lost, None)));
-        assert_eq!(meant("锟斤拷"), Some((Damage::Lost, None)));
-        assert_eq!(meant("a\u{7}b"), Some((Damage::Controls, None)));
-        assert_eq!(meant("R&amp;B"), Some((Damage::Entities, None)));
-        assert_eq!(meant("two\r\nlines\tand tab"), None);
+        assert_eq!(damage("a \u{fffd} b"), Some((Damage::Lost, None)));
+        assert_eq!(damage("锟斤拷"), Some((Damage::Lost, None)));
+        assert_eq!(damage("a\u{7}b"), Some((Damage::Controls, None)));
+        assert_eq!(damage("R&amp;B"), Some((Damage::Entities, None)));
+        assert_eq!(damage("two\r\nlines\tand tab"), None);
     }
 }

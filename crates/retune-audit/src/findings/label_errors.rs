@@ -5,6 +5,7 @@
 //! Where the probe is hardly better than always saying the most frequent class, its word counts for nothing, and nothing is found.
 
 use super::{Example, Finding, Kind, Remedy, Severity, counted, noun, percent};
+use crate::clean::Rule;
 use crate::collection::{Collection, Content, Item};
 use crate::facts::Facts;
 use crate::probe::{Features, Suspect, columns, confident, folds, ngrams};
@@ -132,7 +133,8 @@ pub fn find(collection: &Collection, facts: &Facts, model: Option<&ModelFeatures
             super::grouped(judged.examples)
         ),
         why: "A probe that was fitted to other examples is as sure of another class here as it is elsewhere. It can be wrong: the first \
-              ones are worth a look, the last ones are hard examples rather than mistakes."
+              ones are worth a look, the last ones are hard examples rather than mistakes. Mending the labels that are wrong is better \
+              than leaving all of them out."
             .to_owned(),
         count,
         details: vec![format!(
@@ -142,6 +144,6 @@ pub fn find(collection: &Collection, facts: &Facts, model: Option<&ModelFeatures
             100.0 * judged.majority
         )],
         examples: judged.suspects.iter().take(examples).map(example).collect(),
-        remedy: Remedy::Advice("Look at them, the first ones first, and mend the labels that are wrong.".to_owned()),
+        remedy: Remedy::Clean(Rule::LabelErrors),
     })
 }

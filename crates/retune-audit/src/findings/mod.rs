@@ -121,6 +121,8 @@ pub struct Example {
 pub enum Remedy {
     /// A rule of `retune clean`.
     Clean(Rule),
+    /// `retune clean --repair`.
+    Repair,
     /// Another command, such as a setting of `retune fit`.
     Setting(String),
     /// Words.

@@ -77,6 +77,7 @@ impl Report {
     pub fn command(&self, finding: &Finding) -> Option<String> {
         match &finding.remedy {
             Remedy::Clean(rule) => Some(self.clean_command(&[*rule])),
+            Remedy::Repair => Some(format!("{} --repair", self.clean_command(&Rule::DEFAULT))),
             Remedy::Setting(command) => Some(command.clone()),
             Remedy::Advice(_) => None,
         }

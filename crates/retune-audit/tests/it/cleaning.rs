@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use image::ImageFormat;
-use retune_audit::clean::{Plan, clean};
+use retune_audit::clean::{Choices, Plan, clean};
 use retune_audit::{AuditError, Rule, Sources};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -25,9 +25,14 @@ fn run(
     rules: &[Rule],
     with_test: bool,
 ) -> Result<Vec<Value>, AuditError> {
+    let choices = Choices { drop: rules, with_test, ..Choices::default() };
+    written(folder, sources, new, &choices)
+}
+
+fn written(folder: &Folder, sources: &Sources, new: &str, choices: &Choices<'_>) -> Result<Vec<Value>, AuditError> {
     let before = contents(&sources.data);
     let checked = check_sources(sources);
-    let plan = Plan::new(&checked.collection, &checked.facts, rules, with_test);
+    let plan = Plan::new(&checked.collection, &checked.facts, choices);
     let log = folder.path(&format!("{new}.log"));
     let result = clean(&checked.collection, sources, &plan, &folder.path(new), &log);
     assert_eq!(contents(&sources.data), before, "the original is never changed");
@@ -217,4 +222,68 @@ fn nothing_is_overwritten_or_mixed_up() {
     let left: Vec<_> = std::fs::read_dir(folder.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 4, "no drafts are left: {left:?}");
     assert_eq!((folder.read("there"), folder.read("free.log")), ("precious".into(), "precious".into()));
+}
+
+/// Texts as they are when bytes of UTF-8 are read as Latin-1.
+fn misread(text: &str) -> String {
+    text.bytes().map(char::from).collect()
+}
+
+#[test]
+fn texts_of_a_wrong_encoding_are_written_as_they_were_meant() {
+    let folder = Folder::new();
+    let (cafe, plain) = (misread("un café au lait, s'il vous plaît"), "c'est du déjà vu pour moi");
+    let repair = Choices { repair: true, ..Choices::default() };
+    let sources = |data: PathBuf| Sources { data, ..Sources::default() };
+    let table = folder.write("a.csv", format!("text,label\n\"{cafe}\",x\n{plain},y\nonly plain words in here,x\n"));
+    let log = written(&folder, &sources(table), "b.csv", &repair).unwrap();
+    assert_eq!(
+        folder.read("b.csv"),
+        format!("text,label\n\"un café au lait, s'il vous plaît\",x\n{plain},y\nonly plain words in here,x\n")
+    );
+    assert_eq!((log.len(), &log[0]["action"], &log[0]["rule"]), (1, &"repaired".into(), &"encoding".into()));
+    assert_eq!((&log[0]["row"], &log[0]["text"]), (&2.into(), &"un café au lait, s'il vous plaît".into()));
+
+    let escaped = r#"{"text": "caf\u00c3\u00a9", "label": "x"}"#;
+    let list = folder.write("a.json", format!("[{{\"text\": \"{cafe}\", \"label\": \"x\"}}, {escaped}]"));
+    let log = written(&folder, &sources(list), "b.json", &repair).unwrap();
+    assert!(folder.read("b.json").contains("un café au lait") && folder.read("b.json").contains(escaped));
+    assert_eq!(log.len(), 1, "what its file writes by other characters stays as it is");
+
+    folder.write("texts/x/1.txt", &cafe);
+    folder.write("texts/y/1.txt", plain);
+    written(&folder, &sources(folder.path("texts")), "new", &repair).unwrap();
+    assert_eq!(
+        (folder.read("new/x/1.txt").as_str(), folder.read("new/y/1.txt").as_str()),
+        ("un café au lait, s'il vous plaît", plain)
+    );
+}
+
+#[test]
+fn the_test_part_is_repaired_only_when_asked_for() {
+    let folder = Folder::new();
+    let rows = format!("text\tlabel\n{}\tx\nand more of the same\ty\n", misread("elle est née à Lyon"));
+    folder.write("data/train.tsv", &rows);
+    folder.write("data/test.tsv", &rows);
+    let sources = Sources { data: folder.path("data"), ..Sources::default() };
+    let repair = Choices { repair: true, ..Choices::default() };
+    written(&folder, &sources, "new", &repair).unwrap();
+    assert_eq!(folder.read("new/test.tsv"), rows);
+    written(&folder, &sources, "all", &Choices { with_test: true, ..repair }).unwrap();
+    assert!(folder.read("all/test.tsv").contains("née à Lyon") && folder.read("new/train.tsv").contains("née à Lyon"));
+}
+
+#[test]
+fn likely_wrong_labels_go_only_when_asked_for() {
+    let folder = Folder::new();
+    let row = |i: usize| match i {
+        7 => "wonderful lovely great hotel 7\tbad\n".to_owned(),
+        i if i % 2 == 0 => format!("dirty awful horrible room {i}\tbad\n"),
+        i => format!("wonderful lovely great hotel {i}\tgood\n"),
+    };
+    folder.write("a.tsv", format!("text\tlabel\n{}", (0..80).map(row).collect::<String>()));
+    assert!(cleaned(&folder, "a.tsv", "b.tsv", &Rule::DEFAULT).unwrap().is_empty());
+    let log = cleaned(&folder, "a.tsv", "c.tsv", &[Rule::LabelErrors]).unwrap();
+    assert_eq!((log.len(), &log[0]["rule"], &log[0]["row"]), (1, &"label-errors".into(), &9.into()));
+    assert!(log[0]["reason"].as_str().unwrap().contains("looks like `good`"), "{log:?}");
 }

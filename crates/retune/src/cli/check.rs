@@ -34,9 +34,12 @@ pub struct Arguments {
 
 /// Checks a recipe, or data by itself.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
-    if let Some(path) = arguments.job.recipe.as_deref().filter(|path| is_data(path)) {
+    let job = &arguments.job;
+    let by_position = job.recipe.as_deref().filter(|path| is_data(path));
+    let by_flag = job.data.as_deref().filter(|_| job.model.is_none() && job.recipe.is_none());
+    if let Some(path) = by_position.or(by_flag) {
         paths::must_exist(path)?;
-        return check_data::run(context, path, &arguments.data);
+        return check_data::run(context, path, &job.parts, &arguments.data);
     }
     if arguments.data.are_given() {
         let failure = Failure::usage("the options under `Data by itself` go with data in place of a recipe");

@@ -2,8 +2,10 @@
 
 use super::data_sources::DataArguments;
 use super::failure::Failure;
+use super::parts::PartsArguments;
 use super::text::counted;
 use super::{Context, Result, model_features};
+use retune::audit::report::quoted;
 use retune::audit::{Report, Severity};
 use std::path::{Path, PathBuf};
 
@@ -32,11 +34,15 @@ impl CheckDataArguments {
 }
 
 /// Prints the report; an error where there are problems.
-pub fn run(context: &Context, path: &Path, arguments: &CheckDataArguments) -> Result {
-    let (collection, facts) = arguments.data.open(path)?;
+pub fn run(context: &Context, path: &Path, parts: &PartsArguments, arguments: &CheckDataArguments) -> Result {
+    let (collection, facts) = arguments.data.open(path, parts)?;
     let features = arguments.features.as_deref().map(|model| model_features::compute(context, &collection, model));
     let features = features.transpose()?;
-    let report = Report::new(&collection, &facts, features.as_ref(), arguments.data.command_line(path), EXAMPLES);
+    let mut command_line = arguments.data.command_line(path, parts);
+    if let Some(model) = &arguments.features {
+        command_line += &format!(" --features {}", quoted(&model.display().to_string()));
+    }
+    let report = Report::new(&collection, &facts, features.as_ref(), command_line, EXAMPLES);
     context.console.result(report.text().trim_end(), || report.json());
     if let Some(file) = &arguments.html {
         std::fs::write(file, report.html(&collection))

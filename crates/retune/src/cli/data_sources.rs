@@ -1,5 +1,6 @@
-//! Data to look at by itself: its parts, and which columns hold what.
+//! Data to look at by itself: how it is stored, and which columns hold what.
 
+use super::parts::PartsArguments;
 use super::{Result, paths};
 use retune::audit::report::quoted;
 use retune::audit::{Collection, Facts, Sources};
@@ -7,18 +8,12 @@ use retune::data::sources::Column;
 use retune::data::sources::text::TextEncoding;
 use retune::data::{SourceKind, SourceOptions};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Parts of the data, and which columns hold what.
+/// How data are stored, and which columns hold what.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Data by itself")]
 pub struct DataArguments {
-    /// The validation part, where it is a file or folder of its own
-    #[arg(long, value_name = "DATA")]
-    pub validation: Option<PathBuf>,
-    /// The test part, where it is a file or folder of its own
-    #[arg(long, value_name = "DATA")]
-    pub test: Option<PathBuf>,
     /// Column or field of the texts, by name or number [default: found]
     #[arg(long, value_name = "COLUMN")]
     pub text: Option<String>,
@@ -39,13 +34,12 @@ const SIMILARITY: f32 = 0.8;
 impl DataArguments {
     /// Whether any of them is given.
     pub fn are_given(&self) -> bool {
-        let DataArguments { validation, test, text, label, encoding, similarity } = self;
-        let texts = [text, label].into_iter().any(Option::is_some);
-        validation.is_some() || test.is_some() || texts || encoding.is_some() || similarity.is_some()
+        let DataArguments { text, label, encoding, similarity } = self;
+        text.is_some() || label.is_some() || encoding.is_some() || similarity.is_some()
     }
 
-    /// The sources that they and a path name.
-    pub fn sources(&self, data: &Path) -> Sources {
+    /// The sources that they and paths name.
+    pub fn sources(&self, data: &Path, parts: &PartsArguments) -> Sources {
         let column = |name: &String| match name.parse() {
             Ok(index) => Column::Index(index),
             Err(_) => Column::Name(name.clone()),
@@ -53,8 +47,8 @@ impl DataArguments {
         let has_texts = self.text.is_some() || self.encoding.is_some();
         Sources {
             data: data.to_owned(),
-            validation: self.validation.clone(),
-            test: self.test.clone(),
+            validation: parts.validation.clone(),
+            test: parts.test.clone(),
             options: SourceOptions {
                 kind: has_texts.then_some(SourceKind::Text),
                 text: self.text.as_ref().map(column),
@@ -66,24 +60,25 @@ impl DataArguments {
     }
 
     /// Opens the data and measures every example.
-    pub fn open(&self, data: &Path) -> Result<(Collection, Facts)> {
+    pub fn open(&self, data: &Path, parts: &PartsArguments) -> Result<(Collection, Facts)> {
         paths::must_exist(data)?;
-        [&self.validation, &self.test].into_iter().flatten().try_for_each(|path| paths::must_exist(path))?;
-        let collection = Collection::open(&self.sources(data))?;
+        parts.must_exist()?;
+        let collection = Collection::open(&self.sources(data, parts))?;
         let facts = Facts::gather(&collection, self.similarity.unwrap_or(SIMILARITY));
         Ok((collection, facts))
     }
 
     /// The data as it is named on a command line.
-    pub fn command_line(&self, data: &Path) -> String {
+    pub fn command_line(&self, data: &Path, parts: &PartsArguments) -> String {
         let mut line = quoted(&data.display().to_string());
         let mut add = |flag: &str, value: Option<String>| {
             if let Some(value) = value {
                 let _ = write!(line, " --{flag} {}", quoted(&value));
             }
         };
-        add("validation", self.validation.as_ref().map(|path| path.display().to_string()));
-        add("test", self.test.as_ref().map(|path| path.display().to_string()));
+        for (name, path) in parts.given() {
+            add(name, Some(path.display().to_string()));
+        }
         add("text", self.text.clone());
         add("label", self.label.clone());
         add("encoding", self.encoding.map(|encoding| encoding.to_string()));

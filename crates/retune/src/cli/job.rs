@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use super::models::Located;
+use super::parts::PartsArguments;
 use super::{Context, Result, models, outcome, paths};
 use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
@@ -15,15 +16,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, clap::Args)]
 pub struct JobArguments {
     /// A recipe (TOML)
-    #[arg(value_name = "RECIPE", required_unless_present = "model", conflicts_with = "model")]
+    #[arg(value_name = "RECIPE", required_unless_present_any = ["model", "data"], conflicts_with = "model")]
     pub recipe: Option<PathBuf>,
     /// The pretrained model, in place of a recipe: a file, a folder, or `hf://org/name`
     #[arg(long, value_name = "MODEL", requires = "data")]
     pub model: Option<PathBuf>,
     /// What to train on: a folder with one sub-folder of images per class, CIFAR-10 batches, IDX, .npy, .npz, .csv; of texts .csv,
     /// .tsv, .jsonl, lines of label and text
-    #[arg(long, value_name = "DATA", requires = "model")]
+    #[arg(long, value_name = "DATA", conflicts_with = "recipe")]
     pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub parts: PartsArguments,
     /// Which weights are trained: `full`, `head`, `lp-ft`, `gradual`, `lora`, `ia3`, `bottleneck`, `prompt`, `prefix`, `biases` or
     /// `norms`
     #[arg(long, value_name = "METHOD")]
@@ -83,7 +86,7 @@ impl JobArguments {
         match (&self.recipe, &self.model, &self.data) {
             (Some(path), _, _) => self.read_recipe(context, path),
             (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data),
-            _ => Err(Failure::usage("name a recipe, or a model and data")),
+            _ => Err(Failure::usage("name a recipe, or a model and data").hint("--model MODEL --data DATA")),
         }
     }
 
@@ -165,6 +168,7 @@ impl JobArguments {
 
     /// Flags as overrides, in front of those given as such.
     fn all_overrides(&self, context: &Context) -> Result<Vec<String>> {
+        self.parts.must_exist()?;
         let mut overrides = Vec::new();
         let mut set = |key: &str, value: Option<String>| overrides.extend(value.map(|v| format!("{key}={v}")));
         set("method.kind", self.method.clone());
@@ -177,6 +181,9 @@ impl JobArguments {
         for (key, folder) in [("output.path", &self.output), ("train.cache-folder", &self.cache_dir)] {
             let Some(folder) = folder else { continue };
             overrides.push(format!("{key}={}", text_value(&absolute(folder)?)));
+        }
+        for (part, path) in self.parts.given() {
+            overrides.push(format!("data.{part}={}", text_value(&absolute(path)?)));
         }
         let here = absolute(Path::new("."))?;
         overrides.extend(self.overrides.iter().map(|text| recipe::with_path_from(text, &here)));

@@ -10,7 +10,8 @@
 //! | `labelled` | labelled data as a model is measured on them |
 //! | `check`, `check_data` | what can be known before training, and the plan; what is wrong with data by itself |
 //! | `clean` | a copy of data without what is wrong with it |
-//! | `data_sources`, `model_features` | data by itself: its parts and columns; its features by a model |
+//! | `parts` | the parts that data are tested on |
+//! | `data_sources`, `model_features` | data by itself: its form and columns; its features by a model |
 //! | `fit`, `resume` | training |
 //! | `preview` | examples as training sees them |
 //! | `seeds` | training with several seeds, as one run |
@@ -49,6 +50,7 @@ mod labelled;
 mod model_features;
 mod models;
 mod outcome;
+mod parts;
 mod paths;
 mod predict;
 mod preview;

@@ -10,7 +10,7 @@ use retune::train::language::{Language, fill};
 use retune::train::metrics::{Estimate, Metric, TypeScores};
 use retune::train::report::{Outcome as Gain, Verdict, Warning};
 use retune::train::trainer::Ending;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
 
 retune::train::texts! {
@@ -122,14 +122,22 @@ pub fn report(context: &Context, outcome: &Outcome) -> Result {
             "steps": outcome.cost.steps,
             "seconds": outcome.cost.secs,
             "peak_bytes": outcome.cost.peak_bytes,
+            "weights": outcome.cost.total_weights,
+            "trainable_weights": outcome.cost.trainable_weights,
             "energy_joules": outcome.cost.energy_joules,
             "features": outcome.cost.features,
+            "metrics": outcome.comparison.as_ref().map(after),
             "comparison": outcome.comparison,
             "verdict": outcome.comparison.as_ref().and_then(Comparison::verdict).map(|verdict| verdict.outcome()),
             "also": outcome.also,
         })
     });
     Ok(())
+}
+
+/// The figures of the trained model, in the form that `eval` gives them.
+fn after(comparison: &Comparison) -> serde_json::Map<String, Value> {
+    comparison.metrics.iter().map(|measured| (measured.metric.to_string(), json!(measured.after))).collect()
 }
 
 /// A warning about a run's figures, as a line.

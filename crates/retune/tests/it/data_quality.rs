@@ -62,6 +62,14 @@ fn what_is_found_can_be_cleaned() {
 }
 
 #[test]
+fn data_are_named_by_a_flag_as_well() {
+    let place = place();
+    let [by_name, by_flag] = [["check", "digits.csv"].as_slice(), &["check", "--data", "digits.csv"]]
+        .map(|check| place.run(&[&["--json"], check, &["--test", "digits.csv"]].concat()).stdout);
+    assert!(by_name == by_flag && by_flag.contains("overlap"), "{by_flag}");
+}
+
+#[test]
 fn slips_are_explained() {
     let place = place();
     let error = place.run(&["clean", "reviews", "-o", "reviews"]).fails(1);
@@ -72,7 +80,7 @@ fn slips_are_explained() {
     assert!(error.contains("it holds arrays"), "{error}");
     let error = place.run(&["check", "review"]).fails(1);
     assert!(error.contains("did you mean `reviews`?"), "{error}");
-    let error = place.run(&["check", "tiny.toml", "--test", "reviews"]).fails(2);
+    let error = place.run(&["check", "tiny.toml", "--text", "review"]).fails(2);
     assert!(error.contains("retune check DATA"), "{error}");
     let error = place.run(&["check", "reviews", "--features", "digits.csv"]).fails(1);
     assert!(error.contains("digits.csv"), "{error}");

@@ -72,6 +72,39 @@ fn interrupted_it_saves_and_says_how_to_resume() {
     }
 }
 
+/// Training of a trained network's head alone, for which what its frozen layers give is kept in the folder `kept`, or not.
+fn head<'a>(output: &'a str, cache: &'a str) -> Vec<&'a str> {
+    let fit = ["--json", "-q", "fit", "--model", "runs/tiny/model.keras", "--data", "digits.npz", "--method", "head"];
+    let rest =
+        ["--epochs", "12", "--cache-dir", "kept", "--set", cache, "--set", "output.save-every-steps=1", "-o", output];
+    [fit.as_slice(), &rest].concat()
+}
+
+#[cfg(unix)]
+#[test]
+fn what_frozen_layers_gave_is_read_by_later_processes() {
+    let place = Workplace::new();
+    place.run(&["-q", "fit", "tiny.toml"]).ok();
+    let features = |arguments: &[&str]| place.run(arguments).json()["features"].clone();
+    assert!(features(&head("without", "train.cache=false")).is_null());
+    // Interrupted early, it goes on in another process; a third one finds everything there.
+    let child = place.start(&head("stopped", "train.cache=true"));
+    let start = Instant::now();
+    while !place.path("stopped/checkpoints/step-00000003.json").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint was saved");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    assert!(features(&["--json", "-q", "resume", "stopped"])["read"].as_u64() > Some(0));
+    assert_eq!(features(&head("later", "train.cache=true"))["computed"], 0);
+    let bits = |run: &str| {
+        let (model, _) = retune::Model::load(place.path(run).join("model.keras")).unwrap();
+        model.weights.iter().flat_map(|weight| weight.value.to_f32_vec()).map(f32::to_bits).collect::<Vec<_>>()
+    };
+    assert!(bits("stopped") == bits("without") && bits("later") == bits("without"));
+}
+
 #[test]
 fn what_cannot_be_resumed_is_said() {
     let place = Workplace::new();

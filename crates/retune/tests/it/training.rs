@@ -112,3 +112,20 @@ fn the_recipes_that_ship_are_valid() {
         retune::train::recipe::read(&recipe, &[]).unwrap();
     }
 }
+
+#[test]
+fn a_test_part_of_its_own_is_a_flag() {
+    let place = Workplace::new();
+    place.run(&["-q", "fit", "tiny.toml"]).ok();
+    let flags = ["--model", "runs/tiny/model.keras", "--data", "digits.npz", "--test", "digits.csv", "--epochs", "1"];
+    let fit = ["--json", "-q", "fit", "--set", "data.input-shape=[8,8,1]", "-o", "again"];
+    let run = place.run(&[fit.as_slice(), &flags].concat()).json();
+    assert_eq!(run["comparison"]["part"], "test", "{run}");
+    let accuracy = &run["metrics"]["accuracy"];
+    assert!(accuracy["value"].is_f64() && *accuracy == run["comparison"]["metrics"][0]["after"], "{run}");
+    assert!(run["trainable_weights"].as_u64() <= run["weights"].as_u64() && run["weights"].is_u64(), "{run}");
+    let error = place.run(&["fit", "tiny.toml", "--test", "digit.csv"]).fails(1);
+    assert!(error.contains("did you mean `digits.csv`?"), "{error}");
+    let error = place.run(&["fit", "--data", "digits.npz"]).fails(2);
+    assert!(error.contains("name a recipe, or a model and data"), "{error}");
+}
