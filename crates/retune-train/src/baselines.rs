@@ -9,8 +9,8 @@ use retune_audit::probe::Features;
 use retune_audit::probe::logistic::Probe;
 use retune_data::Loader;
 
-/// The most examples that a probe learns from.
-pub const PROBE_EXAMPLES: usize = 5_000;
+/// The most examples that a probe learns from: of a small encoder's two epochs over 7,000 sentences, the probe is a tenth then.
+pub const PROBE_EXAMPLES: usize = 2_000;
 /// The most values of features that are held at a time, 256 MiB.
 const MOST_VALUES: usize = 64 << 20;
 

@@ -675,8 +675,8 @@ sections! {
         /// Labelled data of another kind, such as those that the model was trained on before, measured before and after training: what
         /// was forgotten. Relative paths start at the recipe's folder. Default: none.
         "also" also: PathBuf,
-        /// Whether a model with a new head is held against a probe, logistic regression on what the untouched model gives to its head.
-        /// Default true.
+        /// Whether a model with a new head is held against a probe, logistic regression on what the untouched model gives to its head
+        /// for up to 2,000 training examples. Default true.
         "probe" probe: bool,
     }
     /// What is kept.
