@@ -122,7 +122,7 @@ fn a_test_part_of_its_own_is_a_flag() {
     let run = place.run(&[fit.as_slice(), &flags].concat()).json();
     assert_eq!(run["comparison"]["part"], "test", "{run}");
     let accuracy = &run["metrics"]["accuracy"];
-    assert!(accuracy["value"].is_f64() && *accuracy == run["comparison"]["metrics"][0]["after"], "{run}");
+    assert!(accuracy["value"].is_f64() && *accuracy == run["comparison"]["metrics"][1]["after"], "{run}");
     assert!(run["trainable_weights"].as_u64() <= run["weights"].as_u64() && run["weights"].is_u64(), "{run}");
     let error = place.run(&["fit", "tiny.toml", "--test", "digit.csv"]).fails(1);
     assert!(error.contains("did you mean `digits.csv`?"), "{error}");
