@@ -5,6 +5,7 @@
 //! buffer, and buffers that never live at the same time share memory. Chains of operations on more values than the cache holds run
 //! on [slices](crate::slices) of the batch.
 
+use retune_graph::ops::Sizes;
 use retune_graph::passes::dependence;
 use retune_graph::{Bindings, Graph, NodeId, Op, WeightId};
 
@@ -264,7 +265,7 @@ impl Plan {
                 }
                 if is_step {
                     let inputs: Vec<Vec<usize>> = node.inputs.iter().map(|i| shapes[i.0].to_vec()).collect();
-                    plan.flops += node.op.flops(&inputs, &shapes[id]);
+                    plan.flops += node.op.flops(Sizes { inputs: &inputs, output: &shapes[id], batch: bindings.batch });
                 }
                 all_parts.push(parts);
             }

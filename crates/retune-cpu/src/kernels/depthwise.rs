@@ -3,6 +3,8 @@
 //! All channels of a pixel lie side by side, so registers hold channels, and several neighbouring pixels are computed at a
 //! time to use each weight that is loaded more than once. Taps outside of the image are left out instead of padding it.
 
+use std::ops::Range;
+
 use retune_graph::ops::{DepthwiseConv2d, DepthwiseConv2dGradInput, DepthwiseConv2dGradWeight};
 
 use crate::cpu::Parts;
@@ -13,7 +15,7 @@ use crate::kernels::vector::{Quad, Vector, vectorized};
 use crate::kernels::windows::{Taps, Windows};
 use crate::kernels::{CHUNK, Call};
 
-/// Neighbouring pixels computed at a time.
+/// Neighbouring pixels computed at a time, or twice as many where there are.
 const PIXELS: usize = 4;
 
 /// Most tasks that the gradient of the weights is cut into, each with sums of its own.
@@ -110,6 +112,63 @@ unsafe fn block<V: Vector, const P: usize>(block: &Block, channels: usize, x: *c
     }
 }
 
+/// As [`block`], for windows of `K` columns that move by the distance of their taps, so that `P` of them see `N = P + K − 1`
+/// pixels of a row together: each is loaded once, and the weights of a row stay in registers.
+///
+/// # Safety
+/// As [`block`]; `source_pixel` is the distance of the taps' columns.
+#[inline(always)]
+unsafe fn sliding_block<V: Vector, const P: usize, const K: usize, const N: usize>(
+    block: &Block,
+    channels: usize,
+    x: *const f32,
+    w: *const f32,
+    y: *mut f32,
+) {
+    const { assert!(N == P + K - 1) };
+    // Columns of taps may come down; they are taken from the left.
+    let (step, weight_step) = (block.source_steps[1], block.weight_steps[1] as isize);
+    let (source, weight, weight_step) = match step < 0 {
+        true => (
+            block.source as isize + (K as isize - 1) * step,
+            block.weight as isize + (K as isize - 1) * weight_step,
+            -weight_step,
+        ),
+        false => (block.source as isize, block.weight as isize, weight_step),
+    };
+    let step = step.unsigned_abs();
+    let mut done = 0;
+    while done < channels {
+        let channel = done.min(channels - V::LANES);
+        // SAFETY: by the caller's promise; `channel + LANES` is at most `channels`.
+        unsafe {
+            let (mut x, mut w) = (x.offset(source).add(channel), w.offset(weight).add(channel));
+            let mut sums = [V::splat(0.0); P];
+            for _ in 0..block.counts[0] {
+                let mut weights = [V::splat(0.0); K];
+                for v in 0..K {
+                    weights[v] = V::load(w.offset(v as isize * weight_step));
+                }
+                let mut values = [V::splat(0.0); N];
+                for n in 0..N {
+                    values[n] = V::load(x.add(n * step));
+                }
+                for v in 0..K {
+                    for p in 0..P {
+                        sums[p] = sums[p].multiply_add(values[p + v], weights[v]);
+                    }
+                }
+                x = x.wrapping_offset(block.source_steps[0]);
+                w = w.wrapping_add(block.weight_steps[0]);
+            }
+            for p in 0..P {
+                sums[p].store(y.add(p * block.pixel + channel));
+            }
+        }
+        done += V::LANES;
+    }
+}
+
 /// `count` pixels that see the same taps; the first is at `place` of the row.
 ///
 /// # Safety
@@ -136,20 +195,29 @@ unsafe fn pixels<V: Vector>(one: &Block, count: usize, channels: usize, x: &[f32
             && (count - 1) * one.pixel + channels <= y.len(),
         "taps lie inside of the image"
     );
+    let slides = one.source_pixel == one.source_steps[1].unsigned_abs();
+    let (x, w) = (x.as_ptr(), w.as_ptr());
     let mut done = 0;
     while done < count {
-        let at = Block { source: one.source + done * one.source_pixel, ..*one };
-        let y = &mut y[done * one.pixel..];
+        // The last block may overlap the one before: its pixels are then computed twice.
+        let size = [2 * PIXELS, PIXELS].into_iter().find(|&size| done + size <= count);
+        let size = size.unwrap_or(if count >= PIXELS { PIXELS } else { 1 });
+        let first = done.min(count - size);
+        let at = Block { source: one.source + first * one.source_pixel, ..*one };
+        let y = y[first * one.pixel..].as_mut_ptr();
         // SAFETY: all places are inside by the assertion.
         unsafe {
-            if count - done >= PIXELS {
-                block::<V, PIXELS>(&at, channels, x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
-                done += PIXELS;
-            } else {
-                block::<V, 1>(&at, channels, x.as_ptr(), w.as_ptr(), y.as_mut_ptr());
-                done += 1;
+            match (size, one.counts[1], slides) {
+                (8, 3, true) => sliding_block::<V, 8, 3, 10>(&at, channels, x, w, y),
+                (4, 3, true) => sliding_block::<V, 4, 3, 6>(&at, channels, x, w, y),
+                (8, 5, true) => sliding_block::<V, 8, 5, 12>(&at, channels, x, w, y),
+                (4, 5, true) => sliding_block::<V, 4, 5, 8>(&at, channels, x, w, y),
+                (8, ..) => block::<V, 8>(&at, channels, x, w, y),
+                (4, ..) => block::<V, 4>(&at, channels, x, w, y),
+                _ => block::<V, 1>(&at, channels, x, w, y),
             }
         }
+        done = first + size;
     }
 }
 
@@ -311,6 +379,95 @@ unsafe fn add_products<V: Vector>(
     }
 }
 
+/// `sums[v] += Σ x[pixel + v] · dy[pixel]` over `count` pixels, for a register of channels and the `K` taps of a row, in
+/// neighbouring pixels of which `N = PIXELS + K − 1` are seen by `PIXELS` windows. All distances are `step`; sums are `step` apart too.
+///
+/// # Safety
+/// As [`add_products`].
+#[inline(always)]
+unsafe fn add_sliding_products<V: Vector, const K: usize, const N: usize>(
+    count: usize,
+    step: usize,
+    x: *const f32,
+    dy: *const f32,
+    sums: *mut f32,
+) {
+    const { assert!(N == PIXELS + K - 1) };
+    // Two sums for each tap, so that one need not wait for the other.
+    let (mut even, mut odd);
+    // SAFETY: by the caller's promise.
+    unsafe {
+        (even, odd) = ([V::splat(0.0); K], [V::splat(0.0); K]);
+        let whole = count / PIXELS * PIXELS;
+        for pixel in (0..whole).step_by(PIXELS) {
+            let (x, dy) = (x.add(pixel * step), dy.add(pixel * step));
+            let mut values = [V::splat(0.0); N];
+            for n in 0..N {
+                values[n] = V::load(x.add(n * step));
+            }
+            let gradients = [V::load(dy), V::load(dy.add(step)), V::load(dy.add(2 * step)), V::load(dy.add(3 * step))];
+            for v in 0..K {
+                even[v] = even[v].multiply_add(values[v], gradients[0]);
+                odd[v] = odd[v].multiply_add(values[v + 1], gradients[1]);
+                even[v] = even[v].multiply_add(values[v + 2], gradients[2]);
+                odd[v] = odd[v].multiply_add(values[v + 3], gradients[3]);
+            }
+        }
+        for pixel in whole..count {
+            let gradient = V::load(dy.add(pixel * step));
+            for v in 0..K {
+                even[v] = even[v].multiply_add(V::load(x.add((pixel + v) * step)), gradient);
+            }
+        }
+        for v in 0..K {
+            let sum = sums.add(v * step);
+            V::load(sum).add(even[v].add(odd[v])).store(sum);
+        }
+    }
+}
+
+vectorized! {
+    /// Adds the products of `count` pixels of all channels for the `taps` of a row, which are 3 or 5.
+    ///
+    /// # Safety
+    /// All pixels lie inside of their slices, and sums of all taps.
+    unsafe fn add_sliding_products_of_channels[V](
+        count: usize,
+        channels: usize,
+        taps: usize,
+        x: &[f32],
+        dy: &[f32],
+        sums: &mut [f32],
+    ) {
+        let mut c = 0;
+        // SAFETY: by the caller's promise; `c` and a register behind it are at most `channels`.
+        unsafe {
+            while c + V::LANES <= channels {
+                let (x, dy, sums) = (x.as_ptr().add(c), dy.as_ptr().add(c), sums.as_mut_ptr().add(c));
+                match taps {
+                    3 => add_sliding_products::<V, 3, 6>(count, channels, x, dy, sums),
+                    _ => add_sliding_products::<V, 5, 8>(count, channels, x, dy, sums),
+                }
+                c += V::LANES;
+            }
+            while c + Quad::LANES <= channels {
+                let (x, dy, sums) = (x.as_ptr().add(c), dy.as_ptr().add(c), sums.as_mut_ptr().add(c));
+                match taps {
+                    3 => add_sliding_products::<Quad, 3, 6>(count, channels, x, dy, sums),
+                    _ => add_sliding_products::<Quad, 5, 8>(count, channels, x, dy, sums),
+                }
+                c += Quad::LANES;
+            }
+        }
+        for v in 0..taps {
+            for c in c..channels {
+                let products = (0..count).map(|pixel| x[(pixel + v) * channels + c] * dy[pixel * channels + c]);
+                sums[v * channels + c] += products.sum::<f32>();
+            }
+        }
+    }
+}
+
 vectorized! {
     /// Adds the products of `count` pixels of all channels.
     ///
@@ -338,6 +495,74 @@ vectorized! {
         }
         for c in c..channels {
             sums[c] += (0..count).map(|pixel| x.0[pixel * x.1 + c] * dy.0[pixel * dy.1 + c]).sum::<f32>();
+        }
+    }
+}
+
+/// A row of the image beside a row of the output's gradient.
+struct Line<'a> {
+    image: &'a [f32],
+    dy: &'a [f32],
+    channels: usize,
+    multiplier: usize,
+    windows: &'a Windows,
+}
+
+impl Line<'_> {
+    /// The windows that see all `taps` in neighbouring pixels, where these are summed together; empty where they are not.
+    fn together(&self, taps: usize) -> Range<usize> {
+        if self.multiplier != 1 || !matches!(taps, 3 | 5) || !self.windows.are_dense() {
+            return 0..0;
+        }
+        let inside = |v: usize| {
+            let (first, _, count) = self.windows.inside(v);
+            first..first + count
+        };
+        let (first, last) = (inside(0), inside(taps - 1));
+        let range = first.start.max(last.start)..first.end.min(last.end);
+        if range.is_empty() { 0..0 } else { range }
+    }
+
+    /// Adds the products of these windows for all taps of the row.
+    fn add_together(&self, level: Level, windows: Range<usize>, taps: usize, sums: &mut [f32]) {
+        let (first, pixel, _) = self.windows.inside(0);
+        let image = &self.image[(pixel + windows.start - first) * self.channels..];
+        let dy = &self.dy[windows.start * self.channels..windows.end * self.channels];
+        let seen = (windows.len() + taps - 1) * self.channels;
+        assert!(seen <= image.len() && taps * self.channels <= sums.len(), "taps lie inside of the image");
+        // SAFETY: by the assertion and the length of `dy`.
+        unsafe { add_sliding_products_of_channels(level, windows.len(), self.channels, taps, image, dy, sums) };
+    }
+
+    /// Adds the products of tap `v`, but for the windows in `done`.
+    fn add(&self, level: Level, v: usize, done: &Range<usize>, sums: &mut [f32]) {
+        let (first, pixel, count) = self.windows.inside(v);
+        let all = first..first + count;
+        let rest = if done.is_empty() { [all, 0..0] } else { [all.start..done.start, done.end..all.end] };
+        for windows in rest.into_iter().filter(|windows| !windows.is_empty()) {
+            self.add_windows(level, windows.start, pixel + (windows.start - first) * self.windows.stride(), windows.len(), sums);
+        }
+    }
+
+    /// Adds the products of `count` windows, of which the first is `window` and sees `pixel`.
+    fn add_windows(&self, level: Level, window: usize, pixel: usize, count: usize, sums: &mut [f32]) {
+        let Line { channels, multiplier, .. } = *self;
+        let (filters, step) = (channels * multiplier, self.windows.stride() * channels);
+        let (x, dy) = (&self.image[pixel * channels..], &self.dy[window * filters..]);
+        if multiplier == 1 {
+            assert!(
+                (count - 1) * step + channels <= x.len() && count * filters <= dy.len() && sums.len() >= channels,
+                "taps lie inside of the image"
+            );
+            // SAFETY: by the assertion.
+            unsafe { add_products_of_channels(level, count, channels, (x, step), (dy, filters), sums) };
+            return;
+        }
+        for j in 0..count {
+            let (x, dy) = (&x[j * step..][..channels], &dy[j * filters..][..filters]);
+            for filter in 0..filters {
+                sums[filter] += x[filter / multiplier] * dy[filter];
+            }
         }
     }
 }
@@ -379,37 +604,14 @@ pub(crate) fn grad_weight(op: &DepthwiseConv2dGradWeight, mut call: Call<'_>) {
             for u in 0..taps.count {
                 let pixel_row = (taps.pixel as isize + u as isize * taps.pixel_step) as usize;
                 let image_row = &image[pixel_row * width * channels..][..width * channels];
-                for v in 0..kernel_width {
-                    // The windows whose tap `v` lies inside of the row.
-                    let (first, pixel, count) = column_windows.inside(v);
-                    if count == 0 {
-                        continue;
-                    }
-                    let sums = &mut sums[((taps.tap + u) * kernel_width + v) * filters..][..filters];
-                    let (x, dy) = (&image_row[pixel * channels..], &dy[first * filters..]);
-                    let stride = column_windows.stride();
-                    if multiplier == 1 {
-                        let last = (count - 1) * stride * channels + channels;
-                        assert!(last <= x.len() && count * filters <= dy.len(), "taps lie inside of the image");
-                        // SAFETY: by the assertion.
-                        unsafe {
-                            add_products_of_channels(
-                                level,
-                                count,
-                                channels,
-                                (x, stride * channels),
-                                (dy, filters),
-                                sums,
-                            );
-                        }
-                    } else {
-                        for j in 0..count {
-                            let (x, dy) = (&x[j * stride * channels..][..channels], &dy[j * filters..][..filters]);
-                            for filter in 0..filters {
-                                sums[filter] += x[filter / multiplier] * dy[filter];
-                            }
-                        }
-                    }
+                let sums = &mut sums[(taps.tap + u) * kernel_width * filters..][..kernel_width * filters];
+                let line = Line { image: image_row, dy, channels, multiplier, windows: &column_windows };
+                let together = line.together(kernel_width);
+                if !together.is_empty() {
+                    line.add_together(level, together.clone(), kernel_width, sums);
+                }
+                for (v, sums) in sums.chunks_exact_mut(filters).enumerate() {
+                    line.add(level, v, &together, sums);
                 }
             }
         }

@@ -44,6 +44,11 @@ impl Windows {
         self.stride
     }
 
+    /// Whether windows move by one pixel, and their taps see neighbouring ones.
+    pub fn are_dense(&self) -> bool {
+        self.stride == 1 && self.dilation == 1
+    }
+
     /// The taps of window `place` inside of the image, with the image's pixels that they see.
     #[inline]
     pub fn taps(&self, place: usize) -> Taps {

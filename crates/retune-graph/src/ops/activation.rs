@@ -1,6 +1,6 @@
 //! Activation functions. Formulas and defaults are Keras 3's; PyTorch's agree except where said.
 
-use super::{Operand, Operation, exactly, require_f32, same_shape};
+use super::{exactly, require_f32, same_shape, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -165,7 +165,7 @@ impl Operation for Activate {
         Ok(())
     }
 
-    fn flops(&self, _inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         let per_value = if matches!(self.0, Activation::Relu { .. } | Activation::Clip { .. }) { 1 } else { 10 };
         per_value * output.iter().product::<usize>() as u64
     }

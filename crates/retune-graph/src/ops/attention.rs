@@ -3,7 +3,7 @@
 
 use super::relative::Relative;
 use super::sequence::{Sequences, sequences};
-use super::{Operand, Operation, require};
+use super::{require, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -91,8 +91,8 @@ impl Operation for Attention {
     }
 
     /// As if all sequences were equally long.
-    fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
-        (self.products(2, 1) * self.mean_seen(inputs, 0) * output.iter().product::<usize>()) as u64
+    fn flops(&self, sizes: Sizes<'_>) -> u64 {
+        (self.products(2, 1) * self.mean_seen(sizes, 0) * sizes.output.iter().product::<usize>()) as u64
     }
 }
 
@@ -168,12 +168,9 @@ impl Attention {
     }
 
     /// How many tokens a token sees where all sequences are equally long; `more` as in [`Attention::lengths`].
-    fn mean_seen(&self, inputs: &[Vec<usize>], more: usize) -> usize {
-        let tokens = inputs[0][0];
-        let length = match inputs.get(self.lengths(more)) {
-            Some(lengths) => tokens.div_ceil(lengths[0].max(1)),
-            None => tokens,
-        };
+    fn mean_seen(&self, sizes: Sizes<'_>, more: usize) -> usize {
+        let sequences = sizes.inputs.get(self.lengths(more)).map_or(sizes.batch, |lengths| lengths[0]);
+        let length = sizes.inputs[0][0].div_ceil(sequences.max(1));
         match self.reach {
             Reach::Window(distance) => length.min(2 * distance + 1),
             Reach::All | Reach::Causal => self.prefix + length,
@@ -203,8 +200,8 @@ impl Operation for AttentionGrad {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
-        (self.0.products(5, 2) * self.0.mean_seen(inputs, 1) * inputs[0].iter().product::<usize>()) as u64
+    fn flops(&self, sizes: Sizes<'_>) -> u64 {
+        (self.0.products(5, 2) * self.0.mean_seen(sizes, 1) * sizes.inputs[0].iter().product::<usize>()) as u64
     }
 }
 
@@ -230,8 +227,8 @@ impl Operation for AttentionGradTables {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
-        (self.0.products(2, 2) * self.0.mean_seen(inputs, 1) * inputs[0].iter().product::<usize>()) as u64
+    fn flops(&self, sizes: Sizes<'_>) -> u64 {
+        (self.0.products(2, 2) * self.0.mean_seen(sizes, 1) * sizes.inputs[0].iter().product::<usize>()) as u64
     }
 }
 
@@ -256,9 +253,9 @@ impl Operation for AttentionGradPrefix {
     }
 
     /// All scores are made again, and of the products with them those of the prefix alone.
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
-        let of_all = self.0.products(2, 0) * self.0.mean_seen(inputs, 1);
-        ((of_all + self.0.products(2, 0) * self.0.prefix) * inputs[0].iter().product::<usize>()) as u64
+    fn flops(&self, sizes: Sizes<'_>) -> u64 {
+        let of_all = self.0.products(2, 0) * self.0.mean_seen(sizes, 1);
+        ((of_all + self.0.products(2, 0) * self.0.prefix) * sizes.inputs[0].iter().product::<usize>()) as u64
     }
 }
 

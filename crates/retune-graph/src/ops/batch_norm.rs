@@ -3,7 +3,7 @@
 //! Ioffe and Szegedy, *Batch normalization*, 2015.
 
 use super::activation::Activation;
-use super::{Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -30,7 +30,7 @@ impl Operation for BatchMoments {
         Err(b.refuse("its moments have a gradient only inside batch normalization; build others from reduce_mean"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         4 * inputs[0].iter().product::<usize>() as u64
     }
 }
@@ -77,7 +77,7 @@ impl Operation for BatchNorm {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         2 * output.iter().product::<usize>() as u64
     }
 }
@@ -109,7 +109,7 @@ impl Operation for BatchNormGradSums {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         5 * inputs[0].iter().product::<usize>() as u64
     }
 }
@@ -142,7 +142,7 @@ impl Operation for BatchNormGradInput {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         5 * output.iter().product::<usize>() as u64
     }
 }

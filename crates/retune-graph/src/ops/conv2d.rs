@@ -1,7 +1,7 @@
 //! Two-dimensional convolution, NHWC, and its two gradients. One-dimensional convolutions run as height 1.
 
 use super::activation::fused_gradient;
-use super::{Activation, Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Activation, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -132,7 +132,7 @@ impl Operation for Conv2d {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, output, .. }: Sizes<'_>) -> u64 {
         2 * (inputs[1][..3].iter().product::<usize>() * output.iter().product::<usize>()) as u64
     }
 }
@@ -185,7 +185,7 @@ impl Operation for Conv2dGradInput {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         2 * (inputs[1][..3].iter().product::<usize>() * inputs[0].iter().product::<usize>()) as u64
     }
 }
@@ -225,7 +225,7 @@ impl Operation for Conv2dGradWeight {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, output, .. }: Sizes<'_>) -> u64 {
         2 * (output[..3].iter().product::<usize>() * inputs[1].iter().product::<usize>()) as u64
     }
 }

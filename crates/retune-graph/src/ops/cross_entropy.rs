@@ -1,6 +1,6 @@
 //! Cross-entropy of logits, fused with softmax so that neither overflows nor is stored.
 
-use super::{Operand, Operation, exactly, require};
+use super::{exactly, require, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -49,7 +49,7 @@ impl Operation for SoftmaxCrossEntropy {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         10 * inputs[0].iter().product::<usize>() as u64
     }
 }
@@ -77,7 +77,7 @@ impl Operation for SoftmaxCrossEntropyGrad {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         10 * inputs[0].iter().product::<usize>() as u64
     }
 }

@@ -1,7 +1,7 @@
 //! Depthwise convolution, NHWC: every channel has filters of its own.
 
 use super::conv2d::{ConvGeometry, kernel_sizes, spatial};
-use super::{Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -48,7 +48,7 @@ impl Operation for DepthwiseConv2d {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, output, .. }: Sizes<'_>) -> u64 {
         2 * (inputs[1][0] * inputs[1][1] * output.iter().product::<usize>()) as u64
     }
 }
@@ -82,7 +82,7 @@ impl Operation for DepthwiseConv2dGradInput {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         2 * (inputs[1][0] * inputs[1][1] * inputs[0].iter().product::<usize>()) as u64
     }
 }
@@ -115,7 +115,7 @@ impl Operation for DepthwiseConv2dGradWeight {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         2 * (self.kernel[0] * self.kernel[1] * inputs[1].iter().product::<usize>()) as u64
     }
 }

@@ -1,6 +1,6 @@
 //! Functions of single values, and of pairs with numpy broadcasting.
 
-use super::{Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -225,7 +225,7 @@ impl Operation for Detach {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }

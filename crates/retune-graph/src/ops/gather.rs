@@ -1,6 +1,6 @@
 //! Rows of a table by index: embedding.
 
-use super::{Operand, Operation, exactly, require};
+use super::{exactly, require, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -32,7 +32,7 @@ impl Operation for Gather {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }
@@ -60,7 +60,7 @@ impl Operation for ScatterAdd {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         inputs[1].iter().product::<usize>() as u64
     }
 }

@@ -1,6 +1,6 @@
 //! Layer normalization over the last axes. Ba, Kiros and Hinton, *Layer normalization*, 2016.
 
-use super::{Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -30,7 +30,7 @@ impl Operation for RowMoments {
         Err(b.refuse("its moments have a gradient only inside layer normalization; build others from reduce_mean"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         4 * inputs[0].iter().product::<usize>() as u64
     }
 }
@@ -83,7 +83,7 @@ impl Operation for LayerNorm {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         4 * output.iter().product::<usize>() as u64
     }
 }
@@ -114,7 +114,7 @@ impl Operation for LayerNormGradInput {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         8 * output.iter().product::<usize>() as u64
     }
 }
@@ -146,7 +146,7 @@ impl Operation for LayerNormGradSums {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         5 * inputs[0].iter().product::<usize>() as u64
     }
 }

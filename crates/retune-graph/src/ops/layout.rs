@@ -1,6 +1,6 @@
 //! Operations that move values without computing.
 
-use super::{Operand, Operation, exactly, require};
+use super::{exactly, require, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -31,7 +31,7 @@ impl Operation for Reshape {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }
@@ -68,7 +68,7 @@ impl Operation for Transpose {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }
@@ -109,7 +109,7 @@ impl Operation for Slice {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }
@@ -148,7 +148,7 @@ impl Operation for Pad {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }
@@ -193,7 +193,7 @@ impl Operation for Concat {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }
@@ -222,7 +222,7 @@ impl Operation for Reverse {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }

@@ -1,7 +1,7 @@
 //! Products with a weight matrix.
 
 use super::activation::fused_gradient;
-use super::{Activation, MatMul, Operand, Operation, require, require_f32};
+use super::{require, require_f32, Activation, MatMul, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -67,7 +67,7 @@ impl Operation for Linear {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, output, .. }: Sizes<'_>) -> u64 {
         2 * (inputs[1][0] * output.iter().product::<usize>()) as u64
     }
 }

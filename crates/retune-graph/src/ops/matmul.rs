@@ -1,6 +1,6 @@
 //! Batched matrix products.
 
-use super::{Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -63,7 +63,7 @@ impl Operation for MatMul {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, output, .. }: Sizes<'_>) -> u64 {
         let a = &inputs[0];
         let k = if self.transpose_a { a[a.len() - 2] } else { a[a.len() - 1] };
         2 * (k * output.iter().product::<usize>()) as u64

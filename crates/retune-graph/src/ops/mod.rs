@@ -85,6 +85,17 @@ pub struct Operand<'a> {
     pub dtype: DType,
 }
 
+/// The sizes of one execution: bound shapes, and the number of examples.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes<'a> {
+    /// Shape of each input.
+    pub inputs: &'a [Vec<usize>],
+    /// Shape of the output.
+    pub output: &'a [usize],
+    /// Number of examples.
+    pub batch: usize,
+}
+
 /// What every operation with inputs declares.
 pub trait Operation: std::fmt::Debug {
     /// The operation's name in errors and printed graphs.
@@ -96,8 +107,8 @@ pub trait Operation: std::fmt::Debug {
     /// Appends the vector-Jacobian product with respect to each needed input.
     fn grad(&self, backward: &mut Backward<'_>) -> Result<(), GraphError>;
 
-    /// Floating-point operations for these bound shapes; by default one per output value.
-    fn flops(&self, _inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    /// Floating-point operations for these sizes; by default one per output value.
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         output.iter().product::<usize>() as u64
     }
 }
@@ -186,9 +197,9 @@ impl Op {
         }
     }
 
-    /// Floating-point operations for these bound shapes (a multiply-add counts as two).
-    pub fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
-        self.operation().map_or(0, |op| op.flops(inputs, output))
+    /// Floating-point operations for these sizes (a multiply-add counts as two).
+    pub fn flops(&self, sizes: Sizes<'_>) -> u64 {
+        self.operation().map_or(0, |op| op.flops(sizes))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pooling over windows, NHWC. One-dimensional pooling runs as height 1.
 
 use super::conv2d::{ConvGeometry, spatial};
-use super::{Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -57,7 +57,7 @@ impl Operation for Pool2d {
         Ok(())
     }
 
-    fn flops(&self, _inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         (self.window[0] * self.window[1] * output.iter().product::<usize>()) as u64
     }
 }

@@ -2,7 +2,7 @@
 //! Lester, Al-Rfou and Constant, *The power of scale for parameter-efficient prompt tuning*, 2021.
 
 use super::sequence::{TOKENS, sequences};
-use super::{Operand, Operation, exactly, require};
+use super::{exactly, require, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -45,7 +45,7 @@ impl Operation for SequencePrompt {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, _: Sizes<'_>) -> u64 {
         0
     }
 }
@@ -76,7 +76,7 @@ impl Operation for SequencePromptGrad {
         Err(b.refuse("second derivatives are not provided"))
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, output, .. }: Sizes<'_>) -> u64 {
         (output.iter().product::<usize>() * inputs[1].iter().product::<usize>()) as u64
     }
 }

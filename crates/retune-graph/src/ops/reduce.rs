@@ -1,6 +1,6 @@
 //! Reductions over axes, and broadcasting as their reverse.
 
-use super::{Operand, Operation, exactly, require, require_f32};
+use super::{exactly, require, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -68,7 +68,7 @@ impl Operation for Reduce {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         inputs[0].iter().product::<usize>() as u64
     }
 }

@@ -1,7 +1,7 @@
 //! Resizing of images, NHWC.
 
 use super::conv2d::spatial;
-use super::{Operand, Operation, exactly, require_f32};
+use super::{exactly, require_f32, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -45,7 +45,7 @@ impl Operation for Resize {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         8 * output.iter().product::<usize>() as u64
     }
 }

@@ -1,6 +1,6 @@
 //! Rotary position embedding. Su et al., *RoFormer*, 2021.
 
-use super::{Operand, Operation, exactly, require};
+use super::{exactly, require, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -56,7 +56,7 @@ impl Operation for Rotary {
         Ok(())
     }
 
-    fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+    fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
         3 * output.iter().product::<usize>() as u64
     }
 }

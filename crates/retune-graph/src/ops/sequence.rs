@@ -5,7 +5,7 @@
 //! to an example, and stand together; mostly it is one. Where all sequences have n tokens, as the patches of images do, the
 //! first axis is `n · Batch`, and no lengths are needed.
 
-use super::{Operand, Operation, exactly, require};
+use super::{exactly, require, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -82,7 +82,7 @@ impl Operation for SequencePool {
         Ok(())
     }
 
-    fn flops(&self, inputs: &[Vec<usize>], _: &[usize]) -> u64 {
+    fn flops(&self, Sizes { inputs, .. }: Sizes<'_>) -> u64 {
         match self.0 {
             Pooling::Mean => inputs[0].iter().product::<usize>() as u64,
             Pooling::First | Pooling::Last => 0,

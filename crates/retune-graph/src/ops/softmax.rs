@@ -1,6 +1,6 @@
 //! Softmax and its logarithm over the last axis.
 
-use super::{Operand, Operation, exactly, require, require_f32, same_shape};
+use super::{exactly, require, require_f32, same_shape, Operand, Operation, Sizes};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
@@ -51,7 +51,7 @@ macro_rules! row_operations {
                 Ok(())
             }
 
-            fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+            fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
                 10 * output.iter().product::<usize>() as u64
             }
         }
@@ -69,7 +69,7 @@ macro_rules! row_operations {
                 Err(b.refuse("second derivatives are not provided"))
             }
 
-            fn flops(&self, _: &[Vec<usize>], output: &[usize]) -> u64 {
+            fn flops(&self, Sizes { output, .. }: Sizes<'_>) -> u64 {
                 4 * output.iter().product::<usize>() as u64
             }
         }
