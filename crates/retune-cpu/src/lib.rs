@@ -7,7 +7,7 @@
 //! | `slices` | chains of operations that run on a few examples at a time |
 //! | [`cpu`] | [`Cpu`]: threads and instruction set |
 //! | [`pool`] | the thread pool: numbered tasks, no allocation, results independent of the number of threads |
-//! | [`dispatch`] | [`Level`]: AVX-512, AVX2 or the target's baseline, chosen at run time |
+//! | [`dispatch`] | [`Level`]: AVX-512, AVX2 or the target's baseline, chosen at run time: the crate `retune-simd` |
 //! | [`math`] | vectorized exp, tanh, erf, sigmoid, log with stated error bounds |
 //! | [`optimize`] | the loops of the optimizers over whole weights |
 //! | `kernels` | one file per family of operations |
@@ -16,7 +16,6 @@
 //! by one task, and sums run in a fixed order.
 
 pub mod cpu;
-pub mod dispatch;
 pub mod error;
 mod kernels;
 pub mod math;
@@ -28,7 +27,8 @@ pub mod session;
 mod slices;
 
 pub use cpu::Cpu;
-pub use dispatch::Level;
 pub use error::CpuError;
 pub use plan::Plan;
+pub use retune_simd as dispatch;
+pub use retune_simd::{Level, multiversion};
 pub use session::{Outputs, Session, StepRandom};

@@ -34,8 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let loader = Loader::new(Arc::new(data), ids, options)?;
     let pass = |epoch| -> Result<usize, Box<dyn Error>> {
         let mut images = 0;
-        for batch in loader.epoch(epoch) {
-            images += batch?.len();
+        let mut batches = loader.epoch(epoch);
+        while let Some(batch) = batches.next() {
+            let batch = batch?;
+            images += batch.len();
+            batches.recycle(batch);
         }
         Ok(images)
     };

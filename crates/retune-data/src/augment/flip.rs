@@ -36,9 +36,13 @@ impl HorizontalFlip {
             return;
         }
         for row in pixels.chunks_exact_mut(width * channels) {
-            row.reverse();
-            if channels > 1 {
-                row.chunks_exact_mut(channels).for_each(<[T]>::reverse);
+            match channels {
+                1 => row.reverse(),
+                3 => row.as_chunks_mut::<3>().0.reverse(),
+                _ => {
+                    row.reverse();
+                    row.chunks_exact_mut(channels).for_each(<[T]>::reverse);
+                }
             }
         }
     }

@@ -238,7 +238,7 @@ impl Preprocessing {
             (None, Some(resize)) => resize.apply(samples, [height, width, channels], &mut s.row, &mut s.floats),
             (None, None) => {}
         }
-        out.refill(wanted, s.floats.iter().map(|&x| (x + 0.5) as u8));
+        out.refill_rounded(wanted, &s.floats);
         Ok(())
     }
 

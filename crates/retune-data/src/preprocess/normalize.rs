@@ -1,6 +1,7 @@
 //! Rescaling and normalization, fused into one pass from stored bytes to the network's floats.
 
 use crate::error::DataError;
+use retune_simd::{Level, multiversion};
 use serde::{Deserialize, Serialize};
 
 /// `x · scale + offset` (Keras's `Rescaling`). For pixels of 0–255 to 0–1: `scale = 1/255`, `offset = 0`.
@@ -60,6 +61,22 @@ pub(crate) struct Affine {
 /// Pixels per round of the inner loop: enough that a round is whole vectors for any number of channels.
 const LANES: usize = 16;
 
+multiversion! {
+    /// [`Affine::apply_u8`].
+    fn apply_u8(affine: &Affine, pixels: &[u8], out: &mut [f32]) {
+        if let ([scale], [offset]) = (&affine.scale[..], &affine.offset[..]) {
+            pixels.iter().zip(out).for_each(|(&x, y)| *y = f32::from(x) * scale + offset);
+            return;
+        }
+        let round = affine.scale.len();
+        for (pixels, out) in pixels.chunks(round).zip(out.chunks_mut(round)) {
+            for (((&x, y), scale), offset) in pixels.iter().zip(out).zip(&affine.scale).zip(&affine.offset) {
+                *y = f32::from(x) * scale + offset;
+            }
+        }
+    }
+}
+
 impl Affine {
     pub(crate) fn new(
         rescale: Option<&Rescale>,
@@ -86,16 +103,7 @@ impl Affine {
 
     /// From bytes to prepared floats in one pass.
     pub(crate) fn apply_u8(&self, pixels: &[u8], out: &mut [f32]) {
-        if let ([scale], [offset]) = (&self.scale[..], &self.offset[..]) {
-            pixels.iter().zip(out).for_each(|(&x, y)| *y = f32::from(x) * scale + offset);
-            return;
-        }
-        let round = self.scale.len();
-        for (pixels, out) in pixels.chunks(round).zip(out.chunks_mut(round)) {
-            for (((&x, y), scale), offset) in pixels.iter().zip(out).zip(&self.scale).zip(&self.offset) {
-                *y = f32::from(x) * scale + offset;
-            }
-        }
+        apply_u8(Level::detect(), self, pixels, out);
     }
 
     /// The same in place.

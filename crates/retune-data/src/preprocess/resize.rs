@@ -19,6 +19,7 @@
 use super::Sample;
 use crate::augment::CropBox;
 use crate::error::DataError;
+use retune_simd::{Level, multiversion};
 use serde::{Deserialize, Serialize};
 
 /// How pixels between pixels are made.
@@ -188,28 +189,68 @@ impl Resize {
         };
         row.clear();
         row.resize(window.width * channels, window.fill);
+        // Pixels of three channels are read four values at a time.
+        row.push(0.0);
+        let level = Level::detect();
         for (y, out) in out.chunks_exact_mut(self.width * channels).enumerate() {
             let (first, weights) = down.of(y);
             let sums = &mut row[inside.start * channels..inside.end * channels];
-            sums.fill(0.0);
-            for (j, &weight) in weights.iter().enumerate() {
-                match usize::try_from(window.top + (first + j) as isize).ok().filter(|&y| y < height) {
-                    Some(y) => {
-                        let source = &source[(y * width + from) * channels..][..sums.len()];
-                        sums.iter_mut().zip(source).for_each(|(sum, &sample)| *sum += weight * sample.to_f32());
+            let line = |j: usize| {
+                let y = usize::try_from(window.top + (first + j) as isize).ok().filter(|&y| y < height)?;
+                Some(&source[(y * width + from) * channels..][..(inside.end - inside.start) * channels])
+            };
+            if let (&[upper_weight, lower_weight], Some(upper), Some(lower)) =
+                (weights, line(0), line(weights.len() - 1))
+            {
+                between(level, [upper_weight, lower_weight], upper, lower, sums);
+            } else {
+                sums.fill(0.0);
+                for (j, &weight) in weights.iter().enumerate() {
+                    match line(j) {
+                        Some(source) => add(level, weight, source, sums),
+                        None => sums.iter_mut().for_each(|sum| *sum += weight * window.fill),
                     }
-                    None => sums.iter_mut().for_each(|sum| *sum += weight * window.fill),
                 }
             }
             match channels {
-                1 => across.sample::<1>(row, out),
-                3 => across.sample::<3>(row, out),
-                4 => across.sample::<4>(row, out),
+                1 => across.sample_any(row, out, 1),
+                3 => across.sample_three(level, row, out),
                 _ => across.sample_any(row, out, channels),
             }
             if let (Filter::Bicubic, Some((low, high))) = (self.filter, S::RANGE) {
                 out.iter_mut().for_each(|value| *value = value.clamp(low, high));
             }
+        }
+    }
+}
+
+multiversion! {
+    /// `sums = weights[0] · upper + weights[1] · lower`.
+    fn between[S: Sample](weights: [f32; 2], upper: &[S], lower: &[S], sums: &mut [f32]) {
+        for ((sum, &upper), &lower) in sums.iter_mut().zip(upper).zip(lower) {
+            *sum = weights[0] * upper.to_f32() + weights[1] * lower.to_f32();
+        }
+    }
+
+    /// `sums += weight · row`.
+    fn add[S: Sample](weight: f32, row: &[S], sums: &mut [f32]) {
+        for (sum, &sample) in sums.iter_mut().zip(row) {
+            *sum += weight * sample.to_f32();
+        }
+    }
+
+    /// Samples one row of pixels of three channels, behind which one more value stands: each pixel is read with the first value of the
+    /// next, four at a time.
+    fn sample_three[const N: usize](first: &[usize], weights: &[[f32; N]], row: &[f32], out: &mut [f32]) {
+        for ((pixel, &first), weights) in out.as_chunks_mut::<3>().0.iter_mut().zip(first).zip(weights) {
+            let from = &row[3 * first..][..3 * N + 1];
+            let mut sum = [0.0f32; 4];
+            for j in 0..N {
+                for c in 0..4 {
+                    sum[c] += weights[j] * from[3 * j + c];
+                }
+            }
+            *pixel = [sum[0], sum[1], sum[2]];
         }
     }
 }
@@ -264,21 +305,17 @@ impl Taps {
         taps
     }
 
-    /// Samples one row of pixels of `C` channels.
-    fn sample<const C: usize>(&self, row: &[f32], out: &mut [f32]) {
-        let (row, _) = row.as_chunks::<C>();
-        let (out, _) = out.as_chunks_mut::<C>();
-        for (i, pixel) in out.iter_mut().enumerate() {
-            let (first, weights) = self.of(i);
-            let mut sum = [0.0; C];
-            for (from, &weight) in row[first..].iter().zip(weights) {
-                (0..C).for_each(|c| sum[c] += weight * from[c]);
-            }
-            *pixel = sum;
+    /// Samples one row of pixels of three channels, behind which one more value stands.
+    fn sample_three(&self, level: Level, row: &[f32], out: &mut [f32]) {
+        match self.per_pixel {
+            2 => sample_three(level, &self.first, self.weights.as_chunks::<2>().0, row, out),
+            3 => sample_three(level, &self.first, self.weights.as_chunks::<3>().0, row, out),
+            4 => sample_three(level, &self.first, self.weights.as_chunks::<4>().0, row, out),
+            _ => self.sample_any(row, out, 3),
         }
     }
 
-    /// The same for any number of channels.
+    /// Samples one row of pixels of so many channels.
     fn sample_any(&self, row: &[f32], out: &mut [f32], channels: usize) {
         for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
             let (first, weights) = self.of(i);

@@ -1,7 +1,8 @@
 //! Saturation, hue, grey. Grey images stay as they are.
 
-use super::{Raster, blend};
+use super::{Raster, blend, map_colors};
 use crate::preprocess::Sample;
+use retune_simd::Level;
 
 impl Raster {
     /// `l + factor · (x − l)`, l the pixel's brightness.
@@ -9,10 +10,11 @@ impl Raster {
         if self.is_grey() {
             return;
         }
-        for pixel in self.pixels.as_chunks_mut::<3>().0 {
-            let luma = u8::luma(pixel[0], pixel[1], pixel[2]);
-            *pixel = pixel.map(|x| blend(luma, x, factor));
-        }
+        let blended = |[red, green, blue]: [u8; 3]| {
+            let luma = u8::luma(red, green, blue);
+            [blend(luma, red, factor), blend(luma, green, factor), blend(luma, blue, factor)]
+        };
+        map_colors(Level::detect(), blended, self.pixels.as_chunks_mut::<3>().0);
     }
 
     /// Each pixel's brightness in all channels.

@@ -1,6 +1,20 @@
 //! Sharpness and blur.
 
 use super::{Raster, blend};
+use retune_simd::{Level, multiversion};
+
+multiversion! {
+    /// [`Raster::sharpness`] of one row: `around[i]` are its nine neighbours in their order, itself in the middle, as slices of one length.
+    fn sharpen(factor: f32, around: [&[u8]; 9], out: &mut [u8]) {
+        let [a, b, c, d, e, f, g, h, i] = around.map(|row| &row[..out.len()]);
+        let wide = |x: u8| u16::from(x);
+        for (j, x) in out.iter_mut().enumerate() {
+            let beside = wide(a[j]) + wide(b[j]) + wide(c[j]) + wide(d[j]) + wide(f[j]) + wide(g[j]) + wide(h[j]) + wide(i[j]);
+            // 13 is odd, so no sum lies between two levels.
+            *x = blend(((beside + 5 * wide(e[j]) + 6) / 13) as u8, e[j], factor);
+        }
+    }
+}
 
 impl Raster {
     /// `s + factor · (x − s)`, s the image smoothed by `[1 1 1; 1 5 1; 1 1 1] / 13`, whose outermost pixels are left as they are.
@@ -10,7 +24,7 @@ impl Raster {
             return;
         }
         self.keep_old();
-        let row = width * channels;
+        let (row, level) = (width * channels, Level::detect());
         for y in 1..height - 1 {
             let rows: [&[u8]; 3] = std::array::from_fn(|i| &self.old[(y + i - 1) * row..(y + i) * row]);
             let out = &mut self.pixels[y * row + channels..(y + 1) * row - channels];
@@ -19,12 +33,7 @@ impl Raster {
             let [a, b, c] = [at(0, 0), at(0, 1), at(0, 2)];
             let [d, e, f] = [at(1, 0), at(1, 1), at(1, 2)];
             let [g, h, i] = [at(2, 0), at(2, 1), at(2, 2)];
-            for (j, x) in out.iter_mut().enumerate() {
-                let around = [a[j], b[j], c[j], d[j], f[j], g[j], h[j], i[j]].map(u32::from).iter().sum::<u32>();
-                let sum = around + 5 * u32::from(e[j]);
-                // 13 is odd, so no sum lies between two levels.
-                *x = blend(((sum + 6) / 13) as u8, e[j], factor);
-            }
+            sharpen(level, factor, [a, b, c, d, e, f, g, h, i], out);
         }
     }
 

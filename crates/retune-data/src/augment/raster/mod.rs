@@ -13,6 +13,7 @@ pub mod geometry;
 pub mod tone;
 
 pub use geometry::Interpolation;
+use retune_simd::{Level, multiversion};
 
 /// An image of 8 bits, `[height, width, channels]`, of 1 (grey) or 3 channels (red, green, blue).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +40,13 @@ impl Raster {
         self.pixels.extend(pixels);
     }
 
+    /// Takes the whole numbers nearest to these values, cut to 0–255, as pixels, keeping the memory.
+    pub(crate) fn refill_rounded(&mut self, shape: [usize; 3], values: &[f32]) {
+        self.shape = shape;
+        self.pixels.resize(values.len(), 0);
+        round(Level::detect(), values, &mut self.pixels);
+    }
+
     /// Copies another image into this one, keeping the memory.
     pub(crate) fn copy_from(&mut self, other: &Raster) {
         self.shape = other.shape;
@@ -61,9 +69,56 @@ impl Raster {
     }
 }
 
+multiversion! {
+    /// The whole numbers nearest to `values`, cut to 0–255; halves go up.
+    fn round(values: &[f32], out: &mut [u8]) {
+        for (out, &x) in out.iter_mut().zip(values) {
+            *out = whole(x + 0.5);
+        }
+    }
+
+    /// `x = of(x)` for every value.
+    fn map[F: Fn(u8) -> u8](of: F, pixels: &mut [u8]) {
+        for x in pixels {
+            *x = of(*x);
+        }
+    }
+
+    /// `pixel = of(pixel)` for every pixel of three channels.
+    fn map_colors[F: Fn([u8; 3]) -> [u8; 3]](of: F, pixels: &mut [[u8; 3]]) {
+        for pixel in pixels {
+            *pixel = of(*pixel);
+        }
+    }
+}
+
 /// `from + factor · (to − from)` in 32 bits, cut to 0–255 and then to a whole number (Pillow's `Image.blend`).
 #[inline(always)]
 fn blend(from: u8, to: u8, factor: f32) -> u8 {
-    // The cast cuts to 0–255, too.
-    (f32::from(from) + factor * (f32::from(to) - f32::from(from))) as u8
+    whole(f32::from(from) + factor * (f32::from(to) - f32::from(from)))
+}
+
+/// `x as u8`: cut to 0–255, then to a whole number; for many values at a time, which the compiler does not do with the cast.
+#[inline(always)]
+fn whole(x: f32) -> u8 {
+    // Numbers of this size have no fractions: adding it rounds to the nearest whole number, which is left in the lowest bits.
+    const WHOLE: f32 = (1 << 23) as f32;
+    let x = x.clamp(0.0, 255.0);
+    let nearest = (x + WHOLE) - WHOLE;
+    let below = if nearest > x { nearest - 1.0 } else { nearest };
+    ((below + WHOLE).to_bits() & 0xff) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn whole_numbers_are_those_of_the_cast() {
+        let eighths = (-80..2200).map(|n| n as f32 / 8.0);
+        let beside = (0..257).flat_map(|n| [(n as f32).next_down(), (n as f32).next_up()]);
+        for x in eighths.chain(beside).chain([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e30]) {
+            assert_eq!(whole(x), x as u8, "{x}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
-//! One value from one value, by a table per channel.
+//! One value from one value, by a formula or by a table per channel.
 
-use super::{Raster, blend};
+use super::{Raster, blend, map};
 use crate::preprocess::Sample;
+use retune_simd::{Level, multiversion};
 
 type Table = [u8; 256];
 
@@ -9,31 +10,30 @@ fn table(of: impl Fn(u8) -> u8) -> Table {
     std::array::from_fn(|x| of(x as u8))
 }
 
+multiversion! {
+    /// The sum of the brightness of all pixels.
+    fn sum_of_luma(pixels: &[[u8; 3]]) -> u64 {
+        // A row of sums of 32 bits holds more pixels than an image has in one.
+        pixels.chunks(1 << 16).map(|some| u64::from(some.iter().map(|p| u32::from(u8::luma(p[0], p[1], p[2]))).sum::<u32>())).sum()
+    }
+}
+
 impl Raster {
-    fn map(&mut self, table: &Table) {
-        self.pixels.iter_mut().for_each(|x| *x = table[usize::from(*x)]);
+    fn map(&mut self, of: impl Fn(u8) -> u8) {
+        map(Level::detect(), of, &mut self.pixels);
     }
 
-    /// How often each value stands in a channel.
-    fn histogram(&self, channel: usize) -> [u32; 256] {
-        let mut counts = [0; 256];
-        self.pixels.iter().skip(channel).step_by(self.shape[2]).for_each(|&x| counts[usize::from(x)] += 1);
-        counts
-    }
-
-    /// Maps each channel by a table that is made of its histogram; `None` leaves it alone.
+    /// Maps each channel by a table that is made of how often each value stands in it; `None` leaves it alone.
     fn map_by_histogram(&mut self, make: impl Fn(&[u32; 256]) -> Option<Table>) {
-        let channels = self.shape[2];
-        for channel in 0..channels {
-            if let Some(table) = make(&self.histogram(channel)) {
-                self.pixels.iter_mut().skip(channel).step_by(channels).for_each(|x| *x = table[usize::from(*x)]);
-            }
+        match self.shape[2] {
+            1 => map_by_histogram::<1>(&mut self.pixels, make),
+            _ => map_by_histogram::<3>(&mut self.pixels, make),
         }
     }
 
     /// `factor · x`.
     pub fn brightness(&mut self, factor: f32) {
-        self.map(&table(|x| blend(0, x, factor)));
+        self.map(|x| blend(0, x, factor));
     }
 
     /// `m + factor · (x − m)`, m the mean brightness of the image, rounded.
@@ -41,11 +41,11 @@ impl Raster {
         let sum: u64 = if self.is_grey() {
             self.pixels.iter().map(|&x| u64::from(x)).sum()
         } else {
-            self.pixels.chunks_exact(3).map(|p| u64::from(u8::luma(p[0], p[1], p[2]))).sum()
+            sum_of_luma(Level::detect(), self.pixels.as_chunks::<3>().0)
         };
         let count = (self.shape[0] * self.shape[1]).max(1) as u64;
         let mean = ((2 * sum + count) / (2 * count)) as u8;
-        self.map(&table(|x| blend(mean, x, factor)));
+        self.map(|x| blend(mean, x, factor));
     }
 
     /// `255 − x`.
@@ -55,7 +55,7 @@ impl Raster {
 
     /// `255 − x` from `threshold` on.
     pub fn solarize(&mut self, threshold: f32) {
-        self.map(&table(|x| if f32::from(x) < threshold { x } else { !x }));
+        self.map(|x| if f32::from(x) < threshold { x } else { !x });
     }
 
     /// The upper `bits` of each value, 0 to 8.
@@ -90,5 +90,21 @@ impl Raster {
                 level.min(255) as u8
             }))
         });
+    }
+}
+
+fn map_by_histogram<const C: usize>(pixels: &mut [u8], make: impl Fn(&[u32; 256]) -> Option<Table>) {
+    let (pixels, _) = pixels.as_chunks_mut::<C>();
+    let mut counts = [[0u32; 256]; C];
+    for pixel in &*pixels {
+        for c in 0..C {
+            counts[c][usize::from(pixel[c])] += 1;
+        }
+    }
+    let tables = counts.map(|counts| make(&counts).unwrap_or_else(|| table(|x| x)));
+    for pixel in pixels {
+        for c in 0..C {
+            pixel[c] = tables[c][usize::from(pixel[c])];
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Choice of the instruction set at run time.
+//! Loops compiled for several instruction sets, of which the best that the machine has is chosen at run time.
 
 /// An instruction set that kernels are compiled for. Plain loops written inside [`multiversion!`](crate::multiversion) are
 /// vectorized by the compiler for each level; NEON is the baseline of 64-bit ARM.
@@ -57,7 +57,7 @@ impl Level {
 /// addition by itself, so a body without `mul_add` gives the same bits at every level.
 ///
 /// ```
-/// use retune_cpu::{Level, multiversion};
+/// use retune_simd::{Level, multiversion};
 ///
 /// multiversion! {
 ///     /// y += a · x
@@ -85,7 +85,7 @@ macro_rules! multiversion {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident $([$($generic:tt)*])? ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {$(
         $(#[$meta])*
         #[inline]
-        $vis fn $name $(<$($generic)*>)? (level: $crate::dispatch::Level, $($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name $(<$($generic)*>)? (level: $crate::Level, $($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn body $(<$($generic)*>)? ($($arg: $ty),*) $(-> $ret)? $body
 
@@ -100,10 +100,10 @@ macro_rules! multiversion {
             match level {
                 // SAFETY: `Level` values above the baseline only exist where `Level::detect` found their features.
                 #[cfg(target_arch = "x86_64")]
-                $crate::dispatch::Level::Avx512 => unsafe { avx512($($arg),*) },
+                $crate::Level::Avx512 => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                $crate::dispatch::Level::Avx2 => unsafe { avx2($($arg),*) },
+                $crate::Level::Avx2 => unsafe { avx2($($arg),*) },
                 _ => body($($arg),*),
             }
         }
