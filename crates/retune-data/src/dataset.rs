@@ -1,6 +1,7 @@
 //! [`Dataset`]: examples of one source, in the source's order, with their labels.
 
-use crate::decode::is_image_name;
+use crate::column::{ByteColumn, TextColumn};
+use crate::decode::{DecodedImage, decode_image, is_image_name, read_image_file};
 use crate::error::{BadExample, DataError, shape_text};
 use crate::hash::{ContentHash, hash_dataset, hash_example};
 use crate::labels::{LabelKind, Labels};
@@ -8,6 +9,7 @@ use crate::loader::prepare::copy_as_f32;
 use crate::origins::Origins;
 use crate::words::Words;
 use retune_tensor::Tensor;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -20,9 +22,9 @@ pub enum Inputs {
     Images(Tensor),
     /// Anything else in memory: `[examples, ...]` in its stored type.
     Features(Tensor),
-    /// Encoded images on disk, decoded as batches are made.
-    Files(ImageFiles),
-    /// Texts in memory, which a [`TextEncoder`](crate::TextEncoder) cuts into tokens.
+    /// Encoded images, decoded as batches are made.
+    Encoded(EncodedImages),
+    /// Texts, which a [`TextEncoder`](crate::TextEncoder) cuts into tokens.
     Texts(Texts),
 }
 
@@ -30,41 +32,123 @@ pub enum Inputs {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Texts {
     /// The text of each example, or the first of its two.
-    pub first: Vec<String>,
+    pub first: TextColumn,
     /// The second text of each example, where examples are pairs.
-    pub second: Option<Vec<String>>,
+    pub second: Option<TextColumn>,
 }
 
 impl Texts {
+    /// One text for each example, in memory.
+    pub fn single(texts: impl Into<TextColumn>) -> Texts {
+        Texts { first: texts.into(), second: None }
+    }
+
+    /// Two texts for each example, in memory.
+    pub fn pairs(first: impl Into<TextColumn>, second: impl Into<TextColumn>) -> Texts {
+        Texts { first: first.into(), second: Some(second.into()) }
+    }
+
     /// Text or texts of one example; `None` for one that does not exist.
-    pub fn get(&self, index: usize) -> Option<(&str, Option<&str>)> {
+    pub fn get(&self, index: usize) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
         let first = self.first.get(index)?;
-        Some((first, self.second.as_ref().and_then(|second| second.get(index)).map(String::as_str)))
+        Some((first, self.second.as_ref().and_then(|second| second.get(index))))
+    }
+
+    /// Whether texts are on disk.
+    pub fn are_on_disk(&self) -> bool {
+        self.first.is_on_disk() || self.second.as_ref().is_some_and(TextColumn::is_on_disk)
     }
 
     /// Bytes that they take in memory.
     pub fn size_bytes(&self) -> usize {
-        let of =
-            |texts: &Vec<String>| size_of_val(texts.as_slice()) + texts.iter().map(String::capacity).sum::<usize>();
-        of(&self.first) + self.second.as_ref().map_or(0, of)
+        self.first.size_bytes() + self.second.as_ref().map_or(0, TextColumn::size_bytes)
     }
 }
 
-/// Image files of a data set.
+/// Encoded images of a data set.
 #[derive(Debug)]
-pub struct ImageFiles {
-    /// Folder that the names are relative to.
-    pub root: PathBuf,
-    /// File names in the order of the examples, relative to `root`.
-    pub names: Vec<PathBuf>,
-    /// `[height, width]` by the files' headers, where all usable files agree.
+pub struct EncodedImages {
+    /// Where they are.
+    pub source: ImageSource,
+    /// `[height, width]` by the images' headers, where all usable images agree.
     pub size: Option<[usize; 2]>,
 }
 
-impl ImageFiles {
-    /// Path of one file.
-    pub fn path(&self, index: usize) -> PathBuf {
-        self.root.join(&self.names[index])
+/// Where encoded images are.
+#[derive(Debug)]
+pub enum ImageSource {
+    /// A file each.
+    Files {
+        /// Folder that the names are relative to.
+        root: PathBuf,
+        /// File names in the order of the examples, relative to `root`.
+        names: Vec<PathBuf>,
+    },
+    /// Taken out of the table that held them.
+    Column(ByteColumn),
+}
+
+impl EncodedImages {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        match &self.source {
+            ImageSource::Files { names, .. } => names.len(),
+            ImageSource::Column(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of one image; the reason in words where they cannot be had.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is too large.
+    ///
+    /// # Panics
+    /// An index that no image has.
+    pub fn read(&self, index: usize) -> Result<Cow<'_, [u8]>, String> {
+        match &self.source {
+            ImageSource::Files { root, names } => read_image_file(&root.join(&names[index])).map(Cow::Owned),
+            ImageSource::Column(bytes) => bytes.get(index).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Decodes one image; the reason in words where it cannot be.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read), and bytes that are no image.
+    ///
+    /// # Panics
+    /// An index that no image has.
+    pub fn decode(&self, index: usize) -> Result<DecodedImage, String> {
+        decode_image(&self.read(index)?)
+    }
+
+    /// The name of an image's file, relative to the data's folder; `None` where it is not in a file of its own.
+    pub fn name(&self, index: usize) -> Option<&Path> {
+        match &self.source {
+            ImageSource::Files { names, .. } => names.get(index).map(PathBuf::as_path),
+            ImageSource::Column(_) => None,
+        }
+    }
+
+    /// The path of an image's file; `None` where it is not in a file of its own.
+    pub fn path(&self, index: usize) -> Option<PathBuf> {
+        match &self.source {
+            ImageSource::Files { root, .. } => self.name(index).map(|name| root.join(name)),
+            ImageSource::Column(_) => None,
+        }
+    }
+
+    /// Bytes that they take in memory.
+    pub fn size_bytes(&self) -> usize {
+        match &self.source {
+            ImageSource::Files { names, .. } => names.iter().map(|name| size_of::<PathBuf>() + name.as_os_str().len()).sum(),
+            ImageSource::Column(bytes) => bytes.size_bytes(),
+        }
     }
 }
 
@@ -119,9 +203,9 @@ impl Dataset {
                     });
                 }
             },
-            Inputs::Files(files) => files.names.len(),
+            Inputs::Encoded(images) => images.len(),
             Inputs::Texts(texts) => {
-                let (inputs, second) = (texts.first.len(), texts.second.as_ref().map_or(texts.first.len(), Vec::len));
+                let (inputs, second) = (texts.first.len(), texts.second.as_ref().map_or(texts.first.len(), TextColumn::len));
                 if second != inputs {
                     let (expected, found) = (format!("{inputs}, one for each first text"), second);
                     return Err(DataError::setting(format!("second texts of {description}"), expected, found));
@@ -164,7 +248,10 @@ impl Dataset {
         };
         Dataset::new(
             description,
-            Inputs::Files(ImageFiles { root: PathBuf::new(), names: files, size: None }),
+            Inputs::Encoded(EncodedImages {
+                source: ImageSource::Files { root: PathBuf::new(), names: files },
+                size: None,
+            }),
             Labels::None,
         )
     }
@@ -183,8 +270,8 @@ impl Dataset {
     /// No texts.
     pub fn from_words(description: impl Into<String>, texts: &[impl AsRef<[String]>]) -> Result<Dataset, DataError> {
         let mut words = Words::default();
-        let first = texts.iter().map(|text| words.push(text.as_ref())).collect();
-        Ok(Dataset::from_texts(description, Texts { first, second: None })?.with_words(words))
+        let first: TextColumn = texts.iter().map(|text| words.push(text.as_ref())).collect();
+        Ok(Dataset::from_texts(description, Texts::single(first))?.with_words(words))
     }
 
     /// Names the classes.
@@ -269,7 +356,7 @@ impl Dataset {
     pub fn total(&self) -> usize {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.shape()[0],
-            Inputs::Files(files) => files.names.len(),
+            Inputs::Encoded(images) => images.len(),
             Inputs::Texts(texts) => texts.first.len(),
         }
     }
@@ -300,23 +387,23 @@ impl Dataset {
     }
 
     /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for texts, and for image
-    /// files, whose channels are not known before they are decoded (see [`ImageFiles::size`]).
+    /// files, whose channels are not known before they are decoded (see [`EncodedImages::size`]).
     pub fn input_shape(&self) -> Option<&[usize]> {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => Some(&t.shape()[1..]),
-            Inputs::Files(_) | Inputs::Texts(_) => None,
+            Inputs::Encoded(_) | Inputs::Texts(_) => None,
         }
     }
 
     /// Whether inputs are images.
     pub fn has_images(&self) -> bool {
-        matches!(self.inputs, Inputs::Images(_) | Inputs::Files(_))
+        matches!(self.inputs, Inputs::Images(_) | Inputs::Encoded(_))
     }
 
     /// Whether inputs are images of 8 bits.
     pub fn has_images_of_bytes(&self) -> bool {
         match &self.inputs {
-            Inputs::Files(_) => true,
+            Inputs::Encoded(_) => true,
             Inputs::Images(images) => matches!(images.values(), retune_tensor::Values::U8(_)),
             _ => false,
         }
@@ -333,15 +420,18 @@ impl Dataset {
     }
 
     /// The words of one text, where they are told apart.
-    pub fn words_of(&self, id: u64) -> Option<Vec<&str>> {
+    pub fn words_of(&self, id: u64) -> Option<Vec<String>> {
         let (words, index) = (self.words.as_ref()?, id as usize);
-        Some(words.of(index, self.texts()?.first.get(index)?))
+        let text = self.texts()?.first.get(index)?;
+        Some(words.of(index, &text).into_iter().map(str::to_owned).collect())
     }
 
     /// Where an example stands, for messages.
     pub fn place(&self, id: u64) -> String {
         match &self.inputs {
-            Inputs::Files(files) if (id as usize) < files.names.len() => files.path(id as usize).display().to_string(),
+            Inputs::Encoded(images) if images.path(id as usize).is_some() => {
+                images.path(id as usize).unwrap_or_default().display().to_string()
+            }
             _ => match self.origins.place(id as usize) {
                 Some(place) => place,
                 None => format!("{}, example {id}", self.description),
@@ -349,12 +439,12 @@ impl Dataset {
         }
     }
 
-    /// Bytes that inputs and labels take in memory; encoded images on disk take none.
+    /// Bytes that inputs and labels take in memory; what is on disk takes none.
     pub fn size_bytes(&self) -> usize {
         let inputs = match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.size_bytes(),
             Inputs::Texts(texts) => texts.size_bytes(),
-            Inputs::Files(_) => 0,
+            Inputs::Encoded(images) => images.size_bytes(),
         };
         inputs + self.labels.size_bytes() + self.words.as_ref().map_or(0, Words::size_bytes)
     }
@@ -465,23 +555,18 @@ impl Dataset {
         }
     }
 
-    /// Decodes every image file, in parallel, and lists those that cannot be; empty for data in memory.
+    /// Decodes every encoded image, in parallel, and lists those that cannot be; empty for data in memory.
     pub fn verify(&self) -> Vec<BadExample> {
         use rayon::prelude::*;
-        let Inputs::Files(files) = &self.inputs else { return Vec::new() };
+        let Inputs::Encoded(images) = &self.inputs else { return Vec::new() };
         self.ids()
             .into_par_iter()
             .filter_map(|id| {
-                let path = files.path(id as usize);
-                let reason = decode_file(&path).err()?;
-                Some(BadExample { id, place: path.display().to_string(), reason })
+                let reason = images.decode(id as usize).err()?;
+                Some(BadExample { id, place: self.place(id), reason })
             })
             .collect()
     }
-}
-
-fn decode_file(path: &Path) -> Result<(), String> {
-    crate::decode::decode_image(&crate::decode::read_image_file(path)?).map(drop)
 }
 
 #[cfg(test)]

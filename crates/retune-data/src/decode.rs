@@ -103,6 +103,15 @@ pub(crate) fn check_image_file(path: &Path) -> Result<ImageHeader, String> {
     Ok(header)
 }
 
+/// The same of an encoded image in memory.
+pub(crate) fn check_image_bytes(bytes: &[u8]) -> Result<ImageHeader, String> {
+    let header = image_header(bytes)?;
+    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_is_complete(bytes) {
+        return Err(CUT_SHORT.into());
+    }
+    Ok(header)
+}
+
 const CUT_SHORT: &str = "file cut short: a JPEG without its end marker";
 
 /// Decodes an encoded image; JPEG may differ from libjpeg by a few steps of 255 where colours are stored at half size.

@@ -45,9 +45,29 @@ pub enum DataError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// Data that do not fit into memory cannot be put on disk.
+    #[error(
+        "cannot keep data in `{}`: {source}\nhint: name a folder with room for them with `spool-folder`, or keep them in memory \
+         with `storage = \"memory\"`",
+        folder.display()
+    )]
+    Spool {
+        /// Where a file was to be made.
+        folder: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// An array or pickle file cannot be read.
     #[error(transparent)]
     Format(Box<retune_formats::FormatError>),
+    /// One example cannot be read.
+    #[error("cannot read `{place}`: {reason}")]
+    Unreadable {
+        /// Where it stands.
+        place: String,
+        /// Why not.
+        reason: String,
+    },
     /// Nothing tells what kind of data this is.
     #[error(
         "cannot tell what kind of data `{}` holds: {found}\nhint: expected a folder with one sub-folder of images per \

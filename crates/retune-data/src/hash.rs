@@ -53,13 +53,14 @@ pub(crate) fn hash_example(data: &Dataset, id: u64) -> Result<ContentHash, DataE
         }
         Inputs::Texts(texts) => {
             let (first, second) = texts.get(id as usize).unwrap_or_default();
-            let second: &[&[u8]] = &[second.unwrap_or_default().as_bytes()];
+            let second = second.unwrap_or_default();
+            let second: &[&[u8]] = &[second.as_bytes()];
             Ok(ContentHash::of_parts(&[&[first.as_bytes()], &second[..usize::from(texts.second.is_some())]].concat()))
         }
-        Inputs::Files(files) => {
-            let path = files.path(id as usize);
-            Ok(ContentHash::of(&std::fs::read(&path).map_err(DataError::io(&path))?))
-        }
+        Inputs::Encoded(images) => match images.read(id as usize) {
+            Ok(bytes) => Ok(ContentHash::of(&bytes)),
+            Err(reason) => Err(DataError::Unreadable { place: data.place(id), reason }),
+        },
     }
 }
 
@@ -69,21 +70,22 @@ pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
         Inputs::Images(t) | Inputs::Features(t) => add_tensor(&mut hasher, t),
         Inputs::Texts(texts) => {
             for list in std::iter::once(&texts.first).chain(&texts.second) {
-                for text in list {
+                for text in list.iter() {
                     hasher.update((text.len() as u64).to_le_bytes());
                     hasher.update(text.as_bytes());
                 }
             }
         }
-        Inputs::Files(files) => {
-            let digest = |(index, name): (usize, &std::path::PathBuf)| {
+        Inputs::Encoded(images) => {
+            let digest = |index: usize| {
                 let hash = match data.example_hash(index as u64) {
                     Err(_) if data.is_excluded(index as u64) => ContentHash::of(&[]),
                     hash => hash?,
                 };
-                Ok((name.to_string_lossy().replace('\\', "/"), hash.0))
+                let name = images.name(index).map(|name| name.to_string_lossy().replace('\\', "/"));
+                Ok((name.unwrap_or_default(), hash.0))
             };
-            let digests: Vec<_> = files.names.par_iter().enumerate().map(digest).collect::<Result<_, DataError>>()?;
+            let digests: Vec<_> = (0..images.len()).into_par_iter().map(digest).collect::<Result<_, DataError>>()?;
             for (name, digest) in digests {
                 hasher.update((name.len() as u64).to_le_bytes());
                 hasher.update(name.as_bytes());

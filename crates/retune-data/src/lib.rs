@@ -11,6 +11,7 @@
 //!
 //! - [`sources`]: what a path holds, [`open`]ed as [`Parts`];
 //! - [`dataset`], [`labels`]: [`Dataset`], examples of one source with their [`Labels`];
+//! - [`column`]: texts and bytes of all examples, in memory or on disk;
 //! - [`origins`]: [`Origins`], where in files the examples stand;
 //! - [`decode`]: image files to pixels;
 //! - [`split`]: which examples train, validate, test;
@@ -26,6 +27,7 @@
 //! - [`error`]: what can be wrong, [`DataError`].
 
 pub mod augment;
+pub mod column;
 pub mod dataset;
 pub mod decode;
 pub mod error;
@@ -43,7 +45,8 @@ pub mod weights;
 pub mod words;
 
 pub use augment::Augmentation;
-pub use dataset::{Dataset, ImageFiles, Inputs, Texts};
+pub use column::{ByteColumn, Storage, TextColumn};
+pub use dataset::{Dataset, EncodedImages, ImageSource, Inputs, Texts};
 pub use error::{BadExample, DataError};
 pub use hash::ContentHash;
 pub use labels::{LabelKind, LabelType, Labels};

@@ -25,8 +25,15 @@ pub enum Origins {
         /// The file.
         path: PathBuf,
     },
+    /// Rows of one file that has no lines, in order.
+    Rows {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file each.
     Files(Vec<PathBuf>),
+    /// Several files one after the other: the index of the first example of each, and where in it examples stand.
+    Several(Vec<(usize, Origins)>),
 }
 
 impl Origins {
@@ -40,6 +47,13 @@ impl Origins {
         }
     }
 
+    /// The file's own origins that an example stands in, and its index there; of a single file these.
+    pub fn of(&self, index: usize) -> Option<(&Origins, usize)> {
+        let Origins::Several(files) = self else { return Some((self, index)) };
+        let (first, origins) = files.get(files.partition_point(|(first, _)| *first <= index).checked_sub(1)?)?;
+        Some((origins, index - first))
+    }
+
     /// File and line of an example for messages, such as `reviews.tsv, line 3`.
     pub fn place(&self, index: usize) -> Option<String> {
         match self {
@@ -48,7 +62,12 @@ impl Origins {
                 starts.get(index).map(|line| format!("{}, line {line}", path.display()))
             }
             Origins::Elements { path } => Some(format!("{}, element {}", path.display(), index + 1)),
+            Origins::Rows { path } => Some(format!("{}, row {}", path.display(), index + 1)),
             Origins::Files(paths) => paths.get(index).map(|path| path.display().to_string()),
+            Origins::Several(_) => {
+                let (origins, index) = self.of(index)?;
+                origins.place(index)
+            }
         }
     }
 }

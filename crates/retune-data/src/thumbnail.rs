@@ -1,7 +1,7 @@
 //! Small pictures of examples, for people to look at.
 
 use crate::dataset::{Dataset, Inputs};
-use crate::decode::{DecodedImage, decode_image, read_image_file};
+use crate::decode::DecodedImage;
 use crate::loader::prepare::copy_as_f32;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, RgbImage, RgbaImage};
 use retune_tensor::{Tensor, Values};
@@ -15,9 +15,9 @@ pub fn thumbnail(data: &Dataset, id: u64, side: u32) -> Option<Vec<u8>> {
     let image = match data.inputs() {
         Inputs::Features(_) | Inputs::Texts(_) => None,
         Inputs::Images(images) => stored(images, usize::try_from(id).ok()?),
-        Inputs::Files(files) => {
-            let index = usize::try_from(id).ok().filter(|&index| index < files.names.len())?;
-            decode_image(&read_image_file(&files.path(index)).ok()?).ok()
+        Inputs::Encoded(images) => {
+            let index = usize::try_from(id).ok().filter(|&index| index < images.len())?;
+            images.decode(index).ok()
         }
     }?;
     let (width, height) = (u32::try_from(image.width).ok()?, u32::try_from(image.height).ok()?);
@@ -63,6 +63,7 @@ fn stretched(values: &[f32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::decode_image;
     use crate::labels::Labels;
 
     fn picture(images: Tensor, id: u64, side: u32) -> Option<DecodedImage> {

@@ -146,9 +146,9 @@ fn prepared_shape(data: &Dataset, preprocessing: &Preprocessing) -> Option<Vec<u
         (Inputs::Images(_), Some(&[height, width, channels])) => {
             Some(preprocessing.image_shape([height, width, channels]).to_vec())
         }
-        (Inputs::Files(files), _) => {
+        (Inputs::Encoded(images), _) => {
             let channels = preprocessing.color.map_or(3, |color| color.channels());
-            let size = preprocessing.resize.map(|resize| [resize.height, resize.width]).or(files.size)?;
+            let size = preprocessing.resize.map(|resize| [resize.height, resize.width]).or(images.size)?;
             Some(vec![size[0], size[1], channels])
         }
         (_, shape) => shape.map(<[usize]>::to_vec),

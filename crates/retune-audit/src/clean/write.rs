@@ -133,19 +133,31 @@ fn write_part(part: &Part, fates: &mut [Fate], target: &dyn Fn(&Path) -> PathBuf
     match &part.content {
         Content::Table(table) => write_lines(&part.path, &target(&part.path), fates, &|index| Some(table.lines(index))),
         Content::Examples(data) => match (data.inputs(), data.origins()) {
-            (Inputs::Files(files), _) => {
-                let paths = (0..fates.len()).map(|index| files.path(index));
-                copy_files(paths, fates, target)
+            (Inputs::Encoded(images), Origins::Unknown) => copy_images(images, fates, target),
+            (inputs, Origins::Lines { path, .. }) => {
+                write_lines(path, &target(path), fates, &|index| data.origins().lines(index))?;
+                match inputs {
+                    Inputs::Encoded(images) => copy_images(images, fates, target),
+                    _ => Ok(()),
+                }
             }
-            (_, Origins::Lines { path, .. }) => {
-                write_lines(path, &target(path), fates, &|index| data.origins().lines(index))
-            }
-            (_, Origins::Elements { path }) => write_elements(path, &target(path), fates),
+            (Inputs::Texts(_), Origins::Elements { path }) => write_elements(path, &target(path), fates),
             (_, Origins::Files(paths)) => copy_files(paths.iter().cloned(), fates, target),
+            (_, Origins::Rows { .. }) => Err(unsupported("Parquet or Arrow")),
+            (_, Origins::Several(_)) => Err(unsupported("several files of one part")),
             (Inputs::Images(_) | Inputs::Features(_), _) => Err(unsupported("arrays")),
             _ => Err(unsupported("an archive")),
         },
     }
+}
+
+/// Copies the files of images; those of a table stand where the table says.
+fn copy_images(
+    images: &EncodedImages,
+    fates: &mut [Fate],
+    target: &dyn Fn(&Path) -> PathBuf,
+) -> Result<(), AuditError> {
+    copy_files((0..fates.len()).map(|index| images.path(index).unwrap_or_default()), fates, target)
 }
 
 fn copy_files(

@@ -1,7 +1,7 @@
 //! [`Part`]: the examples of one split, whatever they are.
 
 use super::table::Table;
-use retune_data::decode::{DecodedImage, decode_image, read_image_file};
+use retune_data::decode::DecodedImage;
 use retune_data::{BadExample, Dataset, Inputs, LabelKind, Labels, Origins};
 use retune_tensor::Values;
 use serde::Serialize;
@@ -172,11 +172,19 @@ impl Part {
             Content::Examples(data) => data,
         };
         match (data.inputs(), data.origins()) {
-            (Inputs::Files(files), _) => (files.path(index).display().to_string(), None),
-            (_, Origins::Lines { path, starts, .. }) => (path.display().to_string(), starts.get(index).copied()),
-            (_, Origins::Elements { path }) => (path.display().to_string(), Some(index as u64 + 1)),
-            (_, Origins::Files(paths)) => (paths[index].display().to_string(), None),
-            _ => (data.description().to_owned(), Some(index as u64)),
+            (Inputs::Encoded(images), Origins::Unknown) if images.path(index).is_some() => {
+                (images.path(index).unwrap_or_default().display().to_string(), None)
+            }
+            (_, origins) => match origins.of(index) {
+                Some((Origins::Lines { path, starts, .. }, index)) => {
+                    (path.display().to_string(), starts.get(index).copied())
+                }
+                Some((Origins::Elements { path } | Origins::Rows { path }, index)) => {
+                    (path.display().to_string(), Some(index as u64 + 1))
+                }
+                Some((Origins::Files(paths), index)) => (paths[index].display().to_string(), None),
+                _ => (data.description().to_owned(), Some(index as u64)),
+            },
         }
     }
 
@@ -186,8 +194,8 @@ impl Part {
             Content::Table(table) => shortened(&table.cells(index).join(", ")),
             Content::Examples(data) => match data.inputs() {
                 Inputs::Texts(texts) => match texts.get(index) {
-                    Some((first, Some(second))) => format!("{} ‖ {}", shortened(first), shortened(second)),
-                    Some((first, None)) => shortened(first),
+                    Some((first, Some(second))) => format!("{} ‖ {}", shortened(&first), shortened(&second)),
+                    Some((first, None)) => shortened(&first),
                     None => String::new(),
                 },
                 Inputs::Features(_) => {
@@ -204,7 +212,7 @@ impl Part {
         let Content::Examples(data) = &self.content else { return None };
         let (first, second) = data.texts()?.get(index)?;
         Some(match second {
-            None => Cow::Borrowed(first),
+            None => first,
             Some(second) => Cow::Owned(format!("{first}{BETWEEN_TEXTS}{second}")),
         })
     }
@@ -213,10 +221,7 @@ impl Part {
     pub fn image(&self, index: usize) -> Option<Result<DecodedImage, String>> {
         let Content::Examples(data) = &self.content else { return None };
         match data.inputs() {
-            Inputs::Files(files) => {
-                let bytes = read_image_file(&files.path(index));
-                Some(bytes.and_then(|bytes| decode_image(&bytes)))
-            }
+            Inputs::Encoded(images) => Some(images.decode(index)),
             Inputs::Images(images) => {
                 let &[_, height, width, channels] = images.shape() else { return None };
                 let size = height * width * channels;

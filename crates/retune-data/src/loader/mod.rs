@@ -151,7 +151,7 @@ impl Loader {
         }
         data.check_ids(&ids)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = options.workers.unwrap_or(if matches!(data.inputs(), Inputs::Files(_)) { cores } else { 1 });
+        let workers = options.workers.unwrap_or(if matches!(data.inputs(), Inputs::Encoded(_)) { cores } else { 1 });
         let partition = Partition {
             examples: options.batch_size,
             tokens: options.batch_tokens,

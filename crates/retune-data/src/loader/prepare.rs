@@ -7,8 +7,8 @@ use crate::augment::{
     AugmentScratch, Augmentation, Drawn, Mixing, Stage, augment_bytes, augment_floats, augment_normalized, check_list,
     takes_bytes,
 };
-use crate::dataset::{Dataset, Inputs};
-use crate::decode::{decode_image, read_image_file};
+use crate::dataset::{Dataset, EncodedImages, Inputs};
+use crate::decode::decode_image;
 use crate::error::{BadExample, DataError, shape_text};
 use crate::hash::ContentHash;
 use crate::labels::Labels;
@@ -97,9 +97,9 @@ impl Preparer {
         preprocessing.check()?;
         check_list(&options.augment)?;
         let shape = match data.inputs() {
-            Inputs::Files(files) => {
+            Inputs::Encoded(images) => {
                 let color = *preprocessing.color.get_or_insert(Color::Rgb);
-                let size = preprocessing.resize.as_ref().map(|r| [r.height, r.width]).or(files.size);
+                let size = preprocessing.resize.as_ref().map(|r| [r.height, r.width]).or(images.size);
                 if size.is_none() && data.len() > 1 {
                     return Err(DataError::WrongShape {
                         place: format!("images of {}", data.description()),
@@ -272,9 +272,10 @@ impl Preparer {
             (_, Some(tokens)) => BatchInputs::Tokens(Box::new(tokens.batch(ids))),
             (Inputs::Features(t), None) => dense(self.features(t, &wanted, cursor.epoch, buffers)?),
             (Inputs::Images(t), None) => dense(self.stored_images(t, &wanted, cursor.epoch, worker, buffers.floats)?),
-            (Inputs::Files(_), None) => {
+            (Inputs::Encoded(images), None) => {
                 let mut read = Vec::with_capacity(wanted.len());
-                let input = self.image_files(
+                let input = self.encoded_images(
+                    images,
                     &wanted,
                     cursor.epoch,
                     worker,
@@ -422,8 +423,9 @@ impl Preparer {
         Ok(Tensor::new(self.batch_shape(ids.len(), &shape), out).expect("the buffer was made of this size"))
     }
 
-    fn image_files(
+    fn encoded_images(
         &self,
+        images: &EncodedImages,
         ids: &[u64],
         epoch: u64,
         worker: &mut Worker,
@@ -432,13 +434,12 @@ impl Preparer {
         read: &mut Vec<(u64, Option<ContentHash>)>,
         skipped: &mut Vec<BadExample>,
     ) -> Result<Tensor, DataError> {
-        let Inputs::Files(files) = self.data.inputs() else { unreachable!("called for image files only") };
         let mut shape: Option<[usize; 3]> = self.shape.as_ref().and_then(|s| s.as_slice().try_into().ok());
         let mut filled = 0;
         for &id in ids {
-            let path = files.path(id as usize);
-            let bad = |reason| BadExample { id, place: path.display().to_string(), reason };
-            let decoded = read_image_file(&path)
+            let bad = |reason| BadExample { id, place: self.data.place(id), reason };
+            let decoded = images
+                .read(id as usize)
                 .and_then(|bytes| Ok((hashed.then(|| ContentHash::of(&bytes)), decode_image(&bytes)?)));
             let (content, image) = match decoded {
                 Ok(decoded) => decoded,

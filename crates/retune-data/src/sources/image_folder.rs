@@ -11,7 +11,7 @@
 //! known before training.
 
 use super::{Parts, SourceOptions, TEST, TRAIN, VALIDATION, list_folder, name_of};
-use crate::dataset::{Dataset, ImageFiles, Inputs};
+use crate::dataset::{Dataset, EncodedImages, ImageSource, Inputs};
 use crate::decode::{ImageHeader, check_image_file, is_image_name};
 use crate::error::{BadExample, DataError};
 use crate::labels::Labels;
@@ -81,8 +81,8 @@ fn read(
     }
     description.push(')');
     let labels = Labels::classes(&place, indices, classes.len())?;
-    let files = ImageFiles { root: root.to_path_buf(), names, size };
-    let data = Dataset::new(description, Inputs::Files(files), labels)?.with_class_names(classes)?;
+    let images = EncodedImages { source: ImageSource::Files { root: root.to_path_buf(), names }, size };
+    let data = Dataset::new(description, Inputs::Encoded(images), labels)?.with_class_names(classes)?;
     let data = data.excluding(bad, options.tolerance)?;
     if known.is_none() {
         data.check_classes_present(&data.ids())?;

@@ -5,23 +5,31 @@
 //!   come in;
 //! - `idx`: IDX files as MNIST and Fashion-MNIST have them, also `.gz`;
 //! - `arrays`: numpy's `.npy` and `.npz`;
-//! - `table`: numeric CSV, also `.gz`, `label_texts` its labels;
-//! - [`text`]: texts in tables, JSON lines, lines and folders.
+//! - `tables`: texts, images or numbers in tables; `records` the rows of their files (CSV, JSON, Parquet, Arrow), `columns` what their columns
+//!   are taken for, `parts` which files are which part;
+//! - [`text`]: texts in tables, lines and folders;
+//! - `examples`, `label_texts`: examples and labels on their way into a data set.
 
 mod arrays;
 mod cifar10;
 mod cifar10_binary;
 mod cifar10_pickle;
+mod columns;
+mod examples;
 mod idx;
 mod image_folder;
 mod label_texts;
-mod table;
+mod parts;
+mod records;
+mod tables;
 mod tar;
 pub mod text;
 
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{DataError, shape_text};
-use crate::labels::LabelType;
+use crate::column::Storage;
+use crate::labels::{LabelKind, LabelType};
+use crate::origins::Origins;
 use retune_tensor::{DType, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -48,10 +56,14 @@ pub enum SourceKind {
     Idx,
     /// numpy's `.npz`, a folder of `.npy` files, or one `.npy`.
     Numpy,
-    /// A table of numbers, `.csv` or `.tsv`, or a folder of `train.csv`, `validation.csv`, `test.csv`. Also `.gz`.
+    /// A table of numbers: `.csv` or `.tsv`, `.json`, `.jsonl`, `.parquet`, `.arrow`; or a folder of `train.csv`, `validation.csv`,
+    /// `test.csv` and the like. Those of text also as `.gz`.
     Csv,
-    /// Texts with labels, see [`text`].
+    /// Texts with labels, in tables of these forms and in others, see [`text`].
     Text,
+    /// A table of these forms that holds images, or names their files relative to its folder; a folder of images with a
+    /// `metadata.csv` (`.jsonl`, `.parquet`).
+    ImageTable,
 }
 
 /// Order of the axes of images in arrays.
@@ -120,12 +132,38 @@ pub struct SourceOptions {
     pub format: Option<TextFormat>,
     /// How a file's text is stored. Default: found, see [`TextEncoding`].
     pub encoding: Option<TextEncoding>,
+    /// The ASCII character between the columns of a table. Default: the one of tab, semicolon, comma and bar that suits the first lines.
+    pub delimiter: Option<char>,
+    /// What stands between the labels of an example that has several in one column. Naming it makes labels multi-hot. Default, where
+    /// they are: bar, semicolon or comma.
+    pub label_separator: Option<char>,
+    /// The column or field of images, or of the names of their files. Default: found. Naming it makes images of a table.
+    pub image: Option<Column>,
+    /// Where texts, and images taken out of tables, are kept while they are used.
+    pub storage: Storage,
+    /// The folder for those that are kept on disk. Default: the user's cache.
+    pub spool_folder: Option<PathBuf>,
 }
 
 impl SourceOptions {
     /// Options for a source of its own that holds another part of the same data: its labels mean what they mean in `train`.
     pub fn like(&self, train: &Dataset) -> SourceOptions {
-        if train.texts().is_some() { text::like(train, self) } else { self.with_classes_of(train) }
+        if *train.origins() == Origins::Unknown {
+            return self.with_classes_of(train);
+        }
+        let labels = match train.label_kind() {
+            LabelKind::Real { .. } => Some(LabelType::Real),
+            LabelKind::MultiHot { .. } => Some(LabelType::MultiHot),
+            LabelKind::WordClasses { .. } => Some(LabelType::WordClass),
+            LabelKind::None => self.labels,
+            _ => Some(LabelType::Class),
+        };
+        let own_names = || train.class_names().map(<[String]>::to_vec);
+        SourceOptions {
+            labels,
+            class_names: self.class_names.clone().or_else(own_names),
+            ..self.with_classes_of(train)
+        }
     }
 
     /// Whether an option is given that only texts have.
@@ -166,6 +204,7 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
     std::fs::metadata(path).map_err(DataError::io(path))?;
     let kind = match options.kind {
         Some(kind) => kind,
+        None if options.image.is_some() => SourceKind::ImageTable,
         None if options.names_texts() => SourceKind::Text,
         None => detect(path)?,
     };
@@ -175,7 +214,7 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
         SourceKind::Cifar10Pickle => cifar10::open(path, options, cifar10_pickle::FORM),
         SourceKind::Numpy => arrays::open(path, options),
         SourceKind::Idx => idx::open(path, options),
-        SourceKind::Csv => table::open(path, options),
+        kind @ (SourceKind::Csv | SourceKind::ImageTable) => tables::open(parts::files(path)?, kind, options),
         SourceKind::Text => text::open(path, options),
     }?;
     match &options.class_names {
@@ -199,7 +238,7 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
             _ if any(cifar10_pickle::FORM.is_batch_name) => Ok(SourceKind::Cifar10Pickle),
             _ if any(arrays::is_array_name) => Ok(SourceKind::Numpy),
             _ if any(idx::is_images_name) => Ok(SourceKind::Idx),
-            _ if any(table::is_table_name) => Ok(table_kind(&entries)),
+            _ if parts::has_tables(path) => Ok(table_kind(path)),
             _ if any(text::is_text_name) || text::is_text_folder(path) => Ok(SourceKind::Text),
             _ if entries.iter().any(|e| e.is_dir()) => Ok(SourceKind::ImageFolder),
             _ if entries.is_empty() => Err(unknown("an empty folder")),
@@ -218,7 +257,7 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
         };
     }
     match () {
-        _ if table::is_table_name(&name) => Ok(table_kind(&[path.to_path_buf()])),
+        _ if parts::is_table_name(&name) => Ok(table_kind(path)),
         _ if text::is_text_name(&name) => Ok(SourceKind::Text),
         _ if idx::is_images_name(&name) => Ok(SourceKind::Idx),
         _ if arrays::is_array_name(&name) => Ok(SourceKind::Numpy),
@@ -229,10 +268,11 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
     }
 }
 
-/// Whether tables hold texts or numbers, by the first of them.
-fn table_kind(files: &[PathBuf]) -> SourceKind {
-    let first = files.iter().find(|file| table::is_table_name(&name_of(file)));
-    if first.is_some_and(|file| text::looks_like_table(file)) { SourceKind::Text } else { SourceKind::Csv }
+/// What tables hold, by the first of them; numbers where it cannot be read.
+fn table_kind(path: &Path) -> SourceKind {
+    let files = parts::files(path).ok();
+    let first = files.as_ref().and_then(|files| files.train.first());
+    first.and_then(|file| tables::kind(file, &SourceOptions::default())).unwrap_or(SourceKind::Csv)
 }
 
 /// The entries of a folder, hidden ones left out, sorted by name.
@@ -319,7 +359,7 @@ mod tests {
         let shape = |t: Tensor, options: &SourceOptions| match array_inputs("t", t, options).unwrap() {
             Inputs::Images(t) => (true, t.shape().to_vec()),
             Inputs::Features(t) => (false, t.shape().to_vec()),
-            Inputs::Files(_) | Inputs::Texts(_) => unreachable!(),
+            Inputs::Encoded(_) | Inputs::Texts(_) => unreachable!(),
         };
         assert_eq!(shape(Tensor::new([2, 4, 4], vec![0u8; 32]).unwrap(), &default), (true, vec![2, 4, 4, 1]));
         assert_eq!(shape(Tensor::zeros([2, 4, 4]), &default), (false, vec![2, 4, 4]));

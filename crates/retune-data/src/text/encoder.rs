@@ -6,6 +6,7 @@ use super::settings::{TextSettings, Truncation};
 use crate::error::DataError;
 use rayon::prelude::*;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 use tokenizers::{Encoding, PostProcessor, PreTokenizerWrapper, Tokenizer, TruncationDirection};
 
@@ -168,10 +169,10 @@ impl TextEncoder {
     ///
     /// # Errors
     /// As for [`encode`](Self::encode).
-    pub fn encode_words(&self, words: &[&str]) -> Result<Encoded, DataError> {
+    pub fn encode_words(&self, words: &[impl AsRef<str>]) -> Result<Encoded, DataError> {
         let reason = |error: tokenizers::Error| DataError::Tokenizer { reason: error.to_string() };
         let before: Vec<&str> = self.settings.prefix.split_whitespace().collect();
-        let all = [before.as_slice(), words].concat();
+        let all: Vec<&str> = before.iter().copied().chain(words.iter().map(AsRef::as_ref)).collect();
         let mut text = self.tokenizer.encode(all.as_slice(), false).map_err(reason)?;
         let whole_words = beginnings(&text, before.len()).filter(|&word| word >= 0).count();
         let is_truncated = keep(&mut text, self.most - self.marks(false).min(self.most));
@@ -187,10 +188,10 @@ impl TextEncoder {
     ///
     /// # Errors
     /// The first text, in order, that cannot be encoded, with its index.
-    pub fn encode_all_words<'a>(
+    pub fn encode_all_words(
         &self,
         count: usize,
-        words: impl Fn(usize) -> Vec<&'a str> + Sync,
+        words: impl Fn(usize) -> Vec<String> + Sync,
     ) -> Result<TokenSequences, (usize, DataError)> {
         all(count, 1, |index| Ok(vec![self.encode_words(&words(index))?]))
     }
@@ -237,12 +238,12 @@ impl TextEncoder {
     pub fn encode_all<'a>(
         &self,
         count: usize,
-        text: impl Fn(usize) -> (&'a str, Option<&'a str>) + Sync,
+        text: impl Fn(usize) -> (Cow<'a, str>, Option<Cow<'a, str>>) + Sync,
     ) -> Result<TokenSequences, (usize, DataError)> {
         let per_example = if self.is_apart && count > 0 && text(0).1.is_some() { 2 } else { 1 };
         all(count, per_example, |index| {
             let (first, second) = text(index);
-            self.sequences(first, second)
+            self.sequences(&first, second.as_deref())
         })
     }
 }

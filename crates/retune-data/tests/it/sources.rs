@@ -37,9 +37,9 @@ fn image_folders() {
     assert_eq!(classes(&data), [0, 1, 1, 2, 2, 2]);
     assert_eq!(data.class_counts(&data.ids()), Some(vec![1, 2, 3]));
     assert!(data.description().contains("1 other files left out"), "{}", data.description());
-    let Inputs::Files(files) = data.inputs() else { panic!("on disk") };
-    assert_eq!(files.size, Some([6, 5]));
-    assert_eq!(files.names[3], Path::new("dog").join("000.png"));
+    let Inputs::Encoded(images) = data.inputs() else { panic!("on disk") };
+    assert_eq!(images.size, Some([6, 5]));
+    assert_eq!(images.name(3), Some(Path::new("dog").join("000.png").as_path()));
     assert!(data.verify().is_empty());
 
     let copy = tempdir().unwrap();

@@ -127,7 +127,7 @@ fn texts_without_tokens_count_as_unreadable() {
     // This tokenizer puts no marks around a text.
     let encoder = TextEncoder::new(&tokenizer("regex_bpe"), TextSettings::default(), None).unwrap();
     let first = ["a b", "", "c"].map(str::to_owned).to_vec();
-    let data = Arc::new(Dataset::from_texts("made", Texts { first, second: None }).unwrap());
+    let data = Arc::new(Dataset::from_texts("made", Texts::single(first)).unwrap());
     let options =
         LoaderOptions { encoder: Some(Arc::new(encoder)), ..LoaderOptions::sequential(2, Default::default()) };
     let error = Loader::new(data.clone(), data.ids(), options.clone()).unwrap_err();

@@ -24,8 +24,8 @@ fn read(name: &str, bytes: impl AsRef<[u8]>, options: &SourceOptions) -> Result<
     open(&path, options).map(|parts| parts.train)
 }
 
-fn texts(data: &Dataset) -> Vec<&str> {
-    data.texts().unwrap().first.iter().map(String::as_str).collect()
+fn texts(data: &Dataset) -> Vec<String> {
+    data.texts().unwrap().first.iter().map(String::from).collect()
 }
 
 /// Names or numbers of the classes of all usable examples.
@@ -53,7 +53,7 @@ fn columns_are_found_by_name_or_by_length() {
     let by = |text: Column, label: Column| SourceOptions { text: Some(text), label: Some(label), ..options() };
     let contents = "a,b,c\nx1,longer text,spam\nx2,another,ham\n";
     let data = read("t.csv", contents, &by(Column::Name("a".into()), Column::Index(2))).unwrap();
-    assert_eq!((texts(&data), classes(&data)), (vec!["x1", "x2"], vec!["spam".to_owned(), "ham".to_owned()]));
+    assert_eq!((texts(&data), classes(&data)), (vec!["x1".into(), "x2".into()], vec!["spam".to_owned(), "ham".to_owned()]));
     assert_eq!(data.class_names().unwrap(), ["ham", "spam"]);
     let error = read("t.csv", contents, &by(Column::Name("d".into()), Column::Index(2))).unwrap_err();
     assert!(matches!(&error, DataError::UnknownName { known, .. } if known == &["a", "b", "c"]), "{error}");
@@ -88,14 +88,14 @@ fn pairs_have_real_values() {
     let wanted =
         SourceOptions { text: Some(Column::Index(0)), text_pair: Some(Column::Index(1)), ..SourceOptions::default() };
     let data = read("sts.csv", contents, &wanted).unwrap();
-    assert_eq!(data.texts().unwrap().get(1), Some(("A child rides.", Some("A child, riding."))));
+    assert_eq!(data.texts().unwrap().get(1), Some(("A child rides.".into(), Some("A child, riding.".into()))));
     assert_eq!(data.label_kind(), LabelKind::Real { shape: vec![1] });
     assert_eq!(data.labels().row(0), Some(&[4.75f32][..]));
     let found = read("sts.csv", contents, &options()).unwrap();
     assert_eq!(found.texts(), data.texts(), "found without being named");
     let named = "sentence1\tsentence2\tscore\na b\tc d\t0.5\ne f\tg h\t1.5\n";
     let data = read("sts.tsv", named, &options()).unwrap();
-    assert_eq!(data.texts().unwrap().get(0), Some(("a b", Some("c d"))));
+    assert_eq!(data.texts().unwrap().get(0), Some(("a b".into(), Some("c d".into()))));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn labels_stand_before_texts_in_lines() {
     assert_eq!(detect(Path::new("no such file.txt")).unwrap(), SourceKind::Text);
     let alone = SourceOptions { unlabelled: true, ..options() };
     let data = read("new.txt", "first text\r\n\r\nsecond, text\r\n", &alone).unwrap();
-    assert_eq!((texts(&data), data.label_kind()), (vec!["first text", "second, text"], LabelKind::None));
+    assert_eq!((texts(&data), data.label_kind()), (vec!["first text".into(), "second, text".into()], LabelKind::None));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn json_lines_have_named_fields() {
         ("array.json", format!("[{}]", lines.trim().replace('\n', ","))),
     ] {
         let data = read(name, contents, &SourceOptions::default()).unwrap();
-        assert_eq!((texts(&data)[0], &classes(&data)[..2]), ("如果发生战争", &["110".to_owned(), "116".into()][..]));
+        assert_eq!((texts(&data)[0].as_str(), &classes(&data)[..2]), ("如果发生战争", &["110".to_owned(), "116".into()][..]));
     }
     let data = read("packed.jsonl.gz", gzip(lines.as_bytes()), &options()).unwrap();
     assert_eq!(data.len(), 4);
@@ -148,7 +148,7 @@ fn json_lines_have_named_fields() {
         &other,
     );
     let data = data.unwrap();
-    assert_eq!((data.texts().unwrap().get(0), &classes(&data)[0]), (Some(("b", Some("t"))), &"true".to_owned()));
+    assert_eq!((data.texts().unwrap().get(0), &classes(&data)[0]), (Some(("b".into(), Some("t".into()))), &"true".to_owned()));
     let error = read("t.jsonl", "{\"body\":\"b\"}\n", &options()).unwrap_err();
     assert!(matches!(&error, DataError::UnknownName { known, .. } if known == &["body"]), "{error}");
     assert!(matches!(read("t.jsonl", "not json\n", &options()), Err(DataError::Malformed { .. })));
@@ -278,7 +278,7 @@ fn folders_hold_a_text_a_file() {
     let parts = open(folder.path(), &SourceOptions { tolerance: 1, ..SourceOptions::default() }).unwrap();
     assert_eq!(
         (texts(&parts.train), classes(&parts.train)),
-        (vec!["awful\nfilm", "great", ""], vec!["neg".into(), "pos".to_owned()])
+        (vec!["awful\nfilm".into(), "great".into(), String::new()], vec!["neg".into(), "pos".to_owned()])
     );
     assert_eq!(classes(&parts.test.unwrap()), ["pos"]);
     assert!(parts.train.excluded().next().unwrap().reason.contains("1.txt` holds no text"));

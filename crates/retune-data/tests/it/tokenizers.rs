@@ -62,7 +62,7 @@ fn neither_threads_nor_neighbours_change_tokens() {
         let encoder = TextEncoder::new(&tokenizer(kind), settings.clone(), Some(64)).unwrap();
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| encoder.encode_all(texts.len(), |index| (texts[index].as_str(), None))).unwrap()
+            pool.install(|| encoder.encode_all(texts.len(), |index| (texts[index].as_str().into(), None))).unwrap()
         };
         let all = on(1);
         assert_eq!(all, on(4));

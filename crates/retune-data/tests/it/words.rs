@@ -51,7 +51,7 @@ fn words_and_labels_are_read_from_every_form() {
         assert_eq!(data.words_of(0).unwrap(), ["the", "actor", "filmed"], "{name}");
         assert_eq!(classes(&data), [vec!["O", "B-PER", "I-PER"], vec!["B-LOC"]], "{name}");
         assert_eq!(data.class_counts(&data.ids()), Some(vec![1, 1, 1, 1]), "{name}");
-        assert_eq!(data.texts().unwrap().first, ["the actor filmed", "good"], "{name}");
+        assert_eq!(data.texts().unwrap().first, vec!["the actor filmed", "good"].into(), "{name}");
     }
     let numbers = "{\"tokens\": [\"a\", \"b\"], \"ner_tags\": [0, 2]}\n";
     let path = write(folder.path(), "n.jsonl", numbers);
@@ -89,7 +89,7 @@ fn bad_texts_are_named() {
     assert!(error("e.jsonl", "{\"text\": \"a\"}\n").contains("no list of words `tokens`"));
     let tolerant = SourceOptions { tolerance: 1, ..tagged() };
     let data = open(&folder.path().join("a.conll"), &tolerant).unwrap().train;
-    assert_eq!((data.ids(), data.words_of(1).unwrap()), (vec![1], vec!["d"]));
+    assert_eq!((data.ids(), data.words_of(1).unwrap()), (vec![1], vec!["d".to_owned()]));
 }
 
 /// `filmed` has two tokens of its own in the tokenizer of the goldens, or one that is unknown; either way one begins the word.

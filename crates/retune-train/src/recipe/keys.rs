@@ -2,7 +2,7 @@
 
 use super::augment::{Posterize, Sharpness, Solarize};
 use super::document::{Document, Located, Place};
-use retune_data::ClassWeights;
+use retune_data::{ClassWeights, Storage};
 use retune_data::Truncation;
 use retune_data::augment::{Affine, Blur, ColorJitter, Erasing, Perspective, Policy, RandomResizedCrop};
 use retune_data::labels::LabelType;
@@ -302,8 +302,9 @@ sections! {
     }
     /// What it is trained on.
     data: DataKeys {
-        /// A folder with one sub-folder of images per class, CIFAR-10 batches, IDX files, `.npy`, `.npz`, `.csv`;
-        /// of texts `.csv`, `.tsv`, `.jsonl`, lines of label and text, folders of these; of labelled words `.conll`, `.jsonl`.
+        /// A folder with one sub-folder of images per class, CIFAR-10 batches, IDX files, `.npy`, `.npz`; tables of texts, numbers, images
+        /// or names of image files (`.csv`, `.tsv`, `.json`, `.jsonl`, `.parquet`, `.arrow`); of texts also lines of label and text; of
+        /// labelled words `.conll`, `.jsonl`, `.parquet`; folders of these.
         /// Example: `path = "photos"`.
         "path" path: PathBuf,
         /// Data to choose the best weights by. Default: what `path` has, or `[split]`.
@@ -312,7 +313,7 @@ sections! {
         "test" test: PathBuf,
         /// The kind of data. Default: told from the path.
         "kind" kind: SourceKind,
-        /// Unreadable examples that are skipped before it is an error. Default 0.
+        /// Rows and files that cannot be used: so many are left out, and listed in the run's folder, before it is an error. Default 0.
         "tolerance" tolerance: usize,
         /// What labels are: `class`, `multi-hot`, `real` or `word-class`. Default: told from their values.
         "labels" labels: LabelType,
@@ -333,6 +334,8 @@ sections! {
         "labels-path" labels_path: PathBuf,
         /// Whether a table's first row has the columns' names. Default: told from it.
         "header" header: bool,
+        /// The column or field of images, or of the names of their files relative to the table's folder, by name or number. Default: found.
+        "image" image: Column,
         /// The column or field of texts, by name or number. Default: `text`, `sentence` and the like, or the longest.
         "text" text: Column,
         /// The column or field of the second texts, where examples are pairs. Default: `text_b` beside `text_a`, `sentence2` beside
@@ -340,10 +343,22 @@ sections! {
         "text-pair" text_pair: Column,
         /// The column or field of labels, by name or number. Default: `label`, `class`, `target`, `y`, of texts `score`, or the last.
         "label" label: Column,
-        /// The form of a file of texts: `csv`, `jsonl`, `label-text`, `lines` or `conll`. Default: told from its name.
+        /// The form of a file of texts or of a table: `csv`, `jsonl`, `json`, `parquet`, `arrow`, `label-text`, `lines` or `conll`. Default:
+        /// told from its name.
         "format" format: TextFormat,
         /// How texts are stored: `utf-8`, `utf-16`, `latin-1` or `gb18030`. Default: found.
         "encoding" encoding: TextEncoding,
+        /// The character between the columns of a table. Default: tab, semicolon, comma or bar, whichever suits its first lines.
+        /// Example: `delimiter = "|"`.
+        "delimiter" delimiter: char,
+        /// What stands between the labels of an example that has several in one column; naming it makes labels `multi-hot`. Default,
+        /// where they are: bar, semicolon or comma. Example: `label-separator = ";"`.
+        "label-separator" label_separator: char,
+        /// Where texts, and images taken out of tables, are kept while they are used: `memory`, `disk`, or `auto`, which is memory up to
+        /// 512 MiB. The result is the same. Default `auto`.
+        "storage" storage: Storage,
+        /// The folder for those that are kept on disk, in files that are gone when the program ends. Default: the user's cache.
+        "spool-folder" spool_folder: PathBuf,
         /// A table's columns that are neither features nor labels, by name or number. Default: none.
         /// Example: `drop-columns = ["id", "date"]`.
         "drop-columns" drop_columns: Vec<Column>,
@@ -705,6 +720,7 @@ impl Recipe {
             &mut data.path,
             &mut data.validation,
             &mut data.test,
+            &mut data.spool_folder,
             &mut train.cache_folder,
             &mut eval.also,
             &mut output.path,
@@ -724,6 +740,7 @@ impl Recipe {
         "data.path",
         "data.validation",
         "data.test",
+        "data.spool-folder",
         "train.cache-folder",
         "eval.also",
         "output.path",

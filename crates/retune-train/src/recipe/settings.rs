@@ -151,6 +151,11 @@ impl Settings {
             text_pair: value(&data.text_pair),
             format: value(&data.format),
             encoding: value(&data.encoding),
+            delimiter: value(&data.delimiter),
+            label_separator: value(&data.label_separator),
+            image: value(&data.image),
+            storage: value(&data.storage).unwrap_or_default(),
+            spool_folder: value(&data.spool_folder),
             drop_columns: value(&data.drop_columns).unwrap_or_default(),
             ..SourceOptions::default()
         }
@@ -377,6 +382,8 @@ impl Check<'_> {
         }
         self.require("output.save-every-steps", &output.save_every_steps, "at least 1", |&n| n > 0);
         self.require("output.keep-last", &output.keep_last, "at least 1", |&n| n > 0);
+        let is_mark = |c: &char| c.is_ascii() && !matches!(c, '"' | '\n' | '\r');
+        self.require("data.delimiter", &recipe.data.delimiter, "one ASCII character, no quotation mark", is_mark);
         self.require("data.per-class", &recipe.data.per_class, "at least 1", |&n| n > 0);
         let method = &recipe.method;
         self.require("method.rank", &method.rank, "at least 1", |&n| n > 0);

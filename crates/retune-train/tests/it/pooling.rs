@@ -208,7 +208,7 @@ fn answers_for_new_texts_are_those_of_the_run() {
     let outcome = fit(build(root.path(), more).unwrap(), &mut Silent, &NEVER).unwrap();
     let predictor = Predictor::load(&Cpu::new(1), &outcome.model.unwrap()).unwrap();
     let first: Vec<String> = ["the film was good !", "a very bad story"].map(str::to_owned).to_vec();
-    let data = Arc::new(Dataset::from_texts("new", Texts { first, second: None }).unwrap());
+    let data = Arc::new(Dataset::from_texts("new", Texts::single(first)).unwrap());
     let answers = predictor.classify(data, &mut Silent).unwrap();
     assert_eq!(answers.iter().map(|answer| answer.name.as_str()).collect::<Vec<_>>(), ["positive", "negative"]);
 }

@@ -55,7 +55,7 @@ fn place(count: usize) -> tempfile::TempDir {
 }
 
 fn texts(first: &[&str], second: Option<&[&str]>) -> Arc<Dataset> {
-    let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    let owned = |texts: &[&str]| texts.iter().copied().collect();
     Arc::new(Dataset::from_texts("new", Texts { first: owned(first), second: second.map(owned) }).unwrap())
 }
 

@@ -94,7 +94,7 @@ fn a_run_learns_and_its_folder_is_enough_to_predict() {
     let Some(Task::Classification { labels }) = predictor.model().task() else { panic!("a classifier") };
     assert_eq!(labels, &["negative", "positive"]);
     let first: Vec<String> = ["the film was good !", "a very bad story"].map(str::to_owned).to_vec();
-    let data = Arc::new(Dataset::from_texts("new", Texts { first, second: None }).unwrap());
+    let data = Arc::new(Dataset::from_texts("new", Texts::single(first)).unwrap());
     let answers = predictor.classify(data, &mut Silent).unwrap();
     let found: Vec<&str> = answers.iter().map(|answer| answer.name.as_str()).collect();
     assert_eq!(found, ["positive", "negative"]);
@@ -155,7 +155,7 @@ fn batches_do_not_change_the_gradient_of_an_epoch() {
     let first: Vec<String> = (0..24).map(|index| sentence(index).0).collect();
     let second = Some((0..24).map(|index| sentence(index * 3 + 1).0).collect());
     let labels = Labels::classes("made", (0..24).map(|index| index * index % 3).collect(), 3).unwrap();
-    let data = Arc::new(Dataset::new("made", Inputs::Texts(Texts { first, second }), labels).unwrap());
+    let data = Arc::new(Dataset::new("made", Inputs::Texts(Texts { first: first.into(), second }), labels).unwrap());
     let one_batch = LoaderOptions::sequential(24, Preprocessing::default());
     let (loss, expected) = gradients(&model, &data, one_batch.clone());
     let scale = expected.iter().flatten().fold(0f32, |most, x| most.max(x.abs()));

@@ -207,7 +207,7 @@ fn fitting_inputs(model: &Model, data: &Dataset) -> Vec<String> {
     let &[height, width, channels] = sizes.as_slice() else { return Vec::new() };
     let mut overrides = Vec::new();
     let (stored_size, stored_channels) = match (data.inputs(), data.input_shape()) {
-        (Inputs::Files(files), _) => (files.size, 3),
+        (Inputs::Encoded(images), _) => (images.size, 3),
         (Inputs::Images(_), Some(&[h, w, c])) => (Some([h, w]), c),
         (_, Some(&[values])) if values == height * width * channels => {
             return vec![format!("data.input-shape=[{height}, {width}, {channels}]")];

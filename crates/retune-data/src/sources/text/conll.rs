@@ -4,13 +4,10 @@
 //! named by number with `text` and `label`. Left out are lines of `-DOCSTART-`, and comments: lines before the first word of a
 //! text that begin with `#` and hold `=`, or begin with `# id`.
 
-use super::examples::Unit;
+use super::SAMPLE;
 use super::sentences::{Sentence, Sentences};
 use crate::error::DataError;
 use crate::sources::{Column, SourceOptions};
-
-/// Lines that tell whether a file has this form.
-const SAMPLE: usize = 2000;
 
 pub(super) fn read(text: &str, options: &SourceOptions) -> Result<Sentences, DataError> {
     let number = |name: &str, column: &Option<Column>| match column {
@@ -25,7 +22,7 @@ pub(super) fn read(text: &str, options: &SourceOptions) -> Result<Sentences, Dat
         label: number("label", &options.label)?,
         is_labelled: !options.unlabelled,
     };
-    let mut sentences = Sentences::new("a word a line", Unit::Line);
+    let mut sentences = Sentences::new("a word a line", "line");
     // The first line of the text at hand, its words, and what is wrong with it.
     let (mut start, mut sentence, mut problem) = (0, Sentence::default(), None);
     let mut last = 0;

@@ -1,9 +1,11 @@
 //! One sub-folder per class, one text a `.txt` file.
 
-use super::charset;
-use super::examples::{RawExample, RawLabel, Rows, Unit};
 use crate::dataset::Dataset;
 use crate::error::DataError;
+use crate::origins::Origins;
+use crate::sources::examples::{Example, Examples, Form, Input};
+use crate::sources::label_texts::RawLabel;
+use crate::sources::records::lines::Lines;
 use crate::sources::{SourceOptions, list_folder, name_of};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +29,9 @@ pub(super) fn read(root: &Path, options: &SourceOptions) -> Result<Dataset, Data
         let found = "no table or lines of texts, and no sub-folder per class".to_owned();
         return Err(DataError::UnknownKind { path: root.to_path_buf(), found });
     }
-    let mut rows = Rows::new(format!("one a file in {} class folders", folders.len()), false);
+    // Folders are names even where they look like numbers.
+    let own = SourceOptions { labels: Some(crate::LabelType::Class), ..options.clone() };
+    let mut examples = Examples::new(root, Form::Texts, &own);
     let mut paths = Vec::new();
     for folder in &folders {
         let class = name_of(folder);
@@ -37,22 +41,26 @@ pub(super) fn read(root: &Path, options: &SourceOptions) -> Result<Dataset, Data
         }
         for file in files {
             let bytes = std::fs::read(&file).map_err(DataError::io(&file))?;
-            let decoded = charset::decode(bytes, options.encoding);
-            let text = decoded.text.trim();
-            let row = match decoded.bad_lines.first() {
-                Some(line) => Err(format!("`{}`, line {line}: bytes that are no {}", file.display(), decoded.encoding)),
-                None if text.is_empty() => Err(format!("`{}` holds no text", file.display())),
-                None => {
-                    Ok(RawExample { first: text.to_owned(), second: None, label: Some(RawLabel::One(class.clone())) })
-                }
-            };
-            let number = rows.rows.len() as u64 + 1;
-            rows.rows.push((number..number + 1, row));
+            let example = text_of(Lines::of_bytes(&file, bytes, options.encoding))?.map(|text| Example {
+                input: Input::Text(text),
+                label: Some(RawLabel::One(class.clone())),
+            });
+            examples.push(|| file.display().to_string(), example)?;
             paths.push(file);
         }
     }
-    // Folders are names even where they look like numbers.
-    let options = SourceOptions { labels: Some(crate::LabelType::Class), ..options.clone() };
-    rows.unit = Unit::File(paths);
-    rows.into_dataset(root, &options)
+    let form = format!("one a file in {} class folders", folders.len());
+    examples.finish("texts", &form, Origins::Files(paths))
+}
+
+/// The text of all lines, or what is wrong with it.
+fn text_of(mut lines: Lines) -> Result<Result<String, String>, DataError> {
+    let mut text = String::new();
+    while let Some(line) = lines.next()? {
+        if let Some(problem) = line.problem {
+            return Ok(Err(format!("line {}: {problem}", line.number)));
+        }
+        text.push_str(&line.text);
+    }
+    Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()).ok_or_else(|| "the file holds no text".to_owned()))
 }

@@ -2,49 +2,36 @@
 //!
 //! | file | form |
 //! | --- | --- |
-//! | `delimited` | `.csv`, `.tsv`: columns by name or number |
-//! | `json_lines` | `.jsonl`, or `.json` of one object a line: fields by name |
+//! | tables | `.csv`, `.tsv`, `.jsonl`, `.json`, `.parquet`, `.arrow`: columns by name or number |
 //! | `conll` | `.conll`, `.bio`, `.iob2` and the like: a word and its label a line, an empty line behind each text |
-//! | `word_lists` | `.jsonl` with a list of words and one of labels in each object |
+//! | `word_lists` | tables with a list of words and one of labels in each row |
 //! | `lines` | anything else: `label text` lines, or texts alone |
 //! | `folder` | one sub-folder per class, one text a `.txt` file |
-//! | `charset` | UTF-8, Latin-1 or GB18030, given or found |
-//! | `examples` | what they give: rows, of which bad ones are set aside with line and reason |
-//! | `sentences` | the same for texts whose words have labels |
+//! | `sentences` | texts whose words have labels, as they come out of `conll` and `word_lists` |
 //!
-//! Files may be packed as `.gz`. A folder of `train.tsv`, `dev.tsv`, `test.tsv` and the like is divided so.
+//! Files of text may be packed as `.gz`. A folder of `train.tsv`, `dev.tsv`, `test.tsv` and the like is divided so.
 
-mod charset;
 mod conll;
-mod delimited;
-mod examples;
 mod folder;
-mod json_lines;
 mod lines;
 mod sentences;
-mod word_lists;
+pub(super) mod word_lists;
 
-pub use charset::TextEncoding;
+pub use super::records::TextEncoding;
 pub(super) use folder::is_text_folder;
 
-use super::table::reader;
-use super::{Parts, SourceOptions, TEST, TRAIN, VALIDATION, list_folder, name_of};
+use super::records::Look;
+use super::records::lines::Lines;
+use super::{Parts, SourceKind, SourceOptions, TEST, TRAIN, VALIDATION, list_folder, name_of, parts, tables};
 use crate::dataset::Dataset;
 use crate::error::DataError;
-use crate::labels::{LabelKind, LabelType};
-use examples::Rows;
+use crate::labels::LabelType;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Most text that is read, after unpacking.
-const MAX_BYTES: u64 = 1 << 34;
-/// Names of fields that hold the text, or the first of two.
-const TEXT_NAMES: &[&str] = &["text", "sentence", "text_a", "sentence1", "content", "review", "comment"];
-/// Names of fields that hold the second text, beside the first one of the same form.
-const PAIRS: &[(&str, &str)] = &[("text_a", "text_b"), ("sentence1", "sentence2")];
-/// Names of fields that hold the label.
-const LABEL_NAMES: &[&str] = &["label", "class", "target", "y", "score"];
+/// Lines that tell the form of a file.
+const SAMPLE: usize = 2000;
 
 /// Extensions of files of a word a line.
 const CONLL_EXTENSIONS: &[&str] =
@@ -58,6 +45,12 @@ pub enum TextFormat {
     Csv,
     /// One JSON object a line.
     Jsonl,
+    /// An array of JSON objects, or an object with one such array; one object a line is told from it.
+    Json,
+    /// Parquet.
+    Parquet,
+    /// Arrow's IPC format, file or stream.
+    Arrow,
     /// A label, white space and a text a line.
     LabelText,
     /// A text a line, without label.
@@ -67,32 +60,59 @@ pub enum TextFormat {
 }
 
 impl TextFormat {
-    /// The form that a file's name tells: `.csv` and `.tsv`, `.jsonl`, `.ndjson` and `.json`, `.conll` and its like, else lines.
+    /// The form that a file's name tells, see [`of_table`](Self::of_table); `.conll` and its like; else lines.
     fn of(name: &str, unlabelled: bool) -> TextFormat {
-        let name = name.to_ascii_lowercase();
-        let plain = name.strip_suffix(".gz").unwrap_or(&name);
-        match plain.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("csv" | "tsv") => TextFormat::Csv,
-            Some("jsonl" | "ndjson" | "json") => TextFormat::Jsonl,
-            Some(extension) if CONLL_EXTENSIONS.contains(&extension) => TextFormat::Conll,
+        TextFormat::of_table(name).unwrap_or(match () {
+            _ if extension(name).is_some_and(|extension| CONLL_EXTENSIONS.contains(&extension.as_str())) => TextFormat::Conll,
             _ if unlabelled => TextFormat::Lines,
             _ => TextFormat::LabelText,
+        })
+    }
+
+    /// The form of table that a file's name tells: `.csv` and `.tsv`, `.jsonl`, `.ndjson` and `.json`, `.parquet`, `.arrow` and
+    /// `.feather`.
+    pub(super) fn of_table(name: &str) -> Option<TextFormat> {
+        match extension(name)?.as_str() {
+            "csv" | "tsv" => Some(TextFormat::Csv),
+            "jsonl" | "ndjson" => Some(TextFormat::Jsonl),
+            "json" => Some(TextFormat::Json),
+            "parquet" => Some(TextFormat::Parquet),
+            "arrow" | "feather" => Some(TextFormat::Arrow),
+            _ => None,
+        }
+    }
+
+    /// Whether it has columns.
+    pub(super) fn is_table(self) -> bool {
+        match self {
+            TextFormat::Csv | TextFormat::Jsonl | TextFormat::Json | TextFormat::Parquet | TextFormat::Arrow => true,
+            TextFormat::LabelText | TextFormat::Lines | TextFormat::Conll => false,
         }
     }
 }
 
-/// Whether a file is surely one of texts by its name.
-pub(super) fn is_text_name(name: &str) -> bool {
+/// A name's ending in lower case, that of what is packed in a `.gz`.
+fn extension(name: &str) -> Option<String> {
     let name = name.to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    plain
-        .rsplit_once('.')
-        .is_some_and(|(_, end)| ["jsonl", "ndjson", "json", "txt"].contains(&end) || CONLL_EXTENSIONS.contains(&end))
+    plain.rsplit_once('.').map(|(_, extension)| extension.to_owned())
+}
+
+/// Whether a file is surely one of texts by its name, though no table.
+pub(super) fn is_text_name(name: &str) -> bool {
+    extension(name).is_some_and(|end| end == "txt" || CONLL_EXTENSIONS.contains(&end.as_str()))
 }
 
 pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
     if !path.is_dir() {
-        return Ok(read(path, options)?.into());
+        return Ok(read(&[path.to_path_buf()], options)?.into());
+    }
+    if parts::has_tables(path) {
+        let files = parts::files(path)?;
+        let train = read(&files.train, options)?;
+        let options = options.like(&train);
+        let other = |files: Vec<PathBuf>| (!files.is_empty()).then(|| read(&files, &options)).transpose();
+        return Ok(Parts { validation: other(files.validation)?, test: other(files.test)?, train });
     }
     let entries = list_folder(path)?;
     let part = |names: &[&str]| -> Option<&PathBuf> {
@@ -101,92 +121,79 @@ pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataEr
             names.contains(&name.split('.').next().unwrap_or_default())
         })
     };
-    let one = |path: &Path, options: &SourceOptions| {
-        if path.is_dir() { folder::read(path, options) } else { read(path, options) }
+    let one = |path: &PathBuf, options: &SourceOptions| {
+        if path.is_dir() { folder::read(path, options) } else { read(std::slice::from_ref(path), options) }
     };
     let Some(train) = part(TRAIN) else { return Ok(folder::read(path, options)?.into()) };
     let train = one(train, options)?;
-    let options = like(&train, options);
+    let options = options.like(&train);
     let other = |names: &[&str]| part(names).map(|path| one(path, &options)).transpose();
     Ok(Parts { validation: other(VALIDATION)?, test: other(TEST)?, train })
 }
 
-/// Options for another part, whose labels are to mean the same as those of the training part.
-pub(super) fn like(train: &Dataset, options: &SourceOptions) -> SourceOptions {
-    let labels = match train.label_kind() {
-        LabelKind::Real { .. } => Some(LabelType::Real),
-        LabelKind::MultiHot { .. } => Some(LabelType::MultiHot),
-        LabelKind::WordClasses { .. } => Some(LabelType::WordClass),
-        LabelKind::None => options.labels,
-        _ => Some(LabelType::Class),
-    };
-    SourceOptions {
-        labels,
-        class_names: options.class_names.clone().or_else(|| train.class_names().map(<[String]>::to_vec)),
-        ..options.with_classes_of(train)
+/// The first lines of a file; `None` where they hold control characters, as other files do.
+fn beginning(path: &Path, options: &SourceOptions) -> Option<Vec<String>> {
+    let mut lines = Lines::open(path, options.encoding, Look::Glance).ok()?;
+    let mut first = Vec::new();
+    while first.len() < SAMPLE {
+        match lines.next().ok()? {
+            Some(line) => first.push(line.text),
+            None => break,
+        }
     }
-}
-
-/// The beginning of a file as text; `None` where it holds control characters, as other files do.
-fn beginning(path: &Path) -> Option<String> {
-    /// Bytes that are looked at.
-    const SAMPLE_BYTES: u64 = 1 << 16;
-    let mut bytes = Vec::new();
-    reader(path).ok()?.take(SAMPLE_BYTES).read_to_end(&mut bytes).ok()?;
-    if bytes.len() as u64 == SAMPLE_BYTES {
-        // The last line may be cut off.
-        bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n')? + 1);
-    }
-    let text = charset::decode(bytes, None).text;
     let is_control = |c: char| c.is_ascii_control() && !matches!(c, '\n' | '\r' | '\t');
-    (!text.is_empty() && !text.contains(is_control)).then_some(text)
-}
-
-/// Whether a table holds texts: a column of them, and at most one of numbers, which can be the label.
-pub(super) fn looks_like_table(path: &Path) -> bool {
-    beginning(path).is_some_and(|text| delimited::holds_texts(&name_of(path), &text))
+    (!first.is_empty() && !first.iter().any(|line| line.contains(is_control))).then_some(first)
 }
 
 /// Whether a file holds lines of several words.
 pub(super) fn looks_like_lines(path: &Path) -> bool {
-    beginning(path).is_some_and(|text| lines::numbered(&text).all(|(line, _)| line.contains(char::is_whitespace)))
+    let first = beginning(path, &SourceOptions::default()).unwrap_or_default();
+    let mut lines = first.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).peekable();
+    lines.peek().is_some() && lines.all(|line| line.contains(char::is_whitespace))
 }
 
-/// A word a line where words are to have labels and the file's name tells nothing better, or where its lines look like it.
-fn words_format(by_name: TextFormat, text: &str, options: &SourceOptions) -> Option<TextFormat> {
-    let is_open = options.format.is_none() && !matches!(by_name, TextFormat::Jsonl | TextFormat::Conll);
-    let is_meant = match options.labels {
-        Some(LabelType::WordClass) => !options.unlabelled,
+/// Whether a file holds a word a line: because words are to have labels and its name tells nothing better, or because its lines look like it.
+fn holds_words(path: &Path, by_name: TextFormat, options: &SourceOptions) -> bool {
+    let is_open = options.format.is_none() && matches!(by_name, TextFormat::Csv | TextFormat::LabelText | TextFormat::Lines);
+    if !is_open || options.unlabelled {
+        return options.format.unwrap_or(by_name) == TextFormat::Conll;
+    }
+    match options.labels {
+        Some(LabelType::WordClass) => true,
         Some(_) => false,
-        None => !options.unlabelled && options.text.is_none() && conll::looks_like(text),
-    };
-    (is_open && is_meant).then_some(TextFormat::Conll)
+        None => options.text.is_none() && conll::looks_like(&beginning(path, options).unwrap_or_default().concat()),
+    }
 }
 
-/// Reads one file.
-fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
-    let mut bytes = Vec::new();
-    reader(path)?.take(MAX_BYTES).read_to_end(&mut bytes).map_err(DataError::io(path))?;
-    let decoded = charset::decode(bytes, options.encoding);
-    let format = options.format.unwrap_or_else(|| TextFormat::of(&name_of(path), options.unlabelled));
-    let format = words_format(format, &decoded.text, options).unwrap_or(format);
-    if format == TextFormat::Conll || word_lists::are_meant(format, &decoded.text, options) {
-        let mut sentences = match format {
-            TextFormat::Conll => conll::read(&decoded.text, options)?,
-            _ => word_lists::read(path, &decoded.text, options)?,
-        };
-        sentences.refuse_lines(&decoded.bad_lines, decoded.encoding);
-        return sentences.into_dataset(path, options);
+/// Reads one part: a file, or several tables.
+fn read(files: &[PathBuf], options: &SourceOptions) -> Result<Dataset, DataError> {
+    let Some(path) = files.first() else { return Err(DataError::NoExamples { place: "no files".to_owned() }) };
+    let by_name = TextFormat::of(&name_of(path), options.unlabelled);
+    let format = options.format.unwrap_or(by_name);
+    match format {
+        _ if holds_words(path, by_name, options) => {
+            let (text, bad, encoding) = whole(path, options)?;
+            let mut sentences = conll::read(&text, options)?;
+            sentences.refuse_lines(&bad, encoding);
+            sentences.into_dataset(path, options)
+        }
+        format if format.is_table() => match word_lists::open(path, options)? {
+            Some(_) if files.len() == 1 => word_lists::read(path, options),
+            Some(_) => Err(DataError::setting("path", "one file of words for each part", format!("{} files", files.len()))),
+            None => tables::read(files, SourceKind::Text, options),
+        },
+        TextFormat::Lines => lines::read(path, false, options),
+        _ => lines::read(path, true, options),
     }
-    let mut rows: Rows = match format {
-        TextFormat::Csv => delimited::read(path, &decoded.text, options)?,
-        TextFormat::Jsonl => json_lines::read(path, &decoded.text, options)?,
-        TextFormat::LabelText => lines::read_labelled(&decoded.text),
-        TextFormat::Lines | TextFormat::Conll => lines::read_alone(&decoded.text),
-    };
-    rows.refuse_lines(&decoded.bad_lines, decoded.encoding);
-    if decoded.encoding != TextEncoding::Utf8 {
-        rows.form.push_str(&format!(", {}", decoded.encoding));
+}
+
+/// The whole text of a file, the lines with bytes that the encoding does not have, and the encoding.
+fn whole(path: &Path, options: &SourceOptions) -> Result<(String, BTreeSet<u64>, TextEncoding), DataError> {
+    let mut lines = Lines::open(path, options.encoding, Look::Whole)?;
+    let (mut text, mut bad) = (String::new(), BTreeSet::new());
+    while let Some(line) = lines.next()? {
+        text.push_str(&line.text);
+        bad.extend(line.problem.map(|_| line.number));
     }
-    rows.into_dataset(path, options)
+    Ok((text, bad, lines.encoding()))
 }

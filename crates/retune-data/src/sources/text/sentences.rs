@@ -1,7 +1,6 @@
 //! Texts whose words have labels, as found in a file, and the data set that they make.
 
-use super::charset::TextEncoding;
-use super::examples::{Unit, refuse_lines};
+use super::TextEncoding;
 use crate::dataset::{Dataset, Inputs, Texts};
 use crate::error::{BadExample, DataError};
 use crate::labels::Labels;
@@ -26,19 +25,25 @@ pub(super) struct Sentences {
     /// What the file is, for the description.
     form: String,
     /// What a text stands in.
-    unit: Unit,
+    unit: &'static str,
+    /// Where texts stand; `None` for lines.
+    pub(super) origins: Option<Origins>,
     /// The lines (elements) of each text, from 1, and the text, or what is wrong with it.
     pub(super) rows: Vec<(Range<u64>, Result<Sentence, String>)>,
 }
 
 impl Sentences {
-    pub(super) fn new(form: impl Into<String>, unit: Unit) -> Sentences {
-        Sentences { form: form.into(), unit, rows: Vec::new() }
+    pub(super) fn new(form: impl Into<String>, unit: &'static str) -> Sentences {
+        Sentences { form: form.into(), unit, origins: None, rows: Vec::new() }
     }
 
     /// Makes the texts of some lines bad ones.
     pub(super) fn refuse_lines(&mut self, bad: &BTreeSet<u64>, encoding: TextEncoding) {
-        refuse_lines(&mut self.rows, bad, encoding);
+        for (lines, row) in self.rows.iter_mut().filter(|_| !bad.is_empty()) {
+            if bad.range(lines.clone()).next().is_some() {
+                *row = Err(format!("expected {encoding}, found bytes that are none"));
+            }
+        }
         if encoding != TextEncoding::Utf8 {
             self.form.push_str(&format!(", {encoding}"));
         }
@@ -46,18 +51,18 @@ impl Sentences {
 
     /// The data set, its bad texts set aside.
     pub(super) fn into_dataset(self, path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
-        let Sentences { form, unit, rows } = self;
+        let Sentences { form, unit, origins, rows } = self;
         let (place, count) = (path.display().to_string(), rows.len());
         if count == 0 {
             return Err(DataError::NoExamples { place });
         }
         let end = rows.last().map_or(1, |(lines, _)| lines.end);
         let (mut starts, mut bad) = (Vec::with_capacity(count), Vec::new());
-        let (mut words, mut texts, mut labels) = (Words::default(), Vec::with_capacity(count), Vec::new());
+        let (mut words, mut texts, mut labels): (_, Vec<String>, _) = (Words::default(), Vec::with_capacity(count), Vec::new());
         for (id, (lines, row)) in rows.into_iter().enumerate() {
             starts.push(lines.start);
             let row = row.and_then(checked).unwrap_or_else(|reason| {
-                let place = format!("{place}, {} {}", unit.name(), lines.start);
+                let place = format!("{place}, {unit} {}", lines.start);
                 bad.push(BadExample { id: id as u64, place, reason });
                 // It keeps its place, so that the ids of those after it do not depend on the tolerance.
                 Sentence::default()
@@ -65,7 +70,7 @@ impl Sentences {
             texts.push(words.push(&row.words));
             labels.push(row.labels);
         }
-        let inputs = Inputs::Texts(Texts { first: texts, second: None });
+        let inputs = Inputs::Texts(Texts::single(texts));
         let description = format!("{place} ({count} texts of words, {form})");
         let data = if options.unlabelled {
             Dataset::new(description, inputs, Labels::None)?
@@ -77,11 +82,7 @@ impl Sentences {
                 None => data,
             }
         };
-        let origins = match unit {
-            Unit::Line => Origins::Lines { path: path.to_path_buf(), starts, end },
-            Unit::Element => Origins::Elements { path: path.to_path_buf() },
-            Unit::File(files) => Origins::Files(files),
-        };
+        let origins = origins.unwrap_or_else(|| Origins::Lines { path: path.to_path_buf(), starts, end });
         data.with_words(words).with_origins(origins).excluding(bad, options.tolerance)
     }
 }

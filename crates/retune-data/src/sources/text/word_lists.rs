@@ -1,92 +1,98 @@
-//! JSON objects with a list of words and a list of their labels, as data sets of the Hugging Face Hub have them.
+//! Tables with a list of words and a list of their labels in each row, as data sets of the Hugging Face Hub have them.
 
-use super::TextFormat;
-use super::examples::Unit;
-use super::json_lines::{is_array, kind, malformed, objects};
-use super::lines::numbered;
 use super::sentences::{Sentence, Sentences};
+use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::labels::LabelType;
+use crate::sources::records::{Cell, Header, Look, Table};
 use crate::sources::{Column, SourceOptions};
-use serde_json::{Map, Value};
 use std::path::Path;
 
-/// Names of fields that hold words.
+/// Names of columns that hold words.
 const WORD_NAMES: &[&str] = &["tokens", "words"];
-/// Names of fields that hold the labels of words.
+/// Names of columns that hold the labels of words.
 const LABEL_NAMES: &[&str] = &["ner_tags", "tags", "labels", "ner"];
 
-/// Whether the objects of a file hold words: by what is asked for, or because the first one has a list of them.
-pub(super) fn are_meant(format: TextFormat, text: &str, options: &SourceOptions) -> bool {
-    if format != TextFormat::Jsonl {
-        return false;
-    }
-    let first = || -> Option<Value> {
-        if is_array(text) {
-            return serde_json::from_str::<Vec<Value>>(text).ok()?.into_iter().next();
-        }
-        serde_json::from_str(numbered(text).next()?.0).ok()
-    };
+/// The table, where its rows hold words: by what is asked for, or because the first one has a list of them.
+pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Option<Table>, DataError> {
     match options.labels {
-        Some(LabelType::WordClass) => true,
-        Some(_) => false,
-        None => first().is_some_and(|object| WORD_NAMES.iter().any(|name| object[*name].is_array())),
+        Some(LabelType::WordClass) => Table::open(path, options, Look::Glance).map(Some),
+        Some(_) => Ok(None),
+        None => Ok(Some(Table::open(path, options, Look::Glance)?).filter(holds_words)),
     }
 }
 
-pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<Sentences, DataError> {
-    let objects = objects(path, text)?;
-    let first = objects.iter().find_map(|(_, object)| object.as_ref().ok());
-    let Some(first) = first else {
-        let reason = objects.into_iter().find_map(|(lines, object)| Some((lines.start, object.err()?)));
-        return Err(match reason {
-            Some((line, found)) => malformed(path, line, found),
-            None => DataError::NoExamples { place: path.display().to_string() },
-        });
+/// Whether the first row that can be read has a list of words.
+pub(in crate::sources) fn holds_words(table: &Table) -> bool {
+    let is_words = |name: &&str| {
+        let column = table.header.position(name);
+        let first = table.sample.iter().find_map(|record| record.cells.as_ref().ok()?.get(column?));
+        matches!(first, Some(Cell::Texts(_)))
     };
-    let field = |given: &Option<Column>, usual: &[&str], what: &'static str| {
-        let name = match given {
-            Some(Column::Name(name)) => Some(name.clone()).filter(|name| first.contains_key(name)),
-            Some(Column::Index(_)) => None,
-            None => usual.iter().find(|name| first.contains_key(**name)).map(|name| (*name).to_owned()),
-        };
-        let asked = match given {
-            Some(Column::Name(name)) => name.clone(),
-            Some(Column::Index(index)) => index.to_string(),
-            None => usual[0].to_owned(),
-        };
-        let known = || first.keys().cloned().collect();
-        name.ok_or_else(|| DataError::UnknownName { path: path.to_path_buf(), what, name: asked, known: known() })
-    };
-    let words = field(&options.text, WORD_NAMES, "list of words")?;
-    let labels = if options.unlabelled { None } else { Some(field(&options.label, LABEL_NAMES, "list of labels")?) };
-    let unit = if is_array(text) { Unit::Element } else { Unit::Line };
-    let mut form = format!("JSON lines; words: `{words}`");
-    form.extend(labels.iter().map(|labels| format!(", labels: `{labels}`")));
-    let mut sentences = Sentences::new(form, unit);
-    let row = |object: Map<String, Value>| sentence(&object, &words, labels.as_deref());
-    sentences.rows = objects.into_iter().map(|(lines, object)| (lines, object.and_then(row))).collect();
-    Ok(sentences)
+    WORD_NAMES.iter().any(|name| is_words(name))
 }
 
-fn sentence(object: &Map<String, Value>, words: &str, labels: Option<&str>) -> Result<Sentence, String> {
-    let list = |name: &str| match object.get(name) {
-        Some(Value::Array(values)) => Ok(values),
-        Some(other) => Err(format!("field `{name}`: expected a list, found {}", kind(other))),
-        None => Err(format!("field `{name}` is missing")),
+pub(super) fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
+    let mut table = Table::open(path, options, Look::Whole)?;
+    let header = table.header.clone();
+    let column = |given: &Option<Column>, usual: &[&str]| match given {
+        Some(column) => header.find(path, column),
+        None => usual.iter().find_map(|name| header.position(name)).ok_or_else(|| header.unknown(path, usual[0])),
     };
-    let word = |(place, value): (usize, &Value)| match value.as_str() {
-        Some(word) => Ok(word.to_owned()),
-        None => Err(format!("field `{words}`, word {place}: expected a text, found {}", kind(value))),
+    let words = column(&options.text, WORD_NAMES)?;
+    let labels = if options.unlabelled { None } else { Some(column(&options.label, LABEL_NAMES)?) };
+    let mut form = format!("{}; words: {}", header.form, header.name(words));
+    form.extend(labels.map(|labels| format!(", labels: {}", header.name(labels))));
+    let mut sentences = Sentences::new(form, header.unit.name());
+    let (mut starts, columns) = (Vec::new(), [words].into_iter().chain(labels).collect::<Vec<_>>());
+    let end = table.for_each(&columns, |record| {
+        starts.push(record.start);
+        let row = record.cells.and_then(|cells| sentence(cells, words, labels, &header));
+        sentences.rows.push((record.start..record.start + 1, row));
+        Ok(())
+    })?;
+    sentences.origins = Some(table.origins(starts, end));
+    // Names that the file gives to numbers.
+    let classes = labels.and_then(|labels| header.columns[labels].classes.clone());
+    let options = match (&classes, &options.class_names) {
+        (Some(names), None) => &SourceOptions { class_names: Some(names.clone()), ..options.clone() },
+        _ => options,
     };
-    let words_found = list(words)?.iter().enumerate().map(word).collect::<Result<Vec<_>, _>>()?;
-    let Some(labels) = labels else { return Ok(Sentence { words: words_found, labels: Vec::new() }) };
-    let label = |(place, value): (usize, &Value)| match value {
-        Value::String(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
-        Value::Number(number) if number.as_u64().is_some() => Ok(number.to_string()),
-        other => Err(format!("field `{labels}`, label {place}: expected a name or number, found {}", kind(other))),
+    sentences.into_dataset(path, options)
+}
+
+fn sentence(mut cells: Vec<Cell>, words: usize, labels: Option<usize>, header: &Header) -> Result<Sentence, String> {
+    let mut take = |column: usize| std::mem::replace(&mut cells[column], Cell::Missing);
+    let wrong = |column: usize, cell: &Cell| match cell {
+        Cell::Missing => format!("{} is missing", header.name(column)),
+        other => format!("{}: expected a list, found {}", header.name(column), other.kind()),
     };
-    let labels_found = list(labels)?.iter().enumerate().map(label).collect::<Result<Vec<_>, _>>()?;
+    let words_found = match take(words) {
+        Cell::Texts(words) => words,
+        other => return Err(wrong(words, &other)),
+    };
+    let Some(column) = labels else { return Ok(Sentence { words: words_found, labels: Vec::new() }) };
+    let classes = header.columns[column].classes.as_deref();
+    let labels_found: Vec<String> = match take(column) {
+        Cell::Texts(names) => names.into_iter().map(|name| name.trim().to_owned()).collect(),
+        Cell::Numbers(numbers) => {
+            let name = |number: f64| {
+                let index = Some(number as usize).filter(|&index| index as f64 == number);
+                let index = index.ok_or_else(|| format!("{}: {number} is no label", header.name(column)))?;
+                match classes {
+                    None => Ok(index.to_string()),
+                    Some(names) => names.get(index).cloned().ok_or_else(|| {
+                        format!("{}: expected the number of one of {} classes, found {number}", header.name(column), names.len())
+                    }),
+                }
+            };
+            numbers.into_iter().map(name).collect::<Result<_, String>>()?
+        }
+        other => return Err(wrong(column, &other)),
+    };
+    if let Some(place) = labels_found.iter().position(String::is_empty) {
+        return Err(format!("{}, label {place}: expected a name or number, found nothing", header.name(column)));
+    }
     if labels_found.len() != words_found.len() {
         return Err(format!(
             "expected a label for each of {} words, found {} labels",

@@ -2,7 +2,7 @@
 
 use crate::cli::text::{self, Table};
 use crate::cli::{Context, Result};
-use retune::data::{self, Dataset, Inputs, LabelKind, SourceOptions};
+use retune::data::{self, Dataset, ImageSource, Inputs, LabelKind, SourceOptions, TextColumn};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -95,7 +95,7 @@ impl Part {
             counts.into_iter().enumerate().map(class).collect::<Vec<_>>()
         });
         let size = match data.inputs() {
-            Inputs::Files(files) => files.size.map(|s| s.to_vec()),
+            Inputs::Encoded(images) => images.size.map(|s| s.to_vec()),
             _ => None,
         };
         json!({
@@ -115,16 +115,22 @@ fn inputs_text(inputs: &Inputs) -> String {
         Inputs::Images(t) => format!("images {:?} of {}", &t.shape()[1..], t.dtype()),
         Inputs::Features(t) => format!("features {:?} of {}", &t.shape()[1..], t.dtype()),
         Inputs::Texts(texts) => {
-            let characters: usize =
-                texts.first.iter().chain(texts.second.iter().flatten()).map(|t| t.chars().count()).sum();
+            let of = |texts: &TextColumn| texts.iter().map(|text| text.chars().count()).sum::<usize>();
+            let characters = of(&texts.first) + texts.second.as_ref().map_or(0, of);
             let mean = characters as f64 / texts.first.len().max(1) as f64;
             let kind = if texts.second.is_some() { "pairs of texts" } else { "texts" };
             format!("{kind}, {mean:.0} characters in the mean")
         }
-        Inputs::Files(files) => match files.size {
-            Some([height, width]) => format!("image files, {height}×{width}"),
-            None => "image files of different sizes".to_owned(),
-        },
+        Inputs::Encoded(images) => {
+            let kind = match images.source {
+                ImageSource::Files { .. } => "image files",
+                ImageSource::Column(_) => "encoded images",
+            };
+            match images.size {
+                Some([height, width]) => format!("{kind}, {height}×{width}"),
+                None => format!("{kind} of different sizes"),
+            }
+        }
         _ => "unknown".to_owned(),
     }
 }

@@ -7,9 +7,10 @@ use crate::cli::{Context, Result};
 use retune::Model;
 use retune::data::sources::text::TextFormat;
 use retune::data::sources::{Column, SourceKind};
-use retune::data::{Dataset, SourceOptions, dataset::Texts, open};
+use retune::data::{Dataset, SourceOptions, TextColumn, dataset::Texts, open};
 use retune::models::Task;
 use retune::train::predict::{Answer, Predictor};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
     let predictor = Predictor::new(&context.cpu(), model)?;
     let names = predictor.preprocessing().class_names.clone();
     let items = (0..texts.first.len()).filter_map(|index| texts.get(index));
-    let items = items.map(|(first, second)| second.map_or(first.to_owned(), |second| format!("{first}\t{second}")));
+    let items = items.map(|(first, second)| second.map_or(first.to_string(), |second| format!("{first}\t{second}")));
     let items = items.collect();
     let data = Arc::new(Dataset::from_texts("texts to predict on", texts)?);
     let mut bar = Progress::new(context.console, "predicting").bar_only();
@@ -48,30 +49,33 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
 
 /// The texts on the command line and in the files named.
 fn texts(arguments: &Arguments) -> Result<Texts> {
-    let mut all = Texts { first: arguments.text.clone(), second: None };
+    let mut all: (Vec<String>, Option<Vec<String>>) = (arguments.text.clone(), None);
     if !arguments.text_pair.is_empty() {
         if arguments.text_pair.len() != arguments.text.len() {
             return Err(Failure::usage("each `--text` needs a `--text-pair`"));
         }
-        all.second = Some(arguments.text_pair.clone());
+        all.1 = Some(arguments.text_pair.clone());
     }
     for path in &arguments.input {
         let part = open(path, &options(arguments, path))?.train;
         let Some(part) = part.texts() else {
             return Err(Failure::new(format!("`{}` holds no texts", path.display())));
         };
-        if all.first.is_empty() {
-            all = part.clone();
-            continue;
+        if arguments.input.len() == 1 && all.0.is_empty() {
+            return Ok(part.clone());
         }
-        all.first.extend(part.first.iter().cloned());
-        match (&mut all.second, &part.second) {
+        if all.0.is_empty() {
+            all.1 = part.second.as_ref().map(|_| Vec::new());
+        }
+        all.0.extend(part.first.iter().map(Cow::into_owned));
+        match (&mut all.1, &part.second) {
             (None, None) => {}
-            (Some(all), Some(part)) => all.extend(part.iter().cloned()),
+            (Some(all), Some(part)) => all.extend(part.iter().map(Cow::into_owned)),
             _ => return Err(Failure::usage("some inputs have pairs of texts, others single ones")),
         }
     }
-    Ok(all)
+    let (first, second) = all;
+    Ok(Texts { first: first.into(), second: second.map(TextColumn::from) })
 }
 
 pub(super) fn options(arguments: &Arguments, path: &Path) -> SourceOptions {

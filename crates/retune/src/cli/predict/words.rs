@@ -52,8 +52,8 @@ fn read(arguments: &Arguments, path: &Path) -> Result<Vec<Vec<String>>> {
         _ => open(path, &options)?.train,
     };
     let text = |id: u64| match data.words_of(id) {
-        Some(words) => words.into_iter().map(str::to_owned).collect(),
-        None => cut(data.texts().and_then(|texts| texts.get(id as usize)).unwrap_or_default().0),
+        Some(words) => words,
+        None => cut(&data.texts().and_then(|texts| texts.get(id as usize)).unwrap_or_default().0),
     };
     Ok(data.ids().into_iter().map(text).collect())
 }

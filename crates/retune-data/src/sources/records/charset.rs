@@ -1,0 +1,143 @@
+//! Bytes to text: the encoding given, or the one found.
+
+use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a file's text is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextEncoding {
+    /// UTF-8, with or without a byte order mark.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// UTF-16 of either byte order, little-endian where nothing tells.
+    #[serde(rename = "utf-16")]
+    Utf16,
+    /// Western European, as browsers read it: windows-1252, which is ISO 8859-1 with characters for its unused control codes.
+    #[serde(rename = "latin-1")]
+    Latin1,
+    /// Chinese; GBK and GB 2312 are parts of it.
+    #[serde(rename = "gb18030", alias = "gbk")]
+    Gb18030,
+}
+
+impl fmt::Display for TextEncoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TextEncoding::Utf8 => "utf-8",
+            TextEncoding::Utf16 => "utf-16",
+            TextEncoding::Latin1 => "latin-1",
+            TextEncoding::Gb18030 => "gb18030",
+        })
+    }
+}
+
+/// An encoding, and of which byte order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Charset {
+    pub(super) encoding: TextEncoding,
+    pub(super) decoder: &'static Encoding,
+}
+
+impl Charset {
+    /// Of UTF-16 the little-endian one.
+    pub(super) fn of(encoding: TextEncoding) -> Charset {
+        let decoder = match encoding {
+            TextEncoding::Utf8 => UTF_8,
+            TextEncoding::Utf16 => UTF_16LE,
+            TextEncoding::Latin1 => WINDOWS_1252,
+            TextEncoding::Gb18030 => GB18030,
+        };
+        Charset { encoding, decoder }
+    }
+
+    /// What a byte order mark at the beginning says, with its length.
+    pub(super) fn of_mark(bytes: &[u8]) -> Option<(Charset, usize)> {
+        let (decoder, length) = Encoding::for_bom(bytes)?;
+        let encoding = if decoder == UTF_8 { TextEncoding::Utf8 } else { TextEncoding::Utf16 };
+        Some((Charset { encoding, decoder }, length))
+    }
+
+    /// UTF-16 without a mark, where every other byte of the beginning is mostly zero, as it is of Western text.
+    pub(super) fn of_zeros(bytes: &[u8]) -> Option<Charset> {
+        let zeros = |offset: usize| bytes.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
+        let ([even, odd], half) = ([zeros(0), zeros(1)], bytes.len() / 2);
+        let decoder = match () {
+            _ if half < 4 => return None,
+            _ if 4 * odd > 3 * half && 4 * even < half => UTF_16LE,
+            _ if 4 * even > 3 * half && 4 * odd < half => UTF_16BE,
+            _ => return None,
+        };
+        Some(Charset { encoding: TextEncoding::Utf16, decoder })
+    }
+
+    /// The same, of the byte order that zeros tell where it is UTF-16 without a mark.
+    pub(super) fn given(encoding: TextEncoding, beginning: &[u8]) -> Charset {
+        Charset::of_zeros(beginning).filter(|_| encoding == TextEncoding::Utf16).unwrap_or(Charset::of(encoding))
+    }
+
+    /// The bytes that end a line.
+    pub(super) fn line_feed(&self) -> &'static [u8] {
+        match self.decoder {
+            decoder if decoder == UTF_16LE => b"\n\0",
+            decoder if decoder == UTF_16BE => b"\0\n",
+            _ => b"\n",
+        }
+    }
+}
+
+/// What the lines of a file tell of its encoding: UTF-8 where at least 9 of 10 lines with other bytes than ASCII are that; GB18030
+/// where all of them are, and most of their two-byte characters are of GB 2312 (both bytes from A1 up), which accented Western text
+/// hardly has; else Latin-1, which any bytes are.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Lines with other bytes than ASCII, and those of them that are UTF-8.
+    lines: u64,
+    utf8: u64,
+    /// Lines that are no GB18030.
+    foreign: u64,
+    /// Characters of two bytes, and those of GB 2312.
+    pairs: u64,
+    common: u64,
+}
+
+impl Tally {
+    /// Lines with other bytes than ASCII that are enough to tell.
+    const ENOUGH: u64 = 100_000;
+
+    pub(super) fn is_enough(&self) -> bool {
+        self.lines >= Tally::ENOUGH
+    }
+
+    pub(super) fn add(&mut self, line: &[u8]) {
+        if line.is_ascii() {
+            return;
+        }
+        self.lines += 1;
+        if std::str::from_utf8(line).is_ok() {
+            self.utf8 += 1;
+        }
+        if GB18030.decode_without_bom_handling_and_without_replacement(line).is_none() {
+            self.foreign += 1;
+            return;
+        }
+        let mut at = 0;
+        while at < line.len() {
+            if line[at].is_ascii() {
+                at += 1;
+                continue;
+            }
+            self.pairs += 1;
+            self.common += u64::from(line[at] >= 0xA1 && line.get(at + 1).is_some_and(|&second| second >= 0xA1));
+            at += 2;
+        }
+    }
+
+    pub(super) fn encoding(&self) -> TextEncoding {
+        match () {
+            _ if self.utf8 * 10 >= self.lines * 9 => TextEncoding::Utf8,
+            _ if self.foreign == 0 && self.common * 2 > self.pairs => TextEncoding::Gb18030,
+            _ => TextEncoding::Latin1,
+        }
+    }
+}
