@@ -6,7 +6,7 @@
 //! - [`order`]: the order of an epoch;
 //! - [`partition`]: how it is cut into batches;
 //! - `prepare`: one batch from its ids: decode, preprocess, augment, gather tokens and targets;
-//! - `tokens`: texts as tokens, encoded once;
+//! - `tokens`: texts as tokens, encoded once, or for each batch where texts are on disk;
 //! - `run_ahead`: the threads, and their results in order.
 
 pub mod batch;
@@ -26,7 +26,7 @@ use crate::dataset::{Dataset, Inputs};
 use crate::error::{BadExample, DataError};
 use crate::hash::ContentHash;
 use crate::preprocess::Preprocessing;
-use crate::text::{TextEncoder, TokenSequences, TokenStatistics};
+use crate::text::{TextEncoder, TokenStatistics};
 use order::EpochPlans;
 use partition::{EpochPlan, Partition};
 use prepare::{Buffers, Preparer, Worker};
@@ -44,7 +44,7 @@ pub struct LoaderOptions {
     pub batch_tokens: Option<usize>,
     /// Whether texts of like length are put together, see [`EpochPlan::new`]. Acts where epochs are shuffled.
     pub bucket: bool,
-    /// Cuts texts into tokens, all of them when the loader is made.
+    /// Cuts texts into tokens: those in memory when the loader is made, those on disk as batches are made.
     pub encoder: Option<Arc<TextEncoder>>,
     /// Whether each epoch has its own random order; otherwise the order of the ids given.
     pub shuffle: bool,
@@ -151,7 +151,12 @@ impl Loader {
         }
         data.check_ids(&ids)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = options.workers.unwrap_or(if matches!(data.inputs(), Inputs::Encoded(_)) { cores } else { 1 });
+        let takes_work = match data.inputs() {
+            Inputs::Encoded(_) => true,
+            Inputs::Texts(texts) => texts.are_on_disk(),
+            Inputs::Images(_) | Inputs::Features(_) => false,
+        };
+        let workers = options.workers.unwrap_or(if takes_work { cores } else { 1 });
         let partition = Partition {
             examples: options.batch_size,
             tokens: options.batch_tokens,
@@ -218,7 +223,9 @@ impl Loader {
     pub fn largest_batch(&self) -> BatchSize {
         let partition = self.shared.plans.partition();
         let examples = partition.examples.min(self.len());
-        let Some(lengths) = self.shared.preparer.sorted_lengths() else { return BatchSize { examples, tokens: 0 } };
+        let Some(lengths) = self.shared.preparer.sorted_lengths() else {
+            return BatchSize { examples, tokens: examples * self.shared.preparer.most_tokens() };
+        };
         let longest = lengths.last().copied().unwrap_or(0);
         let tokens = lengths.iter().rev().take(examples).sum::<usize>();
         let Some(most) = partition.tokens else { return BatchSize { examples, tokens } };
@@ -237,9 +244,9 @@ impl Loader {
         BatchSize { examples: self.len().div_ceil(batches), tokens }
     }
 
-    /// How long the examples are, in tokens; `None` where they are no texts.
+    /// How long the examples are, in tokens, of texts on disk by some of them; `None` where they are no texts.
     pub fn token_statistics(&self) -> Option<TokenStatistics> {
-        self.shared.preparer.sequences()?.statistics()
+        self.shared.preparer.token_statistics()
     }
 
     /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words.
@@ -252,7 +259,7 @@ impl Loader {
 
     /// Bytes that the tokens of all examples take in memory.
     pub fn token_bytes(&self) -> usize {
-        self.shared.preparer.sequences().map_or(0, TokenSequences::size_bytes)
+        self.shared.preparer.token_bytes()
     }
 
     /// Batches that there are at a time: prepared ahead, and at work.

@@ -1,6 +1,6 @@
 //! One batch from its ids.
 
-use super::tokens::Tokens;
+use super::tokens::{BatchTokens, Tokens};
 use super::{Batch, BatchInputs, Cursor, Keeper, KeptRows, LoaderOptions, Targets};
 use crate::augment::mixing::Rows;
 use crate::augment::{
@@ -14,7 +14,7 @@ use crate::hash::ContentHash;
 use crate::labels::Labels;
 use crate::preprocess::normalize::Affine;
 use crate::preprocess::{Color, FeatureType, ImageView, Preprocessing, Samples, Scratch, TargetEncoding};
-use crate::text::TokenSequences;
+use crate::text::TokenStatistics;
 use crate::weights::check_weights;
 use retune_tensor::{Tensor, Values};
 use std::num::NonZeroU64;
@@ -135,7 +135,8 @@ impl Preparer {
         if let Some(texts) = data.texts() {
             let no_tokenizer = || DataError::NoTokenizer { place: data.description().to_owned() };
             let encoder = options.encoder.as_ref().ok_or_else(no_tokenizer)?;
-            let (encoded, without) = Tokens::new(&data, texts, ids, encoder)?;
+            let plans_by_length = options.batch_tokens.is_some() || options.bucket;
+            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, plans_by_length)?;
             (tokens, without_tokens) = (Some(encoded), without);
         }
         let channels = match &shape {
@@ -198,6 +199,8 @@ impl Preparer {
             (None, false) => self.augmentations.map(NonZeroU64::get),
             // Which example another is mixed with depends on the epoch's order.
             (Some(_), _) => None,
+            // What is on disk because it is so much is not kept once more.
+            _ if self.tokens.as_ref().is_some_and(Tokens::are_made) => None,
         }
     }
 
@@ -214,7 +217,14 @@ impl Preparer {
     /// The key of an example as it is prepared in `epoch`.
     pub(super) fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
         match &self.tokens {
-            Some(tokens) => Ok(tokens.hash(id)),
+            Some(tokens) => {
+                let tokens = tokens.batch(&self.data, &[id], &mut Vec::new())?;
+                if tokens.ids.is_empty() {
+                    let (place, reason) = (self.data.place(id), "the text has no tokens".to_owned());
+                    return Err(DataError::Unreadable { place, reason });
+                }
+                Ok(tokens.hash(0))
+            }
             None => Ok(self.key_of(self.data.example_hash(id)?, id, epoch)),
         }
     }
@@ -232,14 +242,24 @@ impl Preparer {
         self.shape.as_deref()
     }
 
-    /// The tokens of all examples, where there are texts.
-    pub(super) fn sequences(&self) -> Option<&TokenSequences> {
-        self.tokens.as_ref().map(Tokens::sequences)
+    /// How long texts are.
+    pub(super) fn token_statistics(&self) -> Option<TokenStatistics> {
+        self.tokens.as_ref()?.statistics()
     }
 
-    /// Numbers of tokens of all examples, ascending, where there are texts.
+    /// Bytes in memory of tokens.
+    pub(super) fn token_bytes(&self) -> usize {
+        self.tokens.as_ref().map_or(0, Tokens::size_bytes)
+    }
+
+    /// Numbers of tokens of all examples, ascending, where there are texts and they are known.
     pub(super) fn sorted_lengths(&self) -> Option<&[usize]> {
-        self.tokens.as_ref().map(Tokens::sorted_lengths)
+        self.tokens.as_ref()?.sorted_lengths()
+    }
+
+    /// Tokens of the longest example that there may be; 0 where there are no texts.
+    pub(super) fn most_tokens(&self) -> usize {
+        self.tokens.as_ref().map_or(0, Tokens::most)
     }
 
     /// Number of tokens of an example; 0 where there are no texts.
@@ -264,12 +284,23 @@ impl Preparer {
         // What is mixed belongs to no single example.
         let keeper = keeper.filter(|_| self.mixing.is_none());
         let mut skipped = Vec::new();
-        let mut rows: Vec<Row> = ids.iter().map(|&id| self.row(id, cursor.epoch, keeper)).collect();
-        let partial = self.tokens.is_none() && keeper.is_some_and(Keeper::replaces_inputs);
+        let tokens = self.tokens.as_ref().map(|tokens| tokens.batch(&self.data, ids, &mut skipped)).transpose()?;
+        let ids = tokens.as_ref().map_or(ids, |tokens| tokens.ids.as_slice());
+        let row = |(place, &id): (usize, &u64)| {
+            // A file that cannot be read is met again when it is decoded.
+            let key = keeper.and_then(|_| match &tokens {
+                Some(tokens) => Some(tokens.hash(place)),
+                None => self.key(id, cursor.epoch).ok(),
+            });
+            let values = keeper.zip(key).and_then(|(keeper, key)| keeper.kept(&key));
+            Row { id, key, values }
+        };
+        let mut rows: Vec<Row> = ids.iter().enumerate().map(row).collect();
+        let partial = tokens.is_none() && keeper.is_some_and(Keeper::replaces_inputs);
         let wanted: Vec<u64> = rows.iter().filter(|row| !partial || row.values.is_none()).map(|row| row.id).collect();
         let dense = |input| BatchInputs::Dense(vec![input]);
-        let inputs = match (self.data.inputs(), &self.tokens) {
-            (_, Some(tokens)) => BatchInputs::Tokens(Box::new(tokens.batch(ids))),
+        let inputs = match (self.data.inputs(), &tokens) {
+            (_, Some(tokens)) => BatchInputs::Tokens(Box::new(tokens.inputs())),
             (Inputs::Features(t), None) => dense(self.features(t, &wanted, cursor.epoch, buffers)?),
             (Inputs::Images(t), None) => dense(self.stored_images(t, &wanted, cursor.epoch, worker, buffers.floats)?),
             (Inputs::Encoded(images), None) => {
@@ -298,7 +329,8 @@ impl Preparer {
                 partial,
             }
         });
-        let (targets, sample_weights) = (self.targets(&example_ids), self.sample_weights(&example_ids));
+        let targets = self.targets(&example_ids, tokens.as_ref());
+        let sample_weights = self.sample_weights(&example_ids, tokens.as_ref());
         let (inputs, targets, sample_weights) = match &self.mixing {
             Some(mixing) => self.mixed(mixing, &example_ids, cursor.epoch, (inputs, targets, sample_weights)),
             None => (inputs, targets, sample_weights),
@@ -334,14 +366,6 @@ impl Preparer {
         let whole = "values of the same number";
         let inputs = BatchInputs::Dense(vec![Tensor::new(input_shape, values).expect(whole)]);
         (inputs, Targets::Dense(Tensor::new(target_shape, target_values).expect(whole)), weights)
-    }
-
-    /// An example with what is kept of it.
-    fn row(&self, id: u64, epoch: u64, keeper: Option<&dyn Keeper>) -> Row {
-        // A file that cannot be read is met again when it is decoded.
-        let key = keeper.and_then(|_| self.key(id, epoch).ok());
-        let values = keeper.zip(key).and_then(|(keeper, key)| keeper.kept(&key));
-        Row { id, key, values }
     }
 
     /// The rows without those that were to be read and could not be. What was read has the key of the very bytes that were decoded,
@@ -532,7 +556,7 @@ impl Preparer {
         Ok(())
     }
 
-    fn targets(&self, ids: &[u64]) -> Targets {
+    fn targets(&self, ids: &[u64], tokens: Option<&BatchTokens<'_>>) -> Targets {
         let labels = self.data.labels();
         let indices = || -> Vec<i32> {
             ids.iter().map(|&id| labels.class_of(id as usize).map_or(-1, |class| class as i32)).collect()
@@ -543,7 +567,7 @@ impl Preparer {
         };
         match (labels, self.preprocessing.targets) {
             (Labels::None, _) => Targets::None,
-            (Labels::WordClasses { .. }, _) => Targets::TokenClasses(self.word_classes(ids)),
+            (Labels::WordClasses { .. }, _) => Targets::TokenClasses(self.word_classes(ids, tokens).concat()),
             (Labels::Classes { .. }, TargetEncoding::AsStored | TargetEncoding::Integer)
             | (Labels::OneHot(_), TargetEncoding::Integer) => Targets::ClassIndex(indices()),
             (Labels::Classes { classes, .. }, TargetEncoding::OneHot) => {
@@ -567,12 +591,13 @@ impl Preparer {
         }
     }
 
-    /// For each token the class of the word that begins with it, −1 for others.
-    fn word_classes(&self, ids: &[u64]) -> Vec<i32> {
-        self.tokens.as_ref().map(|tokens| tokens.classes(ids, self.data.labels())).unwrap_or_default()
+    /// For each token of each example the class of the word that begins with it, −1 for others.
+    fn word_classes(&self, ids: &[u64], tokens: Option<&BatchTokens<'_>>) -> Vec<Vec<i32>> {
+        let of = |(place, &id)| tokens.map(|tokens| tokens.classes(place, id, self.data.labels()).collect());
+        ids.iter().enumerate().filter_map(of).collect()
     }
 
-    fn sample_weights(&self, ids: &[u64]) -> Option<Vec<f32>> {
+    fn sample_weights(&self, ids: &[u64], tokens: Option<&BatchTokens<'_>>) -> Option<Vec<f32>> {
         if self.class_weights.is_none() && self.example_weights.is_none() {
             return None;
         }
@@ -582,11 +607,11 @@ impl Preparer {
                 (Ok(_), None) => 1.0,
                 (Ok(class), Some(weights)) => weights[class],
             };
-            let of_example = |&id: &u64| {
+            let of_example = |(&id, classes): (&u64, Vec<i32>)| {
                 let weight = self.example_weights.as_ref().map_or(1.0, |weights| weights[id as usize]);
-                self.word_classes(&[id]).into_iter().map(move |class| weight * of_class(class)).collect::<Vec<_>>()
+                classes.into_iter().map(move |class| weight * of_class(class)).collect::<Vec<_>>()
             };
-            return Some(ids.iter().flat_map(of_example).collect());
+            return Some(ids.iter().zip(self.word_classes(ids, tokens)).flat_map(of_example).collect());
         }
         let weight = |&id: &u64| {
             let class = self.data.labels().class_of(id as usize);

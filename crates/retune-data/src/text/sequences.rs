@@ -128,18 +128,7 @@ impl TokenSequences {
     pub fn statistics(&self) -> Option<TokenStatistics> {
         let mut lengths: Vec<usize> = (0..self.len()).map(|index| self.length(index)).collect();
         lengths.sort_unstable();
-        let &most = lengths.last()?;
-        // The nearest rank: the least length that at least 95 % of the examples do not exceed.
-        let p95 = lengths[(lengths.len() * 95).div_ceil(100).max(1) - 1];
-        Some(TokenStatistics {
-            examples: lengths.len(),
-            tokens: self.ids.len(),
-            mean: self.ids.len() as f64 / lengths.len() as f64,
-            p95,
-            most,
-            truncated: self.truncated,
-            words_cut: self.words_cut,
-        })
+        TokenStatistics::of_lengths(&lengths, self.truncated, self.words_cut)
     }
 }
 
@@ -161,6 +150,42 @@ pub struct TokenStatistics {
     pub truncated: usize,
     /// Words that are lost by it, where texts are given as words: they have no labels to learn or to predict.
     pub words_cut: usize,
+    /// By how many examples all of this is estimated; `None` where it is of all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<usize>,
+}
+
+impl TokenStatistics {
+    /// Those of examples of these numbers of tokens, ascending; `None` where there are none.
+    pub(crate) fn of_lengths(lengths: &[usize], truncated: usize, words_cut: usize) -> Option<TokenStatistics> {
+        let &most = lengths.last()?;
+        let tokens: usize = lengths.iter().sum();
+        Some(TokenStatistics {
+            examples: lengths.len(),
+            tokens,
+            mean: tokens as f64 / lengths.len() as f64,
+            // The nearest rank: the least length that at least 95 % of the examples do not exceed.
+            p95: lengths[(lengths.len() * 95).div_ceil(100).max(1) - 1],
+            most,
+            truncated,
+            words_cut,
+            sample: None,
+        })
+    }
+
+    /// Those of so many examples, of which these are of a sample.
+    pub(crate) fn of_sample(self, examples: usize) -> TokenStatistics {
+        let factor = examples as f64 / self.examples as f64;
+        let scaled = |count: usize| (count as f64 * factor).round() as usize;
+        TokenStatistics {
+            examples,
+            tokens: scaled(self.tokens),
+            truncated: scaled(self.truncated),
+            words_cut: scaled(self.words_cut),
+            sample: Some(self.examples).filter(|&sample| sample < examples),
+            ..self
+        }
+    }
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn bad_texts_are_named() {
     assert!(error("b.jsonl", "{\"tokens\": [], \"tags\": []}\n").contains("the text has no words"));
     assert!(error("c.jsonl", "{\"tokens\": [\"a\", \" \"], \"tags\": [0, 1]}\n").contains("word 1 is empty"));
     assert!(error("d.jsonl", "{\"tokens\": \"a\", \"tags\": [0]}\n").contains("expected a list, found a text"));
-    assert!(error("e.jsonl", "{\"text\": \"a\"}\n").contains("no list of words `tokens`"));
+    assert!(error("e.jsonl", "{\"text\": \"a\"}\n").contains("no field `tokens`"));
     let tolerant = SourceOptions { tolerance: 1, ..tagged() };
     let data = open(&folder.path().join("a.conll"), &tolerant).unwrap().train;
     assert_eq!((data.ids(), data.words_of(1).unwrap()), (vec![1], vec!["d".to_owned()]));
