@@ -1,6 +1,7 @@
 //! Image files to pixels: JPEG, PNG, BMP, GIF (first frame), WebP, TIFF.
 
-use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -18,7 +19,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// A decoded image: `[height, width, channels]`, 8 bits each, channels last.
 ///
 /// Channels are 1 (grey), 2 (grey, alpha), 3 (red, green, blue) or 4 (with alpha). Images of 16 bits or of floats are
-/// reduced to 8. The orientation noted in EXIF data is not applied.
+/// reduced to 8, those of inks (CMYK) turned into red, green and blue. They are turned and mirrored as their EXIF data say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodedImage {
     /// Rows.
@@ -31,7 +32,10 @@ pub struct DecodedImage {
     pub pixels: Vec<u8>,
 }
 
-/// Size of an image, read from its header.
+/// Counted up whenever [`decode_image`] gives other pixels for the same bytes, so that what was made of the old ones is made anew.
+pub const VERSION: u32 = 2;
+
+/// Size of an image, read from its header, as it is after turning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageHeader {
     /// Rows.
@@ -58,8 +62,11 @@ pub fn read_image_file(path: &Path) -> Result<Vec<u8>, String> {
 
 /// The size noted in an image file's header, without decoding it; the reason in words where there is none.
 pub fn image_header(bytes: &[u8]) -> Result<ImageHeader, String> {
-    let decoder = reader(bytes)?.into_decoder().map_err(|e| reason(&e))?;
-    let (width, height) = decoder.dimensions();
+    let mut decoder = reader(bytes)?.into_decoder().map_err(|e| reason(&e))?;
+    let (width, height) = match is_on_its_side(orientation(&mut decoder)) {
+        true => (decoder.dimensions().1, decoder.dimensions().0),
+        false => decoder.dimensions(),
+    };
     if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
         return Err(format!("size {width}×{height} outside 1..={MAX_SIDE}"));
     }
@@ -123,7 +130,13 @@ pub fn decode_image(bytes: &[u8]) -> Result<DecodedImage, String> {
     if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_complete(bytes) {
         return Err(CUT_SHORT.into());
     }
-    let image = reader.decode().map_err(|e| reason(&e))?;
+    let mut decoder = reader.into_decoder().map_err(|e| reason(&e))?;
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        return Err(format!("{} bytes of pixels, at most {MAX_DECODED_BYTES} are decoded", decoder.total_bytes()));
+    }
+    let orientation = orientation(&mut decoder);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|e| reason(&e))?;
+    image.apply_orientation(orientation);
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width == 0 || height == 0 {
         return Err("image without pixels".into());
@@ -135,6 +148,22 @@ pub fn decode_image(bytes: &[u8]) -> Result<DecodedImage, String> {
         _ => (3, image.into_rgb8().into_raw()),
     };
     Ok(DecodedImage { height, width, channels, pixels })
+}
+
+/// What EXIF data say; upright where they are damaged.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+/// Whether turning exchanges height and width.
+fn is_on_its_side(orientation: Orientation) -> bool {
+    match orientation {
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => true,
+        Orientation::NoTransforms
+        | Orientation::Rotate180
+        | Orientation::FlipHorizontal
+        | Orientation::FlipVertical => false,
+    }
 }
 
 fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, String> {

@@ -11,7 +11,7 @@ use crate::findings::encoding;
 use crate::text_file::{self, Lines};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use retune_data::{Inputs, Origins};
+use retune_data::{EncodedImages, Inputs, Origins};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fs::{self, File};

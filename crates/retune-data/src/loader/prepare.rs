@@ -164,7 +164,11 @@ impl Preparer {
         check_scores(&data, ids, preprocessing.score_range)?;
         let p = &preprocessing;
         let preparer = Preparer {
-            settings: format!("{:?}", (p.color, &p.resize, &p.rescale, &p.normalize, p.features, &options.augment)),
+            settings: format!(
+                "{:?}, decoding {}",
+                (p.color, &p.resize, &p.rescale, &p.normalize, p.features, &options.augment),
+                crate::decode::VERSION
+            ),
             augmentations: options.augmentations,
             affine: preprocessing.affine(channels)?,
             data,
@@ -195,12 +199,13 @@ impl Preparer {
     /// Different augmentations of an example; `None` for another one in each epoch.
     pub(super) fn augmentations(&self) -> Option<u64> {
         match (self.mixing, self.augment.is_empty()) {
+            // What is on disk because it is so much is not kept once more.
+            _ if self.tokens.as_ref().is_some_and(Tokens::are_made) => None,
             (None, true) => Some(1),
             (None, false) => self.augmentations.map(NonZeroU64::get),
             // Which example another is mixed with depends on the epoch's order.
             (Some(_), _) => None,
-            // What is on disk because it is so much is not kept once more.
-            _ if self.tokens.as_ref().is_some_and(Tokens::are_made) => None,
+
         }
     }
 

@@ -5,9 +5,12 @@
 mod augment_goldens;
 mod augment_loader;
 mod damage;
+mod columnar;
 mod fixtures;
+mod images;
 mod keep;
 mod loader;
+mod readers;
 mod sources;
 mod text_batches;
 mod text_sources;

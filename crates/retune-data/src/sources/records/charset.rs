@@ -86,15 +86,15 @@ impl Charset {
     }
 }
 
-/// What the lines of a file tell of its encoding: UTF-8 where at least 9 of 10 lines with other bytes than ASCII are that; GB18030
+/// What the words of a file tell of its encoding: UTF-8 where at least 9 of 10 words with other bytes than ASCII are that; GB18030
 /// where all of them are, and most of their two-byte characters are of GB 2312 (both bytes from A1 up), which accented Western text
 /// hardly has; else Latin-1, which any bytes are.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Lines with other bytes than ASCII, and those of them that are UTF-8.
-    lines: u64,
+    /// Words with other bytes than ASCII, and those of them that are UTF-8.
+    words: u64,
     utf8: u64,
-    /// Lines that are no GB18030.
+    /// Words that are no GB18030.
     foreign: u64,
     /// Characters of two bytes, and those of GB 2312.
     pairs: u64,
@@ -102,40 +102,46 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Lines with other bytes than ASCII that are enough to tell.
-    const ENOUGH: u64 = 100_000;
+    /// Words with other bytes than ASCII that are enough to tell.
+    const ENOUGH: u64 = 1_000_000;
 
     pub(super) fn is_enough(&self) -> bool {
-        self.lines >= Tally::ENOUGH
+        self.words >= Tally::ENOUGH
     }
 
     pub(super) fn add(&mut self, line: &[u8]) {
         if line.is_ascii() {
             return;
         }
-        self.lines += 1;
-        if std::str::from_utf8(line).is_ok() {
+        // In no encoding is one of these bytes part of a character that has several.
+        let words = line.split(|byte| matches!(byte, b' ' | b'\n' | b'"'));
+        words.filter(|word| !word.is_ascii()).for_each(|word| self.add_word(word));
+    }
+
+    fn add_word(&mut self, word: &[u8]) {
+        self.words += 1;
+        if std::str::from_utf8(word).is_ok() {
             self.utf8 += 1;
         }
-        if GB18030.decode_without_bom_handling_and_without_replacement(line).is_none() {
+        if GB18030.decode_without_bom_handling_and_without_replacement(word).is_none() {
             self.foreign += 1;
             return;
         }
         let mut at = 0;
-        while at < line.len() {
-            if line[at].is_ascii() {
+        while at < word.len() {
+            if word[at].is_ascii() {
                 at += 1;
                 continue;
             }
             self.pairs += 1;
-            self.common += u64::from(line[at] >= 0xA1 && line.get(at + 1).is_some_and(|&second| second >= 0xA1));
+            self.common += u64::from(word[at] >= 0xA1 && word.get(at + 1).is_some_and(|&second| second >= 0xA1));
             at += 2;
         }
     }
 
     pub(super) fn encoding(&self) -> TextEncoding {
         match () {
-            _ if self.utf8 * 10 >= self.lines * 9 => TextEncoding::Utf8,
+            _ if self.utf8 * 10 >= self.words * 9 => TextEncoding::Utf8,
             _ if self.foreign == 0 && self.common * 2 > self.pairs => TextEncoding::Gb18030,
             _ => TextEncoding::Latin1,
         }
