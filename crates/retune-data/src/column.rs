@@ -87,6 +87,19 @@ impl ByteColumn {
         }
     }
 
+    /// Some of the values, in memory.
+    ///
+    /// # Errors
+    /// A disk that does not give back what was written.
+    pub(crate) fn some(&self, indices: &[usize]) -> Result<ByteColumn, DataError> {
+        let mut column = ByteColumnBuilder::new(Storage::Memory, None);
+        for &index in indices {
+            let folder = default_folder();
+            column.push(&self.get(index).map_err(|source| DataError::Spool { folder, source })?)?;
+        }
+        column.finish()
+    }
+
     /// Bytes that the column takes in memory.
     pub fn size_bytes(&self) -> usize {
         let bytes = if let Bytes::Memory(bytes) = &self.bytes { bytes.len() } else { 0 };

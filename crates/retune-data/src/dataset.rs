@@ -312,6 +312,51 @@ impl Dataset {
         Ok(self)
     }
 
+    /// So many of the examples at equal distances, unusable ones included, as data of their own: texts and encoded images are copied into
+    /// memory. All of them where there are no more.
+    ///
+    /// # Errors
+    /// Data that are not texts or encoded images, texts of words, and a disk that cannot be read.
+    pub fn some(&self, count: usize) -> Result<Option<Dataset>, DataError> {
+        let total = self.total();
+        if total <= count || self.words.is_some() {
+            return Ok(None);
+        }
+        let indices: Vec<usize> = (0..count).map(|index| index * total / count).collect();
+        let inputs = match &self.inputs {
+            Inputs::Images(_) | Inputs::Features(_) => return Ok(None),
+            Inputs::Texts(texts) => {
+                let of = |column: &TextColumn| indices.iter().filter_map(|&index| column.get(index)).collect();
+                Inputs::Texts(Texts { first: of(&texts.first), second: texts.second.as_ref().map(of) })
+            }
+            Inputs::Encoded(images) => {
+                let source = match &images.source {
+                    ImageSource::Files { root, names } => ImageSource::Files {
+                        root: root.clone(),
+                        names: indices.iter().map(|&index| names[index].clone()).collect(),
+                    },
+                    ImageSource::Column(bytes) => ImageSource::Column(bytes.some(&indices)?),
+                };
+                Inputs::Encoded(EncodedImages { source, size: images.size })
+            }
+        };
+        let excluded = (0u64..).zip(&indices).filter_map(|(id, &index)| {
+            let bad = self.excluded.get(&(index as u64))?;
+            Some((id, BadExample { id, ..bad.clone() }))
+        });
+        Ok(Some(Dataset {
+            description: format!("{}, of which {count} at equal distances", self.description),
+            inputs,
+            words: None,
+            labels: self.labels.some(&indices),
+            class_names: self.class_names.clone(),
+            excluded: excluded.collect(),
+            origins: Origins::Some { indices, all: Box::new(self.origins.clone()) },
+            hash: OnceLock::new(),
+            example_hashes: OnceLock::new(),
+        }))
+    }
+
     /// Where in files the examples stand, where that is known.
     pub fn origins(&self) -> &Origins {
         &self.origins

@@ -163,6 +163,36 @@ impl Labels {
         }
     }
 
+    /// Those of some examples.
+    ///
+    /// # Panics
+    /// An index that no example has.
+    pub(crate) fn some(&self, indices: &[usize]) -> Labels {
+        let rows = |values: &Tensor| {
+            let mut shape = values.shape().to_vec();
+            shape[0] = indices.len();
+            let all = indices.iter().flat_map(|&index| self.row(index).unwrap_or(&[])).copied().collect();
+            tensor(shape, all)
+        };
+        match self {
+            Labels::None => Labels::None,
+            Labels::Classes { indices: own, classes } => {
+                Labels::Classes { indices: indices.iter().map(|&index| own[index]).collect(), classes: *classes }
+            }
+            Labels::OneHot(values) => Labels::OneHot(rows(values)),
+            Labels::MultiHot(values) => Labels::MultiHot(rows(values)),
+            Labels::Real(values) => Labels::Real(rows(values)),
+            Labels::WordClasses { classes, .. } => {
+                let words = || indices.iter().map(|&index| self.word_classes(index).unwrap_or(&[]));
+                let ends = words().scan(0, |end, words| {
+                    *end += words.len();
+                    Some(*end)
+                });
+                Labels::WordClasses { indices: words().flatten().copied().collect(), ends: ends.collect(), classes: *classes }
+            }
+        }
+    }
+
     /// Number of labels; `None` where there are none.
     pub fn len(&self) -> Option<usize> {
         match self {

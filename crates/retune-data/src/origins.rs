@@ -34,6 +34,13 @@ pub enum Origins {
     Files(Vec<PathBuf>),
     /// Several files one after the other: the index of the first example of each, and where in it examples stand.
     Several(Vec<(usize, Origins)>),
+    /// Some of the examples of other data.
+    Some {
+        /// Which of them, ascending.
+        indices: Vec<usize>,
+        /// Where all of them stand.
+        all: Box<Origins>,
+    },
 }
 
 impl Origins {
@@ -49,9 +56,13 @@ impl Origins {
 
     /// The file's own origins that an example stands in, and its index there; of a single file these.
     pub fn of(&self, index: usize) -> Option<(&Origins, usize)> {
-        let Origins::Several(files) = self else { return Some((self, index)) };
+        let files = match self {
+            Origins::Several(files) => files,
+            Origins::Some { indices, all } => return all.of(*indices.get(index)?),
+            _ => return Some((self, index)),
+        };
         let (first, origins) = files.get(files.partition_point(|(first, _)| *first <= index).checked_sub(1)?)?;
-        Some((origins, index - first))
+        origins.of(index - first)
     }
 
     /// File and line of an example for messages, such as `reviews.tsv, line 3`.
@@ -64,7 +75,7 @@ impl Origins {
             Origins::Elements { path } => Some(format!("{}, element {}", path.display(), index + 1)),
             Origins::Rows { path } => Some(format!("{}, row {}", path.display(), index + 1)),
             Origins::Files(paths) => paths.get(index).map(|path| path.display().to_string()),
-            Origins::Several(_) => {
+            Origins::Several(_) | Origins::Some { .. } => {
                 let (origins, index) = self.of(index)?;
                 origins.place(index)
             }

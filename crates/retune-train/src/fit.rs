@@ -11,6 +11,7 @@ use crate::language::Language;
 use crate::metrics::{Resampling, Scored};
 use crate::recipe::{self, Built};
 use crate::report::Warning;
+use crate::run::left_out::{LEFT_OUT, write_left_out};
 use crate::run::manifest::FileManifest;
 use crate::run::overview::{RunOutcome, RunPlan, ending_name};
 use crate::run::{EnergyMeter, Manifest, RunDirectory, path_sha256, write_json};
@@ -316,6 +317,11 @@ struct Extras<'a> {
     language: Language,
 }
 
+/// The loaders of a job's parts.
+fn loaders(job: &Job) -> impl Iterator<Item = &Loader> {
+    std::iter::once(&job.train).chain([&job.validation, &job.test, &job.also].into_iter().flatten())
+}
+
 /// Evaluates, trains, evaluates again, saves, reports.
 fn finish(
     mut trainer: Trainer,
@@ -343,6 +349,12 @@ fn finish(
         observer.event(&Event::Note { text: &text });
     }
     run_plan(&trainer).write(run.root())?;
+    let left_out = write_left_out(run.root(), loaders(trainer.job()))?;
+    if left_out > 0 {
+        let path = run.root().join(LEFT_OUT);
+        let text = format!("{left_out} rows or files cannot be used and are left out, listed in `{}`", path.display());
+        observer.event(&Event::Note { text: &text });
+    }
     // The weights are still those that the run began with, also when it is resumed.
     let before =
         judged.as_ref().map(|judged| measure(&mut trainer, judged, extras.calibration, observer)).transpose()?;
@@ -378,6 +390,12 @@ fn finish(
         dropouts_left_out: trainer.dropouts_left_out(),
     };
     let root = run.root().to_owned();
+    let more = write_left_out(&root, loaders(trainer.job()))?.saturating_sub(left_out);
+    if more > 0 {
+        let path = root.join(LEFT_OUT);
+        let text = format!("{more} more could not be used on the way and were left out, listed in `{}`", path.display());
+        observer.event(&Event::Note { text: &text });
+    }
     if ending == Ending::Interrupted {
         return Ok(Outcome { ending, root, model: None, report: None, comparison: None, also: None, cost });
     }

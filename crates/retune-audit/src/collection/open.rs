@@ -26,6 +26,9 @@ pub struct Sources {
     pub test: Option<PathBuf>,
     /// What is to be known about the sources beyond their paths. Unusable examples are findings, whatever the tolerance.
     pub options: SourceOptions,
+    /// How many examples of a part of texts or images are looked at, at equal distances; it does not matter where there are fewer.
+    /// Default: all.
+    pub most: Option<usize>,
 }
 
 impl Collection {
@@ -55,6 +58,9 @@ impl Collection {
             let mut part = opened.remove(0);
             part.split = split;
             parts.push(part);
+        }
+        for part in &mut parts {
+            part.keep(sources.most.unwrap_or(usize::MAX))?;
         }
         parts.sort_by_key(|part| part.split);
         Collection::new(parts)

@@ -1,6 +1,7 @@
 //! [`Part`]: the examples of one split, whatever they are.
 
 use super::table::Table;
+use crate::error::AuditError;
 use retune_data::decode::DecodedImage;
 use retune_data::{BadExample, Dataset, Inputs, LabelKind, Labels, Origins};
 use retune_tensor::Values;
@@ -67,6 +68,19 @@ pub struct Part {
 }
 
 impl Part {
+    /// Keeps so many of its texts or images, at equal distances.
+    ///
+    /// # Errors
+    /// A disk that cannot be read.
+    pub(super) fn keep(&mut self, most: usize) -> Result<(), AuditError> {
+        if let Content::Examples(data) = &self.content
+            && let Some(some) = data.some(most)?
+        {
+            self.content = Content::Examples(Arc::new(some));
+        }
+        Ok(())
+    }
+
     /// Number of examples, unusable ones included.
     pub fn len(&self) -> usize {
         match &self.content {

@@ -4,6 +4,7 @@
 //! recipe.toml               the resolved recipe
 //! run.json                  hashes of model and data, versions, seed, command
 //! plan.json                 how long it is to be, and which process works on it
+//! left-out.jsonl            rows and files that could not be used, if there are any, with place and reason
 //! metrics.jsonl             a line for every so many steps and for every evaluation
 //! events.out.tfevents.retune   the same for TensorBoard
 //! checkpoints/step-00000042.safetensors, .json    the newest ones
@@ -14,6 +15,7 @@
 //!
 //! - [`lock`]: one process at a time;
 //! - [`checkpoint`]: all that is needed to go on;
+//! - [`left_out`][]: `left-out.jsonl`;
 //! - [`log`][]: `metrics.jsonl`;
 //! - [`tensorboard`]: event files;
 //! - [`manifest`][]: `run.json`;
@@ -23,6 +25,7 @@
 
 pub mod checkpoint;
 pub mod energy;
+pub mod left_out;
 pub mod lock;
 pub mod log;
 pub mod manifest;

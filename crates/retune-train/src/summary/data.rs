@@ -1,8 +1,8 @@
 //! What is in the data: items of each class in each part, what stands out, what was left out.
 
 use crate::report::{ClassCounts, DataFacts, DataNote, Skipped};
-use retune_data::{BadExample, Loader};
-use std::collections::BTreeSet;
+use crate::run::left_out::left_out;
+use retune_data::Loader;
 
 /// Left-out items that are listed; the others are only counted.
 const LISTED: usize = 20;
@@ -14,7 +14,7 @@ pub(super) fn facts(parts: &[(&str, &Loader)], class_name: &dyn Fn(usize) -> Str
     let counts: Vec<Vec<usize>> =
         parts.iter().filter_map(|(_, loader)| loader.data().class_counts(&loader.order(0))).collect();
     let classes = if counts.len() == parts.len() { counts.iter().map(Vec::len).max().unwrap_or(0) } else { 0 };
-    let left_out = left_out(parts);
+    let left_out = left_out(parts.iter().map(|(_, loader)| *loader));
     DataFacts {
         splits: parts.iter().map(|(name, _)| (*name).to_owned()).collect(),
         items: parts.iter().map(|(_, loader)| loader.len() as u64).collect(),
@@ -58,14 +58,6 @@ fn balance(train: &[usize], class_name: &dyn Fn(usize) -> String) -> Option<Data
         least: class_name(least),
         smallest,
     })
-}
-
-/// Items set aside when the source was read, and those found unreadable on the way.
-fn left_out(parts: &[(&str, &Loader)]) -> BTreeSet<BadExample> {
-    let of = |(_, loader): &(&str, &Loader)| {
-        loader.data().excluded().cloned().chain(loader.skipped()).collect::<Vec<BadExample>>()
-    };
-    parts.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]

@@ -24,18 +24,24 @@ pub struct CheckDataArguments {
     /// Look for wrong labels by what this model gives out for the examples, rather than by the words of texts
     #[arg(long, value_name = "MODEL")]
     features: Option<PathBuf>,
+    /// Texts or images of each part that are looked at, at equal distances, where there are more
+    #[arg(long, value_name = "COUNT", default_value_t = MOST)]
+    most: usize,
 }
+
+/// As many texts or images as take minutes and 1 to 2 GB.
+const MOST: usize = 1_000_000;
 
 impl CheckDataArguments {
     /// Whether any of them is given.
     pub fn are_given(&self) -> bool {
-        self.data.are_given() || self.html.is_some() || self.features.is_some()
+        self.data.are_given() || self.html.is_some() || self.features.is_some() || self.most != MOST
     }
 }
 
 /// Prints the report; an error where there are problems.
 pub fn run(context: &Context, path: &Path, parts: &PartsArguments, arguments: &CheckDataArguments) -> Result {
-    let (collection, facts) = arguments.data.open(path, parts)?;
+    let (collection, facts) = arguments.data.open(path, parts, Some(arguments.most))?;
     let features = arguments.features.as_deref().map(|model| model_features::compute(context, &collection, model));
     let features = features.transpose()?;
     let mut command_line = arguments.data.command_line(path, parts);

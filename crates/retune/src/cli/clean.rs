@@ -55,7 +55,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         let name = output.file_name().unwrap_or_default().to_string_lossy();
         output.with_file_name(format!("{name}.log.jsonl"))
     });
-    let (collection, facts) = data.open(path, &arguments.parts)?;
+    let (collection, facts) = data.open(path, &arguments.parts, None)?;
     let judge = arguments.features.as_deref().filter(|_| rules.contains(&Rule::LabelErrors));
     let features = judge.map(|model| model_features::compute(context, &collection, model)).transpose()?;
     let choices = Choices { drop: rules, repair: *repair, with_test: *include_test, features: features.as_ref() };

@@ -49,6 +49,7 @@ impl DataArguments {
             data: data.to_owned(),
             validation: parts.validation.clone(),
             test: parts.test.clone(),
+            most: None,
             options: SourceOptions {
                 kind: has_texts.then_some(SourceKind::Text),
                 text: self.text.as_ref().map(column),
@@ -59,11 +60,12 @@ impl DataArguments {
         }
     }
 
-    /// Opens the data and measures every example.
-    pub fn open(&self, data: &Path, parts: &PartsArguments) -> Result<(Collection, Facts)> {
+    /// Opens the data and measures every example, of parts of more than `most` so many.
+    pub fn open(&self, data: &Path, parts: &PartsArguments, most: Option<usize>) -> Result<(Collection, Facts)> {
         paths::must_exist(data)?;
         parts.must_exist()?;
-        let collection = Collection::open(&self.sources(data, parts))?;
+        let sources = Sources { most, ..self.sources(data, parts) };
+        let collection = Collection::open(&sources)?;
         let facts = Facts::gather(&collection, self.similarity.unwrap_or(SIMILARITY));
         Ok((collection, facts))
     }

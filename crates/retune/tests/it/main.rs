@@ -19,6 +19,7 @@ mod models;
 #[cfg(unix)]
 mod obstacles;
 mod preview;
+mod readers;
 mod resuming;
 mod similarity;
 mod support;

@@ -3,7 +3,7 @@
 use crate::support::{Workplace, golden};
 
 /// A place with a tiny encoder in `base`, and `reviews.tsv` whose label is told by a word.
-fn place() -> Workplace {
+pub fn place() -> Workplace {
     let place = Workplace::new();
     std::fs::create_dir(place.path("base")).unwrap();
     for name in ["config.json", "model.safetensors"] {

@@ -11,6 +11,7 @@ use retune::formats::npy;
 use retune::train::predict::Predictor;
 use retune::{Model, Tensor};
 use serde_json::json;
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ impl Form {
 /// Gives the vector of each text.
 pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model, texts: Texts) -> Result {
     let output = arguments.output.as_deref().map(|path| Ok::<_, Failure>((path, Form::of(path)?))).transpose()?;
-    let names = texts.first.clone();
+    let names: Vec<String> = texts.first.iter().map(Cow::into_owned).collect();
     let data = Arc::new(Dataset::from_texts("texts to predict on", texts)?);
     let mut bar = Progress::new(context.console, "predicting").bar_only();
     let vectors = Predictor::new(&context.cpu(), model)?.outputs(data, &mut bar)?;
