@@ -2,7 +2,7 @@
 
 use crate::error::AuditError;
 use encoding_rs::UTF_8;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, AuditError> {
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     let result = if is_packed(path) {
-        GzDecoder::new(file).take(MAX_BYTES).read_to_end(&mut bytes)
+        MultiGzDecoder::new(file).take(MAX_BYTES).read_to_end(&mut bytes)
     } else {
         file.take(MAX_BYTES).read_to_end(&mut bytes)
     };

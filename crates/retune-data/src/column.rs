@@ -208,10 +208,9 @@ impl ByteColumnBuilder {
         let bytes = match self.file {
             None => Bytes::Memory(std::mem::take(&mut self.memory)),
             Some(file) => {
-                let file = file.into_inner().map_err(|error| DataError::Spool {
-                    folder: self.folder.clone(),
-                    source: error.into_error(),
-                })?;
+                let file = file
+                    .into_inner()
+                    .map_err(|error| DataError::Spool { folder: self.folder.clone(), source: error.into_error() })?;
                 Bytes::Disk(Arc::new(Spool::new(file)))
             }
         };

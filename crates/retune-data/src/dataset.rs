@@ -146,7 +146,9 @@ impl EncodedImages {
     /// Bytes that they take in memory.
     pub fn size_bytes(&self) -> usize {
         match &self.source {
-            ImageSource::Files { names, .. } => names.iter().map(|name| size_of::<PathBuf>() + name.as_os_str().len()).sum(),
+            ImageSource::Files { names, .. } => {
+                names.iter().map(|name| size_of::<PathBuf>() + name.as_os_str().len()).sum()
+            }
             ImageSource::Column(bytes) => bytes.size_bytes(),
         }
     }
@@ -205,7 +207,8 @@ impl Dataset {
             },
             Inputs::Encoded(images) => images.len(),
             Inputs::Texts(texts) => {
-                let (inputs, second) = (texts.first.len(), texts.second.as_ref().map_or(texts.first.len(), TextColumn::len));
+                let (inputs, second) =
+                    (texts.first.len(), texts.second.as_ref().map_or(texts.first.len(), TextColumn::len));
                 if second != inputs {
                     let (expected, found) = (format!("{inputs}, one for each first text"), second);
                     return Err(DataError::setting(format!("second texts of {description}"), expected, found));

@@ -158,7 +158,9 @@ fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
 /// Whether turning exchanges height and width.
 fn is_on_its_side(orientation: Orientation) -> bool {
     match orientation {
-        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => true,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
+            true
+        }
         Orientation::NoTransforms
         | Orientation::Rotate180
         | Orientation::FlipHorizontal

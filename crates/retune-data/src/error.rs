@@ -71,7 +71,8 @@ pub enum DataError {
     /// Nothing tells what kind of data this is.
     #[error(
         "cannot tell what kind of data `{}` holds: {found}\nhint: expected a folder with one sub-folder of images per \
-         class, CIFAR-10 batches, IDX files, `.npy`/`.npz`, `.csv` or `.jsonl`; or name the kind explicitly",
+         class, CIFAR-10 batches, IDX files, `.npy`/`.npz`, `.csv`, `.json`, `.jsonl`, `.parquet` or `.arrow`; or name the kind \
+         explicitly",
         path.display()
     )]
     UnknownKind {

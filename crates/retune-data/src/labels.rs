@@ -188,7 +188,11 @@ impl Labels {
                     *end += words.len();
                     Some(*end)
                 });
-                Labels::WordClasses { indices: words().flatten().copied().collect(), ends: ends.collect(), classes: *classes }
+                Labels::WordClasses {
+                    indices: words().flatten().copied().collect(),
+                    ends: ends.collect(),
+                    classes: *classes,
+                }
             }
         }
     }

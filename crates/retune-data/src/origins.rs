@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Origins {
     /// Not known example by example: arrays, archives. Image files are listed in
-    /// [`ImageFiles`](crate::ImageFiles).
+    /// [`EncodedImages`](crate::EncodedImages).
     #[default]
     Unknown,
     /// Rows of one file of text.
@@ -83,37 +83,9 @@ impl Origins {
     }
 }
 
-/// The lines, counted from 1, on which records begin, from the bytes at which a CSV reader takes them to begin, ascending. Such a reader
-/// counts the line ends that it passes over before a record to it.
-pub fn record_lines(text: &str, starts: impl IntoIterator<Item = u64>) -> Vec<u64> {
-    let bytes = text.as_bytes();
-    let (mut at, mut line) = (0, 1);
-    let first_of = |start: u64| {
-        let start = usize::try_from(start).unwrap_or(bytes.len()).min(bytes.len());
-        let passed = bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let begin = (start + passed).max(at);
-        line += bytes[at..begin].iter().filter(|byte| **byte == b'\n').count() as u64;
-        at = begin;
-        line
-    };
-    starts.into_iter().map(first_of).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn line_ends_of_any_kind_are_passed_over() {
-        let lines = |text: &str| {
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-            let starts: Vec<u64> = reader.records().map(|record| record.unwrap().position().unwrap().byte()).collect();
-            record_lines(text, starts)
-        };
-        assert_eq!(lines("a,b\nc,\"d\ne\"\nf,g\n"), [1, 2, 4]);
-        assert_eq!(lines("a,b\r\nc,\"d\r\ne\"\r\nf,g"), [1, 2, 4]);
-        assert_eq!(lines("\na\n\n\r\n  b\n"), [2, 5]);
-    }
 
     #[test]
     fn lines_reach_to_the_next_example() {
@@ -122,5 +94,10 @@ mod tests {
         assert_eq!(origins.place(2).as_deref(), Some("a.tsv, line 6"));
         assert_eq!(Origins::Elements { path: "a.json".into() }.place(0).as_deref(), Some("a.json, element 1"));
         assert_eq!((Origins::Unknown.place(0), Origins::Files(vec![]).place(0)), (None, None));
+        let rows = |name: &str| Origins::Rows { path: name.into() };
+        let several = Origins::Several(vec![(0, rows("a")), (3, rows("b"))]);
+        assert_eq!([2, 3].map(|index| several.place(index).unwrap()), ["a, row 3", "b, row 1"]);
+        let some = Origins::Some { indices: vec![1, 4], all: Box::new(several) };
+        assert_eq!((some.place(1).as_deref(), some.place(2)), (Some("b, row 2"), None));
     }
 }

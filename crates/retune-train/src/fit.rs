@@ -393,7 +393,8 @@ fn finish(
     let more = write_left_out(&root, loaders(trainer.job()))?.saturating_sub(left_out);
     if more > 0 {
         let path = root.join(LEFT_OUT);
-        let text = format!("{more} more could not be used on the way and were left out, listed in `{}`", path.display());
+        let text =
+            format!("{more} more could not be used on the way and were left out, listed in `{}`", path.display());
         observer.event(&Event::Note { text: &text });
     }
     if ending == Ending::Interrupted {

@@ -204,6 +204,9 @@ fn write_lines(
 fn write_elements(source: &Path, target: &Path, fates: &mut [Fate]) -> Result<(), AuditError> {
     let changed = || AuditError::Changed { path: source.to_path_buf() };
     let text = text_file::read(source)?;
+    if text.trim_start().starts_with('{') {
+        return Err(AuditError::Unsupported { path: source.to_path_buf(), found: "an object around an array" });
+    }
     let elements: Vec<&RawValue> = serde_json::from_str(&text).map_err(|_| changed())?;
     if elements.len() != fates.len() {
         return Err(changed());

@@ -1,6 +1,5 @@
 //! From paths to the parts of a collection.
 
-use super::table::TableOptions;
 use super::{Collection, Content, Part, SplitName, Table};
 use crate::error::AuditError;
 use retune_data::sources::detect;
@@ -44,15 +43,14 @@ impl Collection {
             None if names_texts || options.encoding.is_some() => SourceKind::Text,
             None => detect(&sources.data)?,
         };
-        let mut parts =
-            if kind == SourceKind::Csv { tables(&sources.data, &options)? } else { examples(&sources.data, &options)? };
+        let mut parts = parts_at(&sources.data, kind, &options)?;
         for (split, path) in [(SplitName::Validation, &sources.validation), (SplitName::Test, &sources.test)] {
             let Some(path) = path else { continue };
             let like = match &parts[0].content {
                 Content::Examples(train) => SourceOptions { kind: Some(kind), ..options.like(train) },
                 Content::Table(_) => options.clone(),
             };
-            let mut opened = if kind == SourceKind::Csv { tables(path, &like)? } else { examples(path, &like)? };
+            let mut opened = parts_at(path, kind, &like)?;
             // A part given by itself takes the place of one that the source has.
             parts.retain(|part| part.split != split);
             let mut part = opened.remove(0);
@@ -65,6 +63,15 @@ impl Collection {
         parts.sort_by_key(|part| part.split);
         Collection::new(parts)
     }
+}
+
+/// Tables of numbers that are files of text are looked at cell by cell; anything else as training reads it.
+fn parts_at(path: &Path, kind: SourceKind, options: &SourceOptions) -> Result<Vec<Part>, AuditError> {
+    let holds_tables = || match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.any(|entry| entry.is_ok_and(|entry| is_table(&entry.path()))),
+        Err(_) => is_table(path),
+    };
+    if kind == SourceKind::Csv && holds_tables() { tables(path, options) } else { examples(path, options) }
 }
 
 fn examples(path: &Path, options: &SourceOptions) -> Result<Vec<Part>, AuditError> {
@@ -81,9 +88,8 @@ fn examples(path: &Path, options: &SourceOptions) -> Result<Vec<Part>, AuditErro
 }
 
 fn tables(path: &Path, options: &SourceOptions) -> Result<Vec<Part>, AuditError> {
-    let options = TableOptions { label: options.label.clone(), header: options.header };
     let part = |split: SplitName, path: &Path| -> Result<Part, AuditError> {
-        Ok(Part { split, path: path.to_path_buf(), content: Content::Table(Table::read(path, &options)?) })
+        Ok(Part { split, path: path.to_path_buf(), content: Content::Table(Table::read(path, options)?) })
     };
     if !path.is_dir() {
         return Ok(vec![part(SplitName::Train, path)?]);

@@ -4,11 +4,8 @@
 //! cells as they are.
 
 use crate::error::AuditError;
-use crate::text_file;
-use csv::StringRecord;
-use retune_data::BadExample;
-use retune_data::origins::record_lines;
-use retune_data::sources::Column;
+use retune_data::sources::{Column, TextRow, TextTable};
+use retune_data::{BadExample, SourceOptions};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -16,74 +13,44 @@ use std::path::{Path, PathBuf};
 const LABEL_NAMES: &[&str] = &["label", "class", "target", "y"];
 /// Most different whole numbers that are taken for classes.
 const MOST_CLASSES: usize = 100;
-/// Rows that tell the delimiter and whether the first one is a header.
-const SAMPLE: usize = 200;
 
 /// Rows of a table.
 #[derive(Debug)]
 pub struct Table {
     path: PathBuf,
     header: Vec<String>,
-    rows: Vec<StringRecord>,
-    /// The line that each row begins on.
-    lines: Vec<u64>,
+    rows: Vec<TextRow>,
     width: usize,
     label: Option<usize>,
     classes: Option<Vec<String>>,
     end: u64,
 }
 
-/// How a table is to be read, where the file leaves it open.
-#[derive(Debug, Clone, Default)]
-pub struct TableOptions {
-    /// The column of labels. Default: one of a usual name, else the last.
-    pub label: Option<Column>,
-    /// Whether the first row names the columns. Default: found.
-    pub header: Option<bool>,
-}
-
 impl Table {
-    /// Reads a table.
+    /// Reads a table, as training does.
     ///
     /// # Errors
     /// A file that cannot be read, has no rows, or lacks the column named.
-    pub fn read(path: &Path, options: &TableOptions) -> Result<Table, AuditError> {
-        let text = text_file::read(path)?;
-        let wrong = |expected: &str, found: String| AuditError::Table {
-            path: path.to_path_buf(),
-            expected: expected.to_owned(),
-            found,
-        };
-        let delimiter = delimiter(&text);
-        let mut reader = csv::ReaderBuilder::new();
-        let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(delimiter);
-        let rows: Result<Vec<StringRecord>, _> = reader.from_reader(text.as_bytes()).records().collect();
-        let mut rows = rows.map_err(|error| wrong("columns of text", error.to_string()))?;
-        let mut lines = record_lines(&text, rows.iter().map(|row| row.position().map_or(0, csv::Position::byte)));
-        let has_header = !rows.is_empty() && options.header.unwrap_or_else(|| looks_like_header(&rows));
-        let header: Vec<String> =
-            if has_header { rows.remove(0).iter().map(str::to_owned).collect() } else { Vec::new() };
-        lines.drain(..usize::from(has_header));
-        let Some(first) = rows.first() else { return Err(wrong("rows", "none".into())) };
-        let width = if has_header { header.len() } else { first.len() };
+    pub fn read(path: &Path, options: &SourceOptions) -> Result<Table, AuditError> {
+        let TextTable { header, width, rows, end } = TextTable::read(path, options)?;
+        let wrong = |expected: String, found: String| AuditError::Table { path: path.to_path_buf(), expected, found };
         let position = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
         let label = match &options.label {
             Some(Column::Index(index)) if *index < width => Some(*index),
             Some(Column::Name(name)) if position(name).is_some() => position(name),
             Some(Column::Index(index)) => {
-                return Err(wrong(&format!("a column {index}"), format!("columns 0 to {}", width.saturating_sub(1))));
+                return Err(wrong(format!("a column {index}"), format!("columns 0 to {}", width.saturating_sub(1))));
             }
-            Some(Column::Name(name)) => return Err(wrong(&format!("a column `{name}`"), header.join(", "))),
+            Some(Column::Name(name)) => return Err(wrong(format!("a column `{name}`"), header.join(", "))),
             None => LABEL_NAMES.iter().find_map(|name| position(name)).or(width.checked_sub(1)),
         };
-        let end = text.split('\n').count() as u64 + 1;
-        let mut table = Table { path: path.to_path_buf(), header, rows, lines, width, label, classes: None, end };
+        let mut table = Table { path: path.to_path_buf(), header, rows, width, label, classes: None, end };
         table.classes = table.find_classes();
         Ok(table)
     }
 
     /// The rows, bad ones included, without the header.
-    pub fn rows(&self) -> &[StringRecord] {
+    pub fn rows(&self) -> &[TextRow] {
         &self.rows
     }
 
@@ -114,14 +81,14 @@ impl Table {
 
     fn problem(&self, index: usize) -> Option<String> {
         let row = &self.rows[index];
-        if row.len() != self.width {
-            return Some(format!("expected {} columns, found {}", self.width, row.len()));
+        if let Some(problem) = &row.problem {
+            return Some(problem.clone());
         }
         let label = self.label?;
-        row[label].is_empty().then(|| format!("column `{}`: the label is missing", self.column_name(label)))
+        row.cells[label].is_empty().then(|| format!("column `{}`: the label is missing", self.column_name(label)))
     }
 
-    /// Rows of another width than the table, and those without label.
+    /// Broken rows, those of another width than the table, and those without label.
     pub fn bad_rows(&self) -> Vec<BadExample> {
         let bad = |index: usize| {
             let place = format!("{}, line {}", self.path.display(), self.line(index));
@@ -132,7 +99,7 @@ impl Table {
 
     /// The line that a row begins on, counted from 1.
     pub fn line(&self, index: usize) -> u64 {
-        self.lines[index]
+        self.rows[index].line
     }
 
     /// The lines of a row, up to the next one.
@@ -142,12 +109,12 @@ impl Table {
 
     /// The cells of a row.
     pub fn cells(&self, index: usize) -> Vec<&str> {
-        self.rows[index].iter().collect()
+        self.rows[index].cells.iter().map(String::as_str).collect()
     }
 
     /// One cell; `None` where the row is shorter.
     pub fn cell(&self, index: usize, column: usize) -> Option<&str> {
-        self.rows[index].get(column)
+        self.rows[index].cells.get(column).map(String::as_str)
     }
 
     /// The label of a row.
@@ -177,32 +144,4 @@ impl Table {
             && if is_numeric { is_whole && are_few } else { distinct.len() * 2 <= self.rows.len() };
         are_classes.then(|| distinct.into_iter().map(str::to_owned).collect())
     }
-}
-
-/// The one of tab, semicolon and comma that gives the first lines the same number of columns, at least two, most often.
-fn delimiter(text: &str) -> u8 {
-    let sample: String = text.split_inclusive('\n').take(SAMPLE).collect();
-    let agreeing = |delimiter: u8| {
-        let mut reader = csv::ReaderBuilder::new();
-        let reader = reader.has_headers(false).flexible(true).delimiter(delimiter);
-        let widths: Vec<usize> = reader.from_reader(sample.as_bytes()).records().flatten().map(|r| r.len()).collect();
-        let first = widths.first().copied().filter(|&width| width > 1);
-        widths.iter().filter(|&&width| Some(width) == first).count()
-    };
-    // The last of equals wins, so that a file of one column has the comma.
-    [b'\t', b';', b','].into_iter().max_by_key(|&delimiter| agreeing(delimiter)).unwrap_or(b',')
-}
-
-/// Whether some column has text in the first row and mostly numbers below it, or the first row a usual name of a label.
-fn looks_like_header(rows: &[StringRecord]) -> bool {
-    let is_number = |text: &str| text.parse::<f64>().is_ok();
-    let Some((first, rest)) = rows.split_first().filter(|(_, rest)| !rest.is_empty()) else { return false };
-    let rest = &rest[..rest.len().min(SAMPLE)];
-    let numbers = |column: usize| rest.iter().filter_map(|row| row.get(column)).filter(|text| is_number(text)).count();
-    let is_usual = |name: &str| LABEL_NAMES.contains(&name.to_ascii_lowercase().as_str());
-    first.iter().any(is_usual)
-        || (0..first.len()).any(|column| {
-            first.get(column).is_some_and(|text| !is_number(text) && !text.is_empty())
-                && numbers(column) * 2 > rest.len()
-        })
 }

@@ -205,7 +205,6 @@ impl Preparer {
             (None, false) => self.augmentations.map(NonZeroU64::get),
             // Which example another is mixed with depends on the epoch's order.
             (Some(_), _) => None,
-
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the columns of a table are taken for: named, or found by their names and first values.
 //!
 //! - the kind: images, where a column holds some or the names of image files; texts, where a column's values are mostly of several words
-//!   or at least 16 bytes and at most one column's are numbers; else numbers;
+//!   or at least 16 bytes and at most one column's are numbers (two where the file keeps names and types); else numbers;
 //! - the text: a column of a usual name (`text`, `sentence`, …), else the one whose values are longest in the mean;
 //! - the second text of a pair: `sentence2` beside `sentence1`, `text_b` beside `text_a` and the like; in a table of three columns without
 //!   names, of which one holds numbers and two hold texts, these two; else none;
@@ -18,19 +18,26 @@ use std::path::Path;
 pub(super) const TEXT_NAMES: &[&str] =
     &["text", "sentence", "text_a", "sentence1", "premise", "question1", "content", "review", "comment"];
 /// Names of columns that hold the second text, beside the first one of the same form.
-const PAIRS: &[(&str, &str)] = &[
-    ("text_a", "text_b"),
-    ("sentence1", "sentence2"),
-    ("premise", "hypothesis"),
-    ("question1", "question2"),
-];
+const PAIRS: &[(&str, &str)] =
+    &[("text_a", "text_b"), ("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2")];
 /// Names of columns that hold the label.
 pub(super) const LABEL_NAMES: &[&str] = &["label", "labels", "class", "target", "y", "score"];
 /// Those of them that mean nothing else in a table of numbers.
 const PLAIN_LABEL_NAMES: &[&str] = &["label", "class", "target", "y"];
 /// Names of columns that hold images or the names of their files.
-const IMAGE_NAMES: &[&str] =
-    &["image", "file_name", "filename", "img", "image_path", "file_path", "filepath", "path", "file", "picture", "photo"];
+const IMAGE_NAMES: &[&str] = &[
+    "image",
+    "file_name",
+    "filename",
+    "img",
+    "image_path",
+    "file_path",
+    "filepath",
+    "path",
+    "file",
+    "picture",
+    "photo",
+];
 
 pub(super) fn is_image_column_name(name: &str) -> bool {
     IMAGE_NAMES.contains(&name)
@@ -98,7 +105,8 @@ impl Sample<'_> {
 
     /// Whether more than half of a column's cells are of a kind.
     fn mostly(&self, column: usize, is: impl Fn(&Cell) -> bool) -> bool {
-        let (found, all) = self.cells(column).fold((0, 0), |(found, all), cell| (found + usize::from(is(cell)), all + 1));
+        let (found, all) =
+            self.cells(column).fold((0, 0), |(found, all), cell| (found + usize::from(is(cell)), all + 1));
         2 * found > all
     }
 
@@ -134,12 +142,12 @@ impl Sample<'_> {
         let numbers = (0..self.width()).filter(|&column| self.mostly(column, is_number)).count();
         let is_delimited = self.header.unit == Unit::Line && self.header.noun == "column";
         let has_text = (0..self.width()).any(|column| self.mostly(column, is_text));
-        let is_usual = !is_delimited && self.usual(TEXT_NAMES).is_some_and(|column| self.mostly(column, |cell| cell.text().is_some()));
+        let is_usual = !is_delimited
+            && self.usual(TEXT_NAMES).is_some_and(|column| self.mostly(column, |cell| cell.text().is_some()));
         match () {
             _ if is_usual => SourceKind::Text,
-            // In files that keep names and types, numbers beside a text are likely numbers of rows.
-            _ if !is_delimited && has_text => SourceKind::Text,
-            _ if self.width() > 1 && numbers <= 1 && has_text => SourceKind::Text,
+            // Files that keep names and types often number their rows, too.
+            _ if self.width() > 1 && numbers <= 1 + usize::from(!is_delimited) && has_text => SourceKind::Text,
             _ => SourceKind::Csv,
         }
     }
@@ -189,7 +197,8 @@ impl Sample<'_> {
             }
             None => {
                 let usual = self.usual(TEXT_NAMES).filter(|&column| Some(column) != label);
-                let name = usual.and_then(|column| self.header.columns[column].name.as_ref()).map(|n| n.to_ascii_lowercase());
+                let name =
+                    usual.and_then(|column| self.header.columns[column].name.as_ref()).map(|n| n.to_ascii_lowercase());
                 let pair = PAIRS.iter().find(|(first, _)| name.as_deref() == Some(*first));
                 second = second.or_else(|| pair.and_then(|(_, second)| self.header.position(second)));
                 let is_free = |column: &usize| Some(*column) != label && Some(*column) != second;

@@ -188,7 +188,8 @@ impl<'a> Examples<'a> {
                 Inputs::Encoded(EncodedImages { source: ImageSource::Column(bytes.finish()?), size: sizes.common() })
             }
             InputColumn::Numbers { width, values } => {
-                let values = Tensor::new([count, width], values).expect("each row has as many values as there are columns");
+                let values =
+                    Tensor::new([count, width], values).expect("each row has as many values as there are columns");
                 array_inputs(&place, values, options)?
             }
         };

@@ -41,7 +41,10 @@ impl RawLabel {
             match index.and_then(|index| classes?.get(index)) {
                 Some(name) => Ok(name.clone()),
                 None if number == -1.0 => Err(missing()),
-                None => Err(format!("expected the number of one of {} classes, found {number}", classes.map_or(0, <[String]>::len))),
+                None => Err(format!(
+                    "expected the number of one of {} classes, found {number}",
+                    classes.map_or(0, <[String]>::len)
+                )),
             }
         };
         let label = match cell {
@@ -70,7 +73,9 @@ impl RawLabel {
                 Ok(value) if value.is_finite() => Ok(self),
                 _ => Err(format!("label: expected a finite number, found `{text}`")),
             },
-            (RawLabel::One(text), wanted) if wanted == Some(LabelType::MultiHot) || options.label_separator.is_some() => {
+            (RawLabel::One(text), wanted)
+                if wanted == Some(LabelType::MultiHot) || options.label_separator.is_some() =>
+            {
                 let names: Vec<&str> = match options.label_separator {
                     Some(separator) => text.split(separator).collect(),
                     None => text.split(SEPARATORS).collect(),
@@ -130,7 +135,12 @@ impl LabelColumn {
     ///
     /// # Errors
     /// A label of another form than those before it.
-    pub(super) fn push(&mut self, label: Option<RawLabel>, place: &str, options: &SourceOptions) -> Result<(), DataError> {
+    pub(super) fn push(
+        &mut self,
+        label: Option<RawLabel>,
+        place: &str,
+        options: &SourceOptions,
+    ) -> Result<(), DataError> {
         let row = self.rows;
         self.rows += 1;
         if let Form::Unknown = self.form {
@@ -138,14 +148,18 @@ impl LabelColumn {
             self.form = match &label {
                 None => return Ok(()),
                 Some(RawLabel::One(_)) => Form::Texts { all: Interner::default(), codes: vec![NONE; before] },
-                Some(RawLabel::Names(_)) => Form::Names { all: Interner::default(), codes: vec![], ends: vec![0; before] },
+                Some(RawLabel::Names(_)) => {
+                    Form::Names { all: Interner::default(), codes: vec![], ends: vec![0; before] }
+                }
                 Some(RawLabel::Numbers(_)) => Form::Numbers { values: vec![], ends: vec![0; before] },
             };
         }
         // An empty list may be one of names or of numbers.
         let label = match (&self.form, label) {
             (Form::Numbers { .. }, Some(RawLabel::Names(names))) if names.is_empty() => Some(RawLabel::Numbers(vec![])),
-            (Form::Names { all, codes, ends }, Some(RawLabel::Numbers(numbers))) if all.numbers.is_empty() && codes.is_empty() => {
+            (Form::Names { all, codes, ends }, Some(RawLabel::Numbers(numbers)))
+                if all.numbers.is_empty() && codes.is_empty() =>
+            {
                 let ends = ends.clone();
                 self.form = Form::Numbers { values: vec![], ends };
                 Some(RawLabel::Numbers(numbers))
@@ -190,7 +204,8 @@ impl LabelColumn {
         }
         let numbers: Option<Vec<f32>> = all.texts().into_iter().map(|text| text.parse().ok()).collect();
         if let Some(numbers) = numbers {
-            self.form = Form::Values(codes.iter().map(|&code| numbers.get(code as usize).copied().unwrap_or(0.0)).collect());
+            self.form =
+                Form::Values(codes.iter().map(|&code| numbers.get(code as usize).copied().unwrap_or(0.0)).collect());
         }
     }
 
@@ -314,7 +329,8 @@ fn vectors(place: &str, values: Vec<f32>, ends: &[usize], options: &SourceOption
     let mut widths = ends.iter().zip(starts()).map(|(end, start)| end - start).filter(|&width| width > 0);
     let width = widths.next().unwrap_or(0);
     let is_vector = widths.all(|other| other == width);
-    let are_marks = options.labels != Some(LabelType::MultiHot) || values.iter().all(|value| matches!(value, 0.0 | 1.0));
+    let are_marks =
+        options.labels != Some(LabelType::MultiHot) || values.iter().all(|value| matches!(value, 0.0 | 1.0));
     if is_vector && are_marks {
         let mut all = Vec::with_capacity(ends.len() * width);
         for (&end, start) in ends.iter().zip(starts()) {

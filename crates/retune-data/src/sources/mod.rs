@@ -25,11 +25,12 @@ mod tables;
 mod tar;
 pub mod text;
 
+use crate::column::Storage;
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{DataError, shape_text};
-use crate::column::Storage;
 use crate::labels::{LabelKind, LabelType};
 use crate::origins::Origins;
+pub use records::{TextRow, TextTable};
 use retune_tensor::{DType, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

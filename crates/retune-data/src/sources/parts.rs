@@ -46,7 +46,10 @@ pub(super) fn files(path: &Path) -> Result<PartFiles, DataError> {
     let files = match (files.train.is_empty(), tables.as_slice()) {
         (false, _) => files,
         (true, [one]) => PartFiles { train: vec![one.clone()], ..PartFiles::default() },
-        (true, all) if !all.is_empty() && all.iter().all(|file| number(&name_of(file)).is_some() && part_of(file) == part_of(&all[0])) => {
+        (true, all)
+            if !all.is_empty()
+                && all.iter().all(|file| number(&name_of(file)).is_some() && part_of(file) == part_of(&all[0])) =>
+        {
             PartFiles { train: tables, ..PartFiles::default() }
         }
         (true, _) => {
@@ -67,7 +70,8 @@ fn tables_below(path: &Path, depth: usize) -> Result<Vec<PathBuf>, DataError> {
     }
     let folders: Vec<&PathBuf> = entries.iter().filter(|entry| entry.is_dir()).collect();
     // Parts that are folders of their own.
-    let is_part = |folder: &&PathBuf| [TRAIN, VALIDATION, TEST].concat().contains(&name_of(folder).to_ascii_lowercase().as_str());
+    let is_part =
+        |folder: &&PathBuf| [TRAIN, VALIDATION, TEST].concat().contains(&name_of(folder).to_ascii_lowercase().as_str());
     if folders.iter().any(is_part) {
         let below = folders.into_iter().filter(is_part).map(|folder| tables_below(folder, MAX_DEPTH));
         return Ok(below.collect::<Result<Vec<_>, _>>()?.concat());
@@ -120,7 +124,8 @@ fn check(path: &Path, files: &[PathBuf]) -> Result<(), DataError> {
         let found = missing.map_or("others beside them".to_owned(), |index| format!("none with number {index:05}"));
         return Err(malformed(format!("{total} files that belong together"), found));
     }
-    let is_counted = |file: &PathBuf| name_of(file).split('.').next().is_some_and(|stem| stem.bytes().all(|b| b.is_ascii_digit()));
+    let is_counted =
+        |file: &PathBuf| name_of(file).split('.').next().is_some_and(|stem| stem.bytes().all(|b| b.is_ascii_digit()));
     if files.len() > 1 && numbers[0].is_none() && !files.iter().all(is_counted) {
         let names: Vec<String> = files.iter().map(|file| format!("`{}`", name_of(file))).collect();
         return Err(malformed("one file for each part, or numbered ones".to_owned(), names.join(", ")));

@@ -8,8 +8,8 @@ use super::columns::{Columns, Inputs, Sample};
 use super::examples::{Example, Examples, Form, Input};
 use super::label_texts::RawLabel;
 use super::parts::PartFiles;
-use super::text::word_lists::holds_words;
 use super::records::{Cell, Header, Look, Record, Table};
+use super::text::word_lists::holds_words;
 use super::{Parts, SourceKind, SourceOptions};
 use crate::dataset::Dataset;
 use crate::error::DataError;
@@ -124,7 +124,8 @@ fn example(
     record: Record,
 ) -> Result<Example, String> {
     let mut cells = record.cells?;
-    let mut take = |column: usize| cells.get_mut(column).map_or(Cell::Missing, |cell| std::mem::replace(cell, Cell::Missing));
+    let mut take =
+        |column: usize| cells.get_mut(column).map_or(Cell::Missing, |cell| std::mem::replace(cell, Cell::Missing));
     let named = |column: usize| move |reason: String| format!("{}: {reason}", header.name(column));
     let mut text = |column: usize, what: &str| -> Result<String, String> {
         match take(column) {
@@ -152,9 +153,10 @@ fn example(
     };
     let label = match columns.label {
         None => None,
-        Some(column) => Some(RawLabel::of(take(column), classes, options).map_err(|reason| {
-            if reason.starts_with("label: ") { reason } else { named(column)(reason) }
-        })?),
+        Some(column) => Some(
+            RawLabel::of(take(column), classes, options)
+                .map_err(|reason| if reason.starts_with("label: ") { reason } else { named(column)(reason) })?,
+        ),
     };
     Ok(Example { input, label })
 }
@@ -166,7 +168,9 @@ fn image(cell: Cell, form: Form) -> Result<Input, String> {
         Cell::Image { bytes: None, path: Some(path) } | Cell::Text(path) => {
             Ok(Input::ImageFile(PathBuf::from(path.trim().replace('\\', std::path::MAIN_SEPARATOR_STR))))
         }
-        Cell::Image { bytes: Some(_), .. } => Err("expected the name of a file as in the first rows, found an image".to_owned()),
+        Cell::Image { bytes: Some(_), .. } => {
+            Err("expected the name of a file as in the first rows, found an image".to_owned())
+        }
         other => Err(format!("expected an image or the name of its file, found {}", other.kind())),
     }
 }

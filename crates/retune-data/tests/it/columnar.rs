@@ -79,7 +79,10 @@ fn labels_of_every_kind() {
     several("vector", &["0", "1", "2"], [&[0., 1., 1.], &[1., 0., 0.], &[0.; 3], &[1.; 3]]);
     several("tags", &["joy", "anger", "fear"], [&[1., 0., 1.], &[0., 1., 0.], &[0.; 3], &[0., 0., 1.]]);
     let scores = read("kinds.parquet", SourceOptions { tolerance: 2, ..by("float") }).unwrap();
-    assert_eq!((scores.label_kind(), scores.labels().row(0)), (LabelKind::Real { shape: vec![1] }, Some(&[0.1f32][..])));
+    assert_eq!(
+        (scores.label_kind(), scores.labels().row(0)),
+        (LabelKind::Real { shape: vec![1] }, Some(&[0.1f32][..]))
+    );
     assert_eq!(scores.ids(), [0, 1], "NaN and null are missing");
     let error = read("kinds.parquet", by("when")).unwrap_err().to_string();
     assert!(error.contains("column `when`: a date is no label"), "{error}");
@@ -173,7 +176,10 @@ fn a_folder_of_images_with_metadata_is_a_table() {
     let table = root.path().join("train/labels.csv");
     std::fs::write(&table, "tags;photo\nx|y;1.png\ny;2.png\n").unwrap();
     let data = open(&table, &SourceOptions { label_separator: Some('|'), ..multi.clone() }).unwrap().train;
-    assert_eq!((data.label_kind(), data.labels().row(0)), (LabelKind::MultiHot { classes: 2 }, Some(&[1.0f32, 1.0][..])));
+    assert_eq!(
+        (data.label_kind(), data.labels().row(0)),
+        (LabelKind::MultiHot { classes: 2 }, Some(&[1.0f32, 1.0][..]))
+    );
     std::fs::write(&table, "tags,photo\n1.5,1.png\n7,2.png\n").unwrap();
     let scores = open(&table, &SourceOptions { labels: Some(LabelType::Real), ..multi }).unwrap().train;
     assert_eq!(scores.labels().row(1), Some(&[7.0f32][..]));
@@ -186,7 +192,8 @@ fn a_folder_of_images_with_metadata_is_a_table() {
 fn damage_of_every_byte_is_met() {
     let folder = tempdir().unwrap();
     let mut outcomes = [0, 0];
-    let names = ["reviews-snappy.parquet", "images.parquet", "reviews.feather", "reviews-zstd.feather", "reviews-stream.arrow"];
+    let names =
+        ["reviews-snappy.parquet", "images.parquet", "reviews.feather", "reviews-zstd.feather", "reviews-stream.arrow"];
     for name in names {
         let bytes = std::fs::read(file(name)).unwrap();
         let path = folder.path().join(name);

@@ -4,8 +4,8 @@
 
 mod augment_goldens;
 mod augment_loader;
-mod damage;
 mod columnar;
+mod damage;
 mod fixtures;
 mod images;
 mod keep;

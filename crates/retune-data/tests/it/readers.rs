@@ -6,8 +6,8 @@ use encoding_rs::{GB18030, WINDOWS_1252};
 use retune_data::sources::text::{TextEncoding, TextFormat};
 use retune_data::sources::{Column, SourceKind, detect};
 use retune_data::{
-    Batch, Cursor, DataError, Dataset, LabelKind, LabelType, Loader, LoaderOptions, SourceOptions, Storage, TextEncoder, TextSettings,
-    open,
+    Batch, Cursor, DataError, Dataset, LabelKind, LabelType, Loader, LoaderOptions, SourceOptions, Storage,
+    TextEncoder, TextSettings, open,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,7 +36,8 @@ fn utf16(text: &str, mark: bool) -> Vec<u8> {
 
 #[test]
 fn every_form_is_read_in_every_encoding() {
-    let chinese = ["这个宾馆比较陈旧了，特价的房间也很一般。", "很快，好吃，味道足，量大", "太慢了，等了很久才送到，送错了"];
+    let chinese =
+        ["这个宾馆比较陈旧了，特价的房间也很一般。", "很快，好吃，味道足，量大", "太慢了，等了很久才送到，送错了"];
     let western = ["le café d'été, déjà vu", "ça, naïve à Besançon", "señor Müller bâtit"];
     for (rows, is_western) in [(chinese, false), (western, true)] {
         let json = |(row, text): (usize, &&str)| format!("{{\"label\": {}, \"text\": \"{text}\"}}", row % 2);
@@ -107,7 +108,10 @@ fn numbers_come_in_every_form() {
     let error = read("t.jsonl", bad, &SourceOptions::default()).unwrap_err();
     let DataError::BadExamples { bad, .. } = error else { panic!("{error}") };
     let reasons: Vec<&str> = bad.iter().map(|bad| bad.reason.as_str()).collect();
-    assert_eq!(reasons[..2], ["field `a`: expected a number, found `x`", "field `a`: expected a number, found nothing"]);
+    assert_eq!(
+        reasons[..2],
+        ["field `a`: expected a number, found `x`", "field `a`: expected a number, found nothing"]
+    );
     assert_eq!((reasons.len(), reasons[3]), (4, "field `a`: expected a number, found nothing"));
 }
 
@@ -120,7 +124,8 @@ fn bad_rows_are_listed_alike_in_every_form() {
         bad.into_iter().map(|bad| (bad.id, bad.place.rsplit(", ").next().unwrap().to_owned(), bad.reason)).collect()
     };
     let good = "0,好 b\n1,c d\n".repeat(20);
-    let csv = [format!("label,text\n{good}").as_bytes(), b"0,\"open\n1,e f\n,g h\n1,\n2\n0,\xff\xfe\n1,last\n"].concat();
+    let csv =
+        [format!("label,text\n{good}").as_bytes(), b"0,\"open\n1,e f\n,g h\n1,\n2\n0,\xff\xfe\n1,last\n"].concat();
     let wanted = [
         (40, "line 42", "a quotation mark is never closed"),
         (42, "line 44", "column `label`: the label is missing"),
@@ -131,16 +136,20 @@ fn bad_rows_are_listed_alike_in_every_form() {
     let wanted = wanted.map(|(id, place, reason)| (id, place.to_owned(), reason.to_owned()));
     assert_eq!(listed("t.csv", &csv), wanted);
     let good = "{\"label\": 0, \"text\": \"好 b\"}\n{\"label\": 1, \"text\": \"c d\"}\n".repeat(20);
-    let json = [good.as_bytes(), b"{\"label\": 0,\n{\"text\": \"a\"}\n{\"label\": 1}\n{\"label\": 1, \"text\": \"\xff\"}\n"].concat();
+    let json =
+        [good.as_bytes(), b"{\"label\": 0,\n{\"text\": \"a\"}\n{\"label\": 1}\n{\"label\": 1, \"text\": \"\xff\"}\n"]
+            .concat();
     let found = listed("t.jsonl", &json);
-    assert_eq!(found.iter().map(|(id, place, _)| (*id, place.as_str())).collect::<Vec<_>>(), [
-        (40, "line 41"), (41, "line 42"), (42, "line 43"), (43, "line 44"),
-    ]);
+    assert_eq!(
+        found.iter().map(|(id, place, _)| (*id, place.as_str())).collect::<Vec<_>>(),
+        [(40, "line 41"), (41, "line 42"), (42, "line 43"), (43, "line 44"),]
+    );
     assert!(found[0].2.starts_with("no JSON"), "{found:?}");
     assert_eq!(found[1].2, "field `label`: the label is missing");
     assert_eq!(found[2].2, "field `text`: the text is missing");
     assert_eq!(found[3].2, "expected utf-8, found bytes that are none");
-    let array = [b"[".as_slice(), good.trim().replace('\n', ",").as_bytes(), b",{\"label\": 1, \"text\": \"\xff\"}]"].concat();
+    let array =
+        [b"[".as_slice(), good.trim().replace('\n', ",").as_bytes(), b",{\"label\": 1, \"text\": \"\xff\"}]"].concat();
     assert_eq!(listed("t.json", &array)[0].1, "element 41");
     let lines = ["0 好 b\n1 c d\n".repeat(20).as_bytes(), b"word\n0 \xff\xff\n"].concat();
     let found = listed("t.txt", &lines);
@@ -153,15 +162,20 @@ fn several_labels_in_a_column_stand_between_separators() {
     let by = |separator| SourceOptions { label_separator: Some(separator), ..SourceOptions::default() };
     let data = read("t.csv", "text,label\na text,x;y\nmore text,\"y, z\"\nlast text,x\n", &by(';')).unwrap();
     assert_eq!(data.class_names().unwrap(), ["x", "y", "y, z"]);
-    assert_eq!((data.label_kind(), data.labels().row(0)), (LabelKind::MultiHot { classes: 3 }, Some(&[1.0f32, 1.0, 0.0][..])));
+    assert_eq!(
+        (data.label_kind(), data.labels().row(0)),
+        (LabelKind::MultiHot { classes: 3 }, Some(&[1.0f32, 1.0, 0.0][..]))
+    );
 }
 
 #[test]
 fn a_form_that_is_given_is_read_whatever_the_name() {
     let options = SourceOptions { format: Some(TextFormat::Jsonl), ..SourceOptions::default() };
-    let data = read("t.data", "{\"text\": \"a b\", \"label\": 1}\n{\"text\": \"c d\", \"label\": 0}\n", &options).unwrap();
+    let data =
+        read("t.data", "{\"text\": \"a b\", \"label\": 1}\n{\"text\": \"c d\", \"label\": 0}\n", &options).unwrap();
     assert_eq!(texts(&data), ["a b", "c d"]);
-    let options = SourceOptions { text: Some(Column::Name("b".into())), delimiter: Some(':'), ..SourceOptions::default() };
+    let options =
+        SourceOptions { text: Some(Column::Name("b".into())), delimiter: Some(':'), ..SourceOptions::default() };
     let data = read("t.csv", "a:b\n1:good, fine\n0:bad; poor\n", &options).unwrap();
     assert_eq!(texts(&data), ["good, fine", "bad; poor"]);
     assert!(data.description().contains("between `:`"), "{}", data.description());
@@ -169,10 +183,13 @@ fn a_form_that_is_given_is_read_whatever_the_name() {
 
 /// A table of 300 texts of different lengths, with its texts in memory or on disk.
 fn kept(storage: Storage, folder: &TempDir) -> Arc<Dataset> {
-    let rows: String = (0..300).map(|i| format!("{},the {}dog {}\n", i * i % 3, "lazy ".repeat(i * 7 % 11), "好吃".repeat(i % 5))).collect();
+    let rows: String = (0..300)
+        .map(|i| format!("{},the {}dog {}\n", i * i % 3, "lazy ".repeat(i * 7 % 11), "好吃".repeat(i % 5)))
+        .collect();
     let path = folder.path().join("t.csv");
     std::fs::write(&path, format!("label,text\n{rows}")).unwrap();
-    let options = SourceOptions { storage, spool_folder: Some(folder.path().join("spool")), ..SourceOptions::default() };
+    let options =
+        SourceOptions { storage, spool_folder: Some(folder.path().join("spool")), ..SourceOptions::default() };
     let data = open(&path, &options).unwrap().train;
     assert_eq!(data.texts().unwrap().are_on_disk(), storage == Storage::Disk);
     Arc::new(data)
@@ -197,8 +214,10 @@ fn batches_are_the_same_wherever_texts_are_kept() {
                 workers: Some(workers),
                 ..LoaderOptions::default()
             };
-            let [memory, disk] = [&memory, &disk].map(|data| Loader::new(data.clone(), data.ids(), options.clone()).unwrap());
-            let all = |loader: &Loader, from: Cursor| -> Vec<Batch> { loader.batches(from, 2).map(Result::unwrap).collect() };
+            let [memory, disk] =
+                [&memory, &disk].map(|data| Loader::new(data.clone(), data.ids(), options.clone()).unwrap());
+            let all =
+                |loader: &Loader, from: Cursor| -> Vec<Batch> { loader.batches(from, 2).map(Result::unwrap).collect() };
             let batches = all(&memory, Cursor::default());
             assert!(batches == all(&disk, Cursor::default()), "{batch_tokens:?} {bucket} {workers}");
             // From the middle of an epoch on, as a run that goes on.
@@ -217,7 +236,8 @@ fn texts_on_disk_without_tokens_are_skipped_and_reported() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("t.csv");
     std::fs::write(&path, "label,text\n0,a b\n1,…\n0,c d\n").unwrap();
-    let options = SourceOptions { storage: Storage::Disk, spool_folder: Some(folder.path().into()), ..Default::default() };
+    let options =
+        SourceOptions { storage: Storage::Disk, spool_folder: Some(folder.path().into()), ..Default::default() };
     let data = Arc::new(open(&path, &options).unwrap().train);
     // Knows words of the alphabet alone, and puts no marks around a text.
     let json = br#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,

@@ -53,7 +53,10 @@ fn columns_are_found_by_name_or_by_length() {
     let by = |text: Column, label: Column| SourceOptions { text: Some(text), label: Some(label), ..options() };
     let contents = "a,b,c\nx1,longer text,spam\nx2,another,ham\n";
     let data = read("t.csv", contents, &by(Column::Name("a".into()), Column::Index(2))).unwrap();
-    assert_eq!((texts(&data), classes(&data)), (vec!["x1".into(), "x2".into()], vec!["spam".to_owned(), "ham".to_owned()]));
+    assert_eq!(
+        (texts(&data), classes(&data)),
+        (vec!["x1".into(), "x2".into()], vec!["spam".to_owned(), "ham".to_owned()])
+    );
     assert_eq!(data.class_names().unwrap(), ["ham", "spam"]);
     let error = read("t.csv", contents, &by(Column::Name("d".into()), Column::Index(2))).unwrap_err();
     assert!(matches!(&error, DataError::UnknownName { known, .. } if known == &["a", "b", "c"]), "{error}");
@@ -137,7 +140,10 @@ fn json_lines_have_named_fields() {
         ("array.json", format!("[{}]", lines.trim().replace('\n', ","))),
     ] {
         let data = read(name, contents, &SourceOptions::default()).unwrap();
-        assert_eq!((texts(&data)[0].as_str(), &classes(&data)[..2]), ("如果发生战争", &["110".to_owned(), "116".into()][..]));
+        assert_eq!(
+            (texts(&data)[0].as_str(), &classes(&data)[..2]),
+            ("如果发生战争", &["110".to_owned(), "116".into()][..])
+        );
     }
     let data = read("packed.jsonl.gz", gzip(lines.as_bytes()), &options()).unwrap();
     assert_eq!(data.len(), 4);
@@ -148,7 +154,10 @@ fn json_lines_have_named_fields() {
         &other,
     );
     let data = data.unwrap();
-    assert_eq!((data.texts().unwrap().get(0), &classes(&data)[0]), (Some(("b".into(), Some("t".into()))), &"true".to_owned()));
+    assert_eq!(
+        (data.texts().unwrap().get(0), &classes(&data)[0]),
+        (Some(("b".into(), Some("t".into()))), &"true".to_owned())
+    );
     let error = read("t.jsonl", "{\"body\":\"b\"}\n", &options()).unwrap_err();
     assert!(matches!(&error, DataError::UnknownName { known, .. } if known == &["body"]), "{error}");
     assert!(matches!(read("t.jsonl", "not json\n", &options()), Err(DataError::Malformed { .. })));

@@ -20,6 +20,7 @@ use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epo
 use crate::warnings::warnings;
 use retune_cpu::Cpu;
 use retune_data::augment::Mixing;
+use retune_data::column::user_cache;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::split::few_per_class;
 use retune_data::{
@@ -224,18 +225,6 @@ fn cache(recipe: &Recipe, folder: &Path) -> Option<CacheSettings> {
         always: kind == CacheUse::Always(true),
         ..defaults
     })
-}
-
-/// The user's folder for caches, as the system's conventions have it.
-fn user_cache() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    if cfg!(windows) {
-        folder("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        Some(folder("HOME")?.join("Library/Caches"))
-    } else {
-        folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))
-    }
 }
 
 /// What the recipe path and the builder path have in common: a job before its parts are checked against each other.

@@ -2,13 +2,13 @@
 
 use super::augment::{Posterize, Sharpness, Solarize};
 use super::document::{Document, Located, Place};
-use retune_data::{ClassWeights, Storage};
 use retune_data::Truncation;
 use retune_data::augment::{Affine, Blur, ColorJitter, Erasing, Perspective, Policy, RandomResizedCrop};
 use retune_data::labels::LabelType;
 use retune_data::preprocess::{Color, FeatureType, Filter, TargetEncoding};
 use retune_data::sources::text::{TextEncoding, TextFormat};
 use retune_data::sources::{Column, Layout, SourceKind};
+use retune_data::{ClassWeights, Storage};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -313,7 +313,8 @@ sections! {
         "test" test: PathBuf,
         /// The kind of data. Default: told from the path.
         "kind" kind: SourceKind,
-        /// Rows and files that cannot be used: so many are left out, and listed in the run's folder, before it is an error. Default 0.
+        /// Rows and files that cannot be used: so many are left out, and listed in the run's folder, before it is an error. A text, label or
+        /// number is missing where its place is empty, null or NaN, a label also where it is −1 of named classes. Default 0.
         "tolerance" tolerance: usize,
         /// What labels are: `class`, `multi-hot`, `real` or `word-class`. Default: told from their values.
         "labels" labels: LabelType,

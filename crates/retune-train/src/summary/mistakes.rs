@@ -95,7 +95,11 @@ fn words(scored: &Scored, data: &Dataset, item: usize, class_name: &dyn Fn(usize
     let texts = data.words_of(scored.ids()[item]).unwrap_or_default();
     let places = &labelled.places[labelled.range(item)];
     let text = |from: usize, to: usize| -> String {
-        places[from..to].iter().filter_map(|&place| texts.get(place as usize).map(String::as_str)).collect::<Vec<_>>().join(" ")
+        places[from..to]
+            .iter()
+            .filter_map(|&place| texts.get(place as usize).map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let (truth, answer) = scored.labels_of_words(item);
     let shown = |parts: Vec<String>| if parts.is_empty() { "–".to_owned() } else { parts.join(", ") };
@@ -137,9 +141,7 @@ fn labels(row: &[f32]) -> Vec<usize> {
 pub(crate) fn place(data: &Dataset, id: u64) -> String {
     let index = id as usize;
     match data.inputs() {
-        Inputs::Encoded(images) => {
-            images.name(index).map_or_else(|| data.place(id), |name| name.display().to_string())
-        }
+        Inputs::Encoded(images) => images.name(index).map_or_else(|| data.place(id), |name| name.display().to_string()),
         Inputs::Texts(texts) => match texts.get(index) {
             Some((first, None)) => shortened(&first),
             Some((first, Some(second))) => format!("{} — {}", shortened(&first), shortened(&second)),

@@ -19,6 +19,22 @@ const HINTS: &[(&str, &str)] = &[
     ("name fewer rules with `--drop`", "请用 `--drop` 指定较少的规则"),
     ("start again when nothing writes to it", "请在没有程序写入时重试"),
     ("mend or remove them, or set the tolerance to at least {}", "请修复或删除它们，或把容忍数设为至少 {}"),
+    ("mend it, or say with `header = false` that there are none", "请修正它，或用 `header = false` 表示没有列名"),
+    (
+        "give the character between columns with `delimiter`, if it is another",
+        "如果列之间是其他字符，请用 `delimiter` 指定",
+    ),
+    ("it may have been cut short or damaged; fetch or write it again", "文件可能不完整或已损坏；请重新下载或写入"),
+    ("write one object a line, or one array", "请每行写一个对象，或写成一个数组"),
+    ("parts of one table have the same columns in the same order", "同一表格的各部分应有相同且顺序一致的列"),
+    (
+        "fetch all files of a part, and name each part of one file as `train.csv`",
+        "请下载该部分的全部文件；只有一个文件的部分请命名为 `train.csv` 的形式",
+    ),
+    (
+        "name a folder with room for them with `spool-folder`, or keep them in memory with `storage = \"memory\"`",
+        "请用 `spool-folder` 指定有足够空间的文件夹，或用 `storage = \"memory\"` 放在内存中",
+    ),
     ("labels are counted from 0; check the number of classes", "标签从 0 开始计数；请检查类别数"),
     ("add examples, or remove the class", "请增加样本，或去掉该类别"),
     ("each input needs exactly one label", "每个输入恰好需要一个标签"),

@@ -4,17 +4,8 @@ use crate::support::{Workplace, bitmap};
 use crate::texts::place;
 use std::time::{Duration, Instant};
 
-const FIT: [&str; 9] = [
-    "fit",
-    "--model",
-    "base",
-    "--learning-rate",
-    "0.003",
-    "--epochs",
-    "4",
-    "--set",
-    "optimizer.kind=adam",
-];
+const FIT: [&str; 9] =
+    ["fit", "--model", "base", "--learning-rate", "0.003", "--epochs", "4", "--set", "optimizer.kind=adam"];
 
 fn weights(place: &Workplace, run: &str) -> Vec<Vec<u32>> {
     let (model, _) = retune::Model::load(place.path(run).join("model")).unwrap();
@@ -66,11 +57,7 @@ fn rows_that_cannot_be_used_are_listed_in_the_run() {
     let reasons: Vec<&str> = lines.iter().map(|line| line["reason"].as_str().unwrap()).collect();
     assert_eq!(
         reasons,
-        [
-            "column `label`: the label is missing",
-            "column `text`: the text is missing",
-            "expected 2 columns, found 3"
-        ]
+        ["column `label`: the label is missing", "column `text`: the text is missing", "expected 2 columns, found 3"]
     );
     assert!(lines[2]["place"].as_str().unwrap().ends_with("reviews.tsv, line 124"), "{listed}");
     let report = String::from_utf8(place.read("run/report.html")).unwrap();

@@ -10,8 +10,8 @@ use super::{Cell, ColumnInfo, Header, Record, SAMPLE, Unit};
 use crate::error::DataError;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_ipc::reader::StreamReader;
@@ -121,7 +121,8 @@ impl Columnar {
             }
             let path = &self.path;
             self.columns = guarded(path, || {
-                let is_wanted = |column: usize| wanted.is_none_or(|wanted| wanted.get(column).copied().unwrap_or(false));
+                let is_wanted =
+                    |column: usize| wanted.is_none_or(|wanted| wanted.get(column).copied().unwrap_or(false));
                 let cells = |(column, array): (usize, &ArrayRef)| {
                     is_wanted(column).then(|| (0..rows).map(|row| cell(array, row)).collect::<Vec<_>>().into_iter())
                 };
@@ -294,7 +295,9 @@ fn check_messages(file: &mut File, start: u64) -> Result<(), String> {
         let body = body.ok_or("a body that is longer than the file")?;
         let dictionary = message.header_as_dictionary_batch().and_then(|batch| batch.data());
         let batch = message.header_as_record_batch().or(dictionary);
-        for buffer in batch.filter(|batch| batch.compression().is_some()).and_then(|batch| batch.buffers()).iter().flatten() {
+        for buffer in
+            batch.filter(|batch| batch.compression().is_some()).and_then(|batch| batch.buffers()).iter().flatten()
+        {
             let (offset, length_in_body) = (buffer.offset(), buffer.length());
             if length_in_body < 8 {
                 continue;

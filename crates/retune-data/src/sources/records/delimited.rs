@@ -7,7 +7,7 @@
 //! A mark that is never closed spoils its own line alone: the lines behind it are read as rows.
 
 use super::lines::{Line, Lines, Look};
-use super::{Cell, ColumnInfo, Header, Record, SAMPLE, Unit};
+use super::{Cell, ColumnInfo, Header, Record, SAMPLE, TextRow, TextTable, Unit};
 use crate::error::DataError;
 use crate::sources::columns::{LABEL_NAMES, TEXT_NAMES, is_image_column_name};
 use crate::sources::{Column, SourceOptions, name_of};
@@ -18,6 +18,9 @@ use std::path::Path;
 const SAMPLE_BYTES: usize = 1 << 20;
 /// Bytes of the longest row whose quoted value goes over several lines.
 const MAX_ROW: usize = 1 << 24;
+
+/// The values of a row with the line that it begins on, or what is wrong with it.
+type Fields = (u64, Result<Vec<String>, String>);
 
 /// How columns are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,26 @@ impl Delimited {
         options: &SourceOptions,
         look: Look,
     ) -> Result<(Delimited, Header, Vec<Record>), DataError> {
+        let (rows, header, first) = Delimited::begin(path, options, look)?;
+        let sample = first.into_iter().map(|(start, fields)| rows.record(start, fields, None)).collect();
+        Ok((rows, header, sample))
+    }
+
+    /// The whole table as it stands in the file.
+    pub(super) fn table(path: &Path, options: &SourceOptions) -> Result<TextTable, DataError> {
+        let (mut rows, header, mut all) = Delimited::begin(path, options, Look::Whole)?;
+        while let Some(row) = rows.next_fields()? {
+            all.push(row);
+        }
+        let row = |(line, fields): Fields| match fields {
+            Ok(cells) => TextRow { line, problem: rows.wrong_width(&cells), cells },
+            Err(problem) => TextRow { line, cells: Vec::new(), problem: Some(problem) },
+        };
+        let names = header.columns.into_iter().filter_map(|info| info.name).collect();
+        Ok(TextTable { header: names, width: rows.width, rows: all.into_iter().map(row).collect(), end: rows.end })
+    }
+
+    fn begin(path: &Path, options: &SourceOptions, look: Look) -> Result<(Delimited, Header, Vec<Fields>), DataError> {
         let mut lines = Lines::open(path, options.encoding, look)?;
         let (mut held, mut bytes) = (VecDeque::new(), 0);
         while bytes < SAMPLE_BYTES {
@@ -82,7 +105,8 @@ impl Delimited {
             false => None,
         };
         // A row that is wrong in itself does not tell how many columns there are.
-        let width = names.as_ref().map(Vec::len).or_else(|| first.iter().find_map(|(_, row)| Some(row.as_ref().ok()?.len())));
+        let width =
+            names.as_ref().map(Vec::len).or_else(|| first.iter().find_map(|(_, row)| Some(row.as_ref().ok()?.len())));
         rows.width = width.unwrap_or(0);
         let named = |names: Vec<String>| {
             names.into_iter().map(|name| ColumnInfo { name: Some(name), classes: None }).collect::<Vec<_>>()
@@ -99,9 +123,7 @@ impl Delimited {
         if encoding != super::TextEncoding::Utf8 {
             form.push_str(&format!(", {encoding}"));
         }
-        let header = Header { columns, noun: "column", unit: Unit::Line, form };
-        let sample = first.into_iter().map(|(start, fields)| rows.record(start, fields, None)).collect();
-        Ok((rows, header, sample))
+        Ok((rows, Header { columns, noun: "column", unit: Unit::Line, form }, first))
     }
 
     /// The next row.
@@ -116,8 +138,8 @@ impl Delimited {
 
     fn record(&self, start: u64, fields: Result<Vec<String>, String>, wanted: Option<&[bool]>) -> Record {
         let cells = fields.and_then(|fields| {
-            if fields.len() != self.width {
-                return Err(format!("expected {} columns, found {}", self.width, fields.len()));
+            if let Some(problem) = self.wrong_width(&fields) {
+                return Err(problem);
             }
             let cell = |(column, field): (usize, String)| match field {
                 _ if wanted.is_some_and(|wanted| !wanted[column]) => Cell::Missing,
@@ -127,6 +149,11 @@ impl Delimited {
             Ok(fields.into_iter().enumerate().map(cell).collect())
         });
         Record { start, cells }
+    }
+
+    fn wrong_width(&self, fields: &[String]) -> Option<String> {
+        let found = fields.len();
+        (found != self.width).then(|| format!("expected {} columns, found {found}", self.width))
     }
 
     fn next_line(&mut self) -> Result<Option<Line>, DataError> {
@@ -141,7 +168,7 @@ impl Delimited {
     }
 
     /// The values of the next row, with the line that it begins on.
-    fn next_fields(&mut self) -> Result<Option<(u64, Result<Vec<String>, String>)>, DataError> {
+    fn next_fields(&mut self) -> Result<Option<Fields>, DataError> {
         let first = loop {
             match self.next_line()? {
                 None => return Ok(None),
@@ -268,7 +295,7 @@ fn quotes_in_pairs(lines: &[&str]) -> bool {
 }
 
 /// Whether the first row names the columns: it must, where a column is named; it has a usual name; or text above numbers.
-fn is_header(rows: &[(u64, Result<Vec<String>, String>)], options: &SourceOptions) -> bool {
+fn is_header(rows: &[Fields], options: &SourceOptions) -> bool {
     let is_named = |column: &Column| matches!(column, Column::Name(_));
     let columns = [&options.text, &options.text_pair, &options.label, &options.image];
     if columns.into_iter().flatten().chain(&options.drop_columns).any(is_named) {
@@ -324,13 +351,21 @@ mod tests {
         let text = "a,\"b, \"\"c\"\"\"\n\"d\r\ne\",f\r\n\n \"g\",\"\"\n";
         let wanted = [row(1, &["a", "b, \"c\""]), row(2, &["d\r\ne", "f"]), row(5, &["\"g\"", "∅"])];
         assert_eq!(found("t.csv", text), wanted);
-        assert_eq!(found("t.csv", "a,b\nc,\"d\"e\nf,g"), [row(1, &["a", "b"]), row(2, &["c", "de"]), row(3, &["f", "g"])]);
+        assert_eq!(
+            found("t.csv", "a,b\nc,\"d\"e\nf,g"),
+            [row(1, &["a", "b"]), row(2, &["c", "de"]), row(3, &["f", "g"])]
+        );
     }
 
     #[test]
     fn a_mark_that_is_never_closed_spoils_its_line_alone() {
         let text = "a,b\nc,\"d\ne,f\ng,h\n";
-        let wanted = [row(1, &["a", "b"]), row(2, &["a quotation mark is never closed"]), row(3, &["e", "f"]), row(4, &["g", "h"])];
+        let wanted = [
+            row(1, &["a", "b"]),
+            row(2, &["a quotation mark is never closed"]),
+            row(3, &["e", "f"]),
+            row(4, &["g", "h"]),
+        ];
         assert_eq!(found("t.csv", text), wanted);
         let many: String = "a,b\nc,\"d\n".to_owned() + &"e,f\n".repeat(3 * SAMPLE);
         assert_eq!(found("t.csv", &many).len(), 2 + 3 * SAMPLE);
@@ -338,7 +373,9 @@ mod tests {
 
     #[test]
     fn delimiters_are_found_or_given() {
-        for (text, delimiter) in [("a b,c\nd e,f\n", ','), ("a,b;c\nd;e\n", ';'), ("a, b\tc\nd\te\n", '\t'), ("a, b|c\nd|e\n", '|')] {
+        for (text, delimiter) in
+            [("a b,c\nd e,f\n", ','), ("a,b;c\nd;e\n", ';'), ("a, b\tc\nd\te\n", '\t'), ("a, b|c\nd|e\n", '|')]
+        {
             assert_eq!(found("t.csv", text)[0].1.len(), 2, "{delimiter:?}");
         }
         let given = |delimiter| SourceOptions { delimiter: Some(delimiter), ..SourceOptions::default() };
@@ -348,7 +385,8 @@ mod tests {
 
     #[test]
     fn rows_of_another_width_are_bad() {
-        let wanted = [row(1, &["a", "b"]), row(2, &["expected 2 columns, found 3"]), row(3, &["expected 2 columns, found 1"])];
+        let wanted =
+            [row(1, &["a", "b"]), row(2, &["expected 2 columns, found 3"]), row(3, &["expected 2 columns, found 1"])];
         assert_eq!(found("t.csv", "a,b\nc,d,e\nf\n"), wanted);
     }
 }

@@ -170,7 +170,8 @@ fn cell(value: Value) -> Cell {
             Cell::Texts(values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect())
         }
         Value::Array(values) => {
-            let number = |value: &Value| value.as_f64().or_else(|| value.as_bool().map(|truth| f64::from(u8::from(truth))));
+            let number =
+                |value: &Value| value.as_f64().or_else(|| value.as_bool().map(|truth| f64::from(u8::from(truth))));
             match values.iter().map(number).collect::<Option<Vec<f64>>>() {
                 Some(numbers) => Cell::Numbers(numbers),
                 None => Cell::Other("an array of several kinds"),
@@ -387,7 +388,8 @@ mod tests {
     fn broken_objects_spoil_themselves_alone() {
         let found = objects("[{\"a\":1}, {\"a\":}, 7, {\"a\":2}").unwrap();
         assert_eq!((&found[0], found.len()), (&ok(1, r#"{"a":1}"#), 4));
-        let reasons: Vec<&str> = found.iter().filter_map(|(_, object)| object.as_ref().err().map(String::as_str)).collect();
+        let reasons: Vec<&str> =
+            found.iter().filter_map(|(_, object)| object.as_ref().err().map(String::as_str)).collect();
         assert!(reasons[0].starts_with("no JSON"), "{reasons:?}");
         assert_eq!(reasons[1..], ["expected an object, found a number", "the file ends before the array does"]);
         let found = objects("{\"a\": broken}\n{\"a\":1}\n").unwrap();

@@ -57,11 +57,7 @@ impl Lines {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub(in crate::sources) fn open(
-        path: &Path,
-        given: Option<TextEncoding>,
-        look: Look,
-    ) -> Result<Lines, DataError> {
+    pub(in crate::sources) fn open(path: &Path, given: Option<TextEncoding>, look: Look) -> Result<Lines, DataError> {
         let mut input = reader(path)?;
         let beginning = input.fill_buf().map_err(DataError::io(path))?;
         let charset = match (Charset::of_mark(beginning), given) {

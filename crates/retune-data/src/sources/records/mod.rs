@@ -42,7 +42,10 @@ pub(super) enum Cell {
     Texts(Vec<String>),
     Numbers(Vec<f64>),
     /// An encoded image, in the row or in a file.
-    Image { bytes: Option<Vec<u8>>, path: Option<String> },
+    Image {
+        bytes: Option<Vec<u8>>,
+        path: Option<String>,
+    },
     /// Anything else, by its kind.
     Other(&'static str),
 }
@@ -250,6 +253,44 @@ impl Table {
                 Ok(rows.end())
             }
         }
+    }
+}
+
+/// A table of text as it stands in the file, for those who look at it rather than train on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TextTable {
+    /// Names of the columns; empty where the file has none.
+    pub header: Vec<String>,
+    /// Number of columns.
+    pub width: usize,
+    /// The rows, broken ones included.
+    pub rows: Vec<TextRow>,
+    /// The line behind the last one.
+    pub end: u64,
+}
+
+/// A row of a table of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextRow {
+    /// The line that it begins on, counted from 1.
+    pub line: u64,
+    /// Its values; as far as they can be told where there is a problem.
+    pub cells: Vec<String>,
+    /// Why it cannot be used: another number of values than there are columns, broken bytes or quotation marks.
+    pub problem: Option<String>,
+}
+
+impl TextTable {
+    /// Reads a table of values between delimiters, see [`SourceOptions`] for what may be said about it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or has no rows.
+    pub fn read(path: &Path, options: &SourceOptions) -> Result<TextTable, DataError> {
+        let table = Delimited::table(path, options)?;
+        if table.rows.is_empty() {
+            return Err(DataError::NoExamples { place: path.display().to_string() });
+        }
+        Ok(table)
     }
 }
 

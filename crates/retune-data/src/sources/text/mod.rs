@@ -63,7 +63,9 @@ impl TextFormat {
     /// The form that a file's name tells, see [`of_table`](Self::of_table); `.conll` and its like; else lines.
     fn of(name: &str, unlabelled: bool) -> TextFormat {
         TextFormat::of_table(name).unwrap_or(match () {
-            _ if extension(name).is_some_and(|extension| CONLL_EXTENSIONS.contains(&extension.as_str())) => TextFormat::Conll,
+            _ if extension(name).is_some_and(|extension| CONLL_EXTENSIONS.contains(&extension.as_str())) => {
+                TextFormat::Conll
+            }
             _ if unlabelled => TextFormat::Lines,
             _ => TextFormat::LabelText,
         })
@@ -154,7 +156,8 @@ pub(super) fn looks_like_lines(path: &Path) -> bool {
 
 /// Whether a file holds a word a line: because words are to have labels and its name tells nothing better, or because its lines look like it.
 fn holds_words(path: &Path, by_name: TextFormat, options: &SourceOptions) -> bool {
-    let is_open = options.format.is_none() && matches!(by_name, TextFormat::Csv | TextFormat::LabelText | TextFormat::Lines);
+    let is_open =
+        options.format.is_none() && matches!(by_name, TextFormat::Csv | TextFormat::LabelText | TextFormat::Lines);
     if !is_open || options.unlabelled {
         return options.format.unwrap_or(by_name) == TextFormat::Conll;
     }
@@ -179,7 +182,9 @@ fn read(files: &[PathBuf], options: &SourceOptions) -> Result<Dataset, DataError
         }
         format if format.is_table() => match word_lists::open(path, options)? {
             Some(_) if files.len() == 1 => word_lists::read(path, options),
-            Some(_) => Err(DataError::setting("path", "one file of words for each part", format!("{} files", files.len()))),
+            Some(_) => {
+                Err(DataError::setting("path", "one file of words for each part", format!("{} files", files.len())))
+            }
             None => tables::read(files, SourceKind::Text, options),
         },
         TextFormat::Lines => lines::read(path, false, options),

@@ -58,7 +58,8 @@ impl Sentences {
         }
         let end = rows.last().map_or(1, |(lines, _)| lines.end);
         let (mut starts, mut bad) = (Vec::with_capacity(count), Vec::new());
-        let (mut words, mut texts, mut labels): (_, Vec<String>, _) = (Words::default(), Vec::with_capacity(count), Vec::new());
+        let (mut words, mut texts, mut labels): (_, Vec<String>, _) =
+            (Words::default(), Vec::with_capacity(count), Vec::new());
         for (id, (lines, row)) in rows.into_iter().enumerate() {
             starts.push(lines.start);
             let row = row.and_then(checked).unwrap_or_else(|reason| {

@@ -82,7 +82,11 @@ fn sentence(mut cells: Vec<Cell>, words: usize, labels: Option<usize>, header: &
                 match classes {
                     None => Ok(index.to_string()),
                     Some(names) => names.get(index).cloned().ok_or_else(|| {
-                        format!("{}: expected the number of one of {} classes, found {number}", header.name(column), names.len())
+                        format!(
+                            "{}: expected the number of one of {} classes, found {number}",
+                            header.name(column),
+                            names.len()
+                        )
                     }),
                 }
             };
