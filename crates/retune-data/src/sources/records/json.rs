@@ -356,7 +356,10 @@ impl Scan {
 mod tests {
     use super::*;
 
-    fn objects(text: &str) -> Result<Vec<(u64, Result<String, String>)>, DataError> {
+    /// An object as it is written, with its place, or what is wrong with it.
+    type Written = (u64, Result<String, String>);
+
+    fn objects(text: &str) -> Result<Vec<Written>, DataError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let mut objects = Objects::open(file.path(), &SourceOptions::default(), Look::Whole)?;
@@ -367,7 +370,7 @@ mod tests {
         Ok(found)
     }
 
-    fn ok(start: u64, text: &str) -> (u64, Result<String, String>) {
+    fn ok(start: u64, text: &str) -> Written {
         (start, Ok(text.to_owned()))
     }
 

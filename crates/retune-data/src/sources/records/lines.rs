@@ -156,7 +156,8 @@ fn damaged(encoding: TextEncoding) -> String {
 fn found(path: &Path, look: Look) -> Result<TextEncoding, DataError> {
     let mut input = reader(path)?;
     let (mut tally, mut line, mut read) = (Tally::default(), Vec::new(), 0u64);
-    while !tally.is_enough() && !(look == Look::Glance && read >= GLANCE) {
+    let most = if look == Look::Glance { GLANCE } else { u64::MAX };
+    while !tally.is_enough() && read < most {
         line.clear();
         // A piece of a longer line tells as much as a line.
         read_piece(&mut input, &mut line).map_err(DataError::io(path))?;

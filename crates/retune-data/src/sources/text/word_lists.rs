@@ -29,7 +29,7 @@ pub(in crate::sources) fn holds_words(table: &Table) -> bool {
         let first = table.sample.iter().find_map(|record| record.cells.as_ref().ok()?.get(column?));
         matches!(first, Some(Cell::Texts(_)))
     };
-    WORD_NAMES.iter().any(|name| is_words(name))
+    WORD_NAMES.iter().any(is_words)
 }
 
 pub(super) fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
