@@ -6,6 +6,7 @@ use crate::hash::{ContentHash, hash_dataset, hash_example};
 use crate::labels::{LabelKind, Labels};
 use crate::loader::prepare::copy_as_f32;
 use crate::origins::Origins;
+use crate::side::SideColumns;
 use crate::words::Words;
 use retune_tensor::Tensor;
 use std::collections::BTreeMap;
@@ -82,6 +83,7 @@ pub struct Dataset {
     class_names: Option<Vec<String>>,
     excluded: BTreeMap<u64, BadExample>,
     origins: Origins,
+    side: SideColumns,
     hash: OnceLock<ContentHash>,
     /// Of each input, as far as it was asked for.
     example_hashes: OnceLock<Vec<OnceLock<ContentHash>>>,
@@ -144,6 +146,7 @@ impl Dataset {
                 class_names: None,
                 excluded: BTreeMap::new(),
                 origins: Origins::Unknown,
+                side: SideColumns::default(),
                 hash: OnceLock::new(),
                 example_hashes: OnceLock::new(),
             }),
@@ -211,6 +214,21 @@ impl Dataset {
     /// Says where in files the examples stand.
     pub(crate) fn with_origins(self, origins: Origins) -> Dataset {
         Dataset { origins, ..self }
+    }
+
+    /// Says what is known of the examples beside inputs and labels.
+    ///
+    /// # Panics
+    /// A column with another number of texts than there are examples.
+    pub fn with_side(self, side: SideColumns) -> Dataset {
+        let columns = [&side.group, &side.time, &side.weight];
+        assert!(columns.into_iter().flatten().all(|column| column.len() == self.total()), "a text for each example");
+        Dataset { side, ..self }
+    }
+
+    /// What is known of the examples beside inputs and labels.
+    pub fn side(&self) -> &SideColumns {
+        &self.side
     }
 
     /// Sets bad examples aside, an error where they are more than `tolerance`.
@@ -356,7 +374,7 @@ impl Dataset {
             Inputs::Texts(texts) => texts.size_bytes(),
             Inputs::Files(_) => 0,
         };
-        inputs + self.labels.size_bytes() + self.words.as_ref().map_or(0, Words::size_bytes)
+        inputs + self.labels.size_bytes() + self.words.as_ref().map_or(0, Words::size_bytes) + self.side.size_bytes()
     }
 
     /// The first values of one input as stored, at most `count` of them; none for image files, texts, and ids outside of the

@@ -1,6 +1,6 @@
 //! One batch from its ids.
 
-use super::tokens::Tokens;
+use super::tokens::{BatchTokens, Tokens};
 use super::{Batch, BatchInputs, Cursor, Keeper, KeptRows, LoaderOptions, Targets};
 use crate::augment::mixing::Rows;
 use crate::augment::{
@@ -14,7 +14,7 @@ use crate::hash::ContentHash;
 use crate::labels::Labels;
 use crate::preprocess::normalize::Affine;
 use crate::preprocess::{Color, FeatureType, ImageView, Preprocessing, Samples, Scratch, TargetEncoding};
-use crate::text::TokenSequences;
+use crate::text::TokenStatistics;
 use crate::weights::check_weights;
 use retune_tensor::{Tensor, Values};
 use std::num::NonZeroU64;
@@ -132,10 +132,14 @@ impl Preparer {
             }
         };
         let (mut tokens, mut without_tokens) = (None, Vec::new());
+        if data.texts().is_none() && options.text_augment.as_ref().is_some_and(|augmenter| !augmenter.list().is_empty())
+        {
+            return Err(DataError::setting("augment", "changes of images or numbers", "changes of texts"));
+        }
         if let Some(texts) = data.texts() {
             let no_tokenizer = || DataError::NoTokenizer { place: data.description().to_owned() };
             let encoder = options.encoder.as_ref().ok_or_else(no_tokenizer)?;
-            let (encoded, without) = Tokens::new(&data, texts, ids, encoder)?;
+            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, options.text_augment.clone())?;
             (tokens, without_tokens) = (Some(encoded), without);
         }
         let channels = match &shape {
@@ -193,11 +197,12 @@ impl Preparer {
 
     /// Different augmentations of an example; `None` for another one in each epoch.
     pub(super) fn augmentations(&self) -> Option<u64> {
-        match (self.mixing, self.augment.is_empty()) {
-            (None, true) => Some(1),
-            (None, false) => self.augmentations.map(NonZeroU64::get),
+        let is_changed = !self.augment.is_empty() || self.changes_texts();
+        match self.mixing {
+            None if !is_changed => Some(1),
+            None => self.augmentations.map(NonZeroU64::get),
             // Which example another is mixed with depends on the epoch's order.
-            (Some(_), _) => None,
+            Some(_) => None,
         }
     }
 
@@ -214,7 +219,7 @@ impl Preparer {
     /// The key of an example as it is prepared in `epoch`.
     pub(super) fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
         match &self.tokens {
-            Some(tokens) => Ok(tokens.hash(id)),
+            Some(_) => Ok(self.batch_tokens(&[id], epoch)?.map_or(ContentHash([0; 32]), |tokens| tokens.hash(0))),
             None => Ok(self.key_of(self.data.example_hash(id)?, id, epoch)),
         }
     }
@@ -232,9 +237,30 @@ impl Preparer {
         self.shape.as_deref()
     }
 
-    /// The tokens of all examples, where there are texts.
-    pub(super) fn sequences(&self) -> Option<&TokenSequences> {
-        self.tokens.as_ref().map(Tokens::sequences)
+    /// Whether texts are changed at random.
+    pub(super) fn changes_texts(&self) -> bool {
+        self.tokens.as_ref().is_some_and(Tokens::are_changed)
+    }
+
+    /// The text or texts of an example as in `epoch`.
+    pub(super) fn text(&self, id: u64, epoch: u64) -> Option<(String, Option<String>)> {
+        self.tokens.as_ref()?.text(&self.data, id, self.drawn(id, epoch))
+    }
+
+    /// How long texts are.
+    pub(super) fn token_statistics(&self) -> Option<TokenStatistics> {
+        self.tokens.as_ref()?.statistics()
+    }
+
+    /// Bytes in memory of tokens.
+    pub(super) fn token_bytes(&self) -> usize {
+        self.tokens.as_ref().map_or(0, Tokens::size_bytes)
+    }
+
+    /// The tokens of these examples as in `epoch`, where there are texts.
+    fn batch_tokens(&self, ids: &[u64], epoch: u64) -> Result<Option<BatchTokens<'_>>, DataError> {
+        let tokens = self.tokens.as_ref();
+        tokens.map(|tokens| tokens.batch(&self.data, ids, |id| self.drawn(id, epoch))).transpose()
     }
 
     /// Numbers of tokens of all examples, ascending, where there are texts.
@@ -264,12 +290,22 @@ impl Preparer {
         // What is mixed belongs to no single example.
         let keeper = keeper.filter(|_| self.mixing.is_none());
         let mut skipped = Vec::new();
-        let mut rows: Vec<Row> = ids.iter().map(|&id| self.row(id, cursor.epoch, keeper)).collect();
-        let partial = self.tokens.is_none() && keeper.is_some_and(Keeper::replaces_inputs);
+        let tokens = self.batch_tokens(ids, cursor.epoch)?;
+        let row = |(place, &id): (usize, &u64)| {
+            // A file that cannot be read is met again when it is decoded.
+            let key = keeper.and_then(|_| match &tokens {
+                Some(tokens) => Some(tokens.hash(place)),
+                None => self.key(id, cursor.epoch).ok(),
+            });
+            let values = keeper.zip(key).and_then(|(keeper, key)| keeper.kept(&key));
+            Row { id, key, values }
+        };
+        let mut rows: Vec<Row> = ids.iter().enumerate().map(row).collect();
+        let partial = tokens.is_none() && keeper.is_some_and(Keeper::replaces_inputs);
         let wanted: Vec<u64> = rows.iter().filter(|row| !partial || row.values.is_none()).map(|row| row.id).collect();
         let dense = |input| BatchInputs::Dense(vec![input]);
-        let inputs = match (self.data.inputs(), &self.tokens) {
-            (_, Some(tokens)) => BatchInputs::Tokens(Box::new(tokens.batch(ids))),
+        let inputs = match (self.data.inputs(), &tokens) {
+            (_, Some(tokens)) => BatchInputs::Tokens(Box::new(tokens.inputs())),
             (Inputs::Features(t), None) => dense(self.features(t, &wanted, cursor.epoch, buffers)?),
             (Inputs::Images(t), None) => dense(self.stored_images(t, &wanted, cursor.epoch, worker, buffers.floats)?),
             (Inputs::Files(_), None) => {
@@ -297,7 +333,8 @@ impl Preparer {
                 partial,
             }
         });
-        let (targets, sample_weights) = (self.targets(&example_ids), self.sample_weights(&example_ids));
+        let (targets, sample_weights) =
+            (self.targets(&example_ids, tokens.as_ref()), self.sample_weights(&example_ids, tokens.as_ref()));
         let (inputs, targets, sample_weights) = match &self.mixing {
             Some(mixing) => self.mixed(mixing, &example_ids, cursor.epoch, (inputs, targets, sample_weights)),
             None => (inputs, targets, sample_weights),
@@ -333,14 +370,6 @@ impl Preparer {
         let whole = "values of the same number";
         let inputs = BatchInputs::Dense(vec![Tensor::new(input_shape, values).expect(whole)]);
         (inputs, Targets::Dense(Tensor::new(target_shape, target_values).expect(whole)), weights)
-    }
-
-    /// An example with what is kept of it.
-    fn row(&self, id: u64, epoch: u64, keeper: Option<&dyn Keeper>) -> Row {
-        // A file that cannot be read is met again when it is decoded.
-        let key = keeper.and_then(|_| self.key(id, epoch).ok());
-        let values = keeper.zip(key).and_then(|(keeper, key)| keeper.kept(&key));
-        Row { id, key, values }
     }
 
     /// The rows without those that were to be read and could not be. What was read has the key of the very bytes that were decoded,
@@ -531,7 +560,7 @@ impl Preparer {
         Ok(())
     }
 
-    fn targets(&self, ids: &[u64]) -> Targets {
+    fn targets(&self, ids: &[u64], tokens: Option<&BatchTokens<'_>>) -> Targets {
         let labels = self.data.labels();
         let indices = || -> Vec<i32> {
             ids.iter().map(|&id| labels.class_of(id as usize).map_or(-1, |class| class as i32)).collect()
@@ -542,7 +571,7 @@ impl Preparer {
         };
         match (labels, self.preprocessing.targets) {
             (Labels::None, _) => Targets::None,
-            (Labels::WordClasses { .. }, _) => Targets::TokenClasses(self.word_classes(ids)),
+            (Labels::WordClasses { .. }, _) => Targets::TokenClasses(self.word_classes(ids, tokens).concat()),
             (Labels::Classes { .. }, TargetEncoding::AsStored | TargetEncoding::Integer)
             | (Labels::OneHot(_), TargetEncoding::Integer) => Targets::ClassIndex(indices()),
             (Labels::Classes { classes, .. }, TargetEncoding::OneHot) => {
@@ -566,12 +595,13 @@ impl Preparer {
         }
     }
 
-    /// For each token the class of the word that begins with it, −1 for others.
-    fn word_classes(&self, ids: &[u64]) -> Vec<i32> {
-        self.tokens.as_ref().map(|tokens| tokens.classes(ids, self.data.labels())).unwrap_or_default()
+    /// For each token of each example the class of the word that begins with it, −1 for others.
+    fn word_classes(&self, ids: &[u64], tokens: Option<&BatchTokens<'_>>) -> Vec<Vec<i32>> {
+        let of = |(place, &id)| tokens.map(|tokens| tokens.classes(place, id, self.data.labels()).collect());
+        ids.iter().enumerate().filter_map(of).collect()
     }
 
-    fn sample_weights(&self, ids: &[u64]) -> Option<Vec<f32>> {
+    fn sample_weights(&self, ids: &[u64], tokens: Option<&BatchTokens<'_>>) -> Option<Vec<f32>> {
         if self.class_weights.is_none() && self.example_weights.is_none() {
             return None;
         }
@@ -581,11 +611,11 @@ impl Preparer {
                 (Ok(_), None) => 1.0,
                 (Ok(class), Some(weights)) => weights[class],
             };
-            let of_example = |&id: &u64| {
+            let of_example = |(&id, classes): (&u64, Vec<i32>)| {
                 let weight = self.example_weights.as_ref().map_or(1.0, |weights| weights[id as usize]);
-                self.word_classes(&[id]).into_iter().map(move |class| weight * of_class(class)).collect::<Vec<_>>()
+                classes.into_iter().map(move |class| weight * of_class(class)).collect::<Vec<_>>()
             };
-            return Some(ids.iter().flat_map(of_example).collect());
+            return Some(ids.iter().zip(self.word_classes(ids, tokens)).flat_map(of_example).collect());
         }
         let weight = |&id: &u64| {
             let class = self.data.labels().class_of(id as usize);

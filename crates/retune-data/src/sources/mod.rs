@@ -22,6 +22,7 @@ pub mod text;
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{DataError, shape_text};
 use crate::labels::LabelType;
+use crate::side::SideColumns;
 use retune_tensor::{DType, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -109,6 +110,13 @@ pub struct SourceOptions {
     pub label: Option<Column>,
     /// A table's columns that are neither features nor labels.
     pub drop_columns: Vec<Column>,
+    /// A column or field that tells what belongs together, see [`SideColumns::group`](crate::SideColumns::group). Neither this one nor the
+    /// next two are inputs. Default: none.
+    pub group: Option<Column>,
+    /// A column or field of times, see [`SideColumns::time`](crate::SideColumns::time). Default: none.
+    pub time: Option<Column>,
+    /// A column or field of weights, see [`SideColumns::weight`](crate::SideColumns::weight). Default: none.
+    pub weight: Option<Column>,
     /// Whether the source has no labels (a table whose columns are all features, texts to predict on). Default false.
     pub unlabelled: bool,
     /// The column or field of texts. Default: see [`text`]. Naming it makes texts of a table.
@@ -178,6 +186,12 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
         SourceKind::Csv => table::open(path, options),
         SourceKind::Text => text::open(path, options),
     }?;
+    for (side, _) in SideColumns::wanted(options) {
+        if parts.train.side().get(side).is_none() {
+            let expected = "a table or JSON lines, which have columns";
+            return Err(DataError::setting(side.name(), expected, parts.train.description()));
+        }
+    }
     match &options.class_names {
         None => Ok(parts),
         Some(names) => Ok(Parts {

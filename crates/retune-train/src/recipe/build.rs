@@ -19,11 +19,12 @@ use crate::text;
 use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epoch};
 use crate::warnings::warnings;
 use retune_cpu::Cpu;
-use retune_data::augment::Mixing;
+use retune_data::augment::text::{Synonyms, WordList};
+use retune_data::augment::{Mixing, TextAugmenter};
 use retune_data::preprocess::TargetEncoding;
-use retune_data::split::few_per_class;
 use retune_data::{
-    Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, SourceKind, SourceOptions, Split, open,
+    Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, Sampling, SourceKind, SourceOptions,
+    StoredSplit, open,
 };
 use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, LoadReport, Mode, Model, Task};
@@ -47,6 +48,8 @@ pub struct Built {
     pub calibration: CalibrationSettings,
     /// What makes the figures less worth than they look.
     pub warnings: Vec<Warning>,
+    /// How the training data are divided.
+    pub split: StoredSplit,
     /// Language of the report. Default English.
     pub language: Language,
     /// Provenance; the data's hashes are computed here.
@@ -91,7 +94,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     let (model, report, files) = load_model(settings, folder)?;
     let settings = &settings.for_model(&model);
     let recipe = settings.recipe();
-    let data = load_data(settings, folder, seed, &model)?;
+    let (data, split) = load_data(settings, folder, &model)?;
     let asked = Asked { task: value(&recipe.model.task), pooling: value(&recipe.model.pooling) };
     let Fitted { model, notes, is_new_head } = task::for_data(model, &data.train.0, asked, seed)?;
     let (mut model, last_of_base) = changed(model, settings)?;
@@ -148,9 +151,12 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         data,
         preprocessing,
         augment: settings.augment().to_vec(),
+        text_augment: text_augmenter(settings, folder)?,
         mixing: settings.mixing(),
         loss,
         class_weights: value(&recipe.loss.class_weights),
+        sampling: settings.sampling(),
+        draws: value(&recipe.data.sampling_size),
         optimizer,
         settings: TrainSettings { cache: cache(recipe, folder), ..settings.train().clone() },
         batch_sizes: settings.batch_sizes(),
@@ -161,7 +167,8 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         tolerance: value(&recipe.data.tolerance).unwrap_or(0),
         new_head,
     };
-    let manifest = manifest(&parts, files, folder, command)?;
+    let mut manifest = manifest(&parts, files, folder, command)?;
+    manifest.augment = augment_files(settings, folder)?;
     let output = value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path));
     let warnings = warnings(&parts.data, &parts.settings, &manifest, &output);
     let (job, facts) = parts.job(|steps_per_epoch| with_rates(outlines, settings, steps_per_epoch))?;
@@ -181,6 +188,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         notes,
         calibration,
         warnings,
+        split,
         language: Language::default(),
         manifest,
         recipe: recipe
@@ -190,6 +198,29 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         output,
         model_name: value(&recipe.output.model).unwrap_or(model_name),
     })
+}
+
+/// What changes texts, with the files that it needs; `None` where nothing does.
+fn text_augmenter(settings: &Settings, folder: &Path) -> Result<Option<Arc<TextAugmenter>>, TrainError> {
+    let keys = &settings.recipe().augment;
+    let list = settings.text_augment().to_vec();
+    if list.is_empty() {
+        return Ok(None);
+    }
+    let words = value(&keys.words_file).map(|path| WordList::read(&folder.join(path))).transpose()?;
+    let synonyms = value(&keys.synonyms_file).map(|path| Synonyms::read(&folder.join(path))).transpose()?;
+    Ok(Some(Arc::new(TextAugmenter::new(list, words.unwrap_or_default(), synonyms)?)))
+}
+
+/// The files of the recipe that change texts, for provenance.
+fn augment_files(settings: &Settings, folder: &Path) -> Result<Vec<FileManifest>, TrainError> {
+    let keys = &settings.recipe().augment;
+    let files = [value(&keys.words_file), value(&keys.synonyms_file)].into_iter().flatten();
+    let file = |path: PathBuf| {
+        let path = folder.join(path);
+        Ok(FileManifest { sha256: path_sha256(&path)?, path, address: None })
+    };
+    files.map(file).collect()
 }
 
 /// The stages with the recipe's schedule, which each of them goes through from its beginning.
@@ -251,14 +282,20 @@ pub struct JobParts {
     pub data: DataParts,
     /// From stored values to what the network takes.
     pub preprocessing: Preprocessing,
-    /// Random changes to training images.
+    /// Random changes to training images and numbers.
     pub augment: Vec<Augmentation>,
+    /// Random changes to training texts.
+    pub text_augment: Option<Arc<TextAugmenter>>,
     /// How examples are mixed, if they are.
     pub mixing: Option<Mixing>,
     /// The loss.
     pub loss: crate::losses::Loss,
     /// Weights of the classes.
     pub class_weights: Option<ClassWeights>,
+    /// How often training examples are drawn, if they are.
+    pub sampling: Option<Sampling>,
+    /// Examples drawn for an epoch.
+    pub draws: Option<usize>,
     /// The optimizer.
     pub optimizer: OptimizerSettings,
     /// How long and how often.
@@ -291,6 +328,7 @@ impl JobParts {
             self.preprocessing.score_range = Some(task::score_range(self.data.parts())?);
         }
         let class_weights = self.class_weights.map(|weights| weights.resolve(&train_data, &train_ids)).transpose()?;
+        let sampling = self.sampling.map(|sampling| sampling.resolve(&train_data, &train_ids)).transpose()?;
         let facts = check_job(&self.model, &train_data, &self.preprocessing, self.loss, self.input_shape.as_deref())?;
         let encoder = text::encoder_for(&self.model, &train_data, &mut self.preprocessing)?;
         let labels = self.model.task().map(|task| task.labels().to_vec()).filter(|labels| !labels.is_empty());
@@ -302,9 +340,12 @@ impl JobParts {
             bucket: self.bucket,
             encoder: encoder.clone(),
             shuffle: true,
+            sampling,
+            draws: self.draws,
             drop_last: self.drop_last,
             seed,
             augment: self.augment,
+            text_augment: self.text_augment,
             mixing: self.mixing,
             augmentations: self.settings.augmentations,
             preprocessing: self.preprocessing.clone(),
@@ -470,7 +511,7 @@ fn changed(mut model: Model, settings: &Settings) -> Result<(Model, Option<Strin
     Ok((model, last_of_base))
 }
 
-fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Result<DataParts, TrainError> {
+fn load_data(settings: &Settings, folder: &Path, model: &Model) -> Result<(DataParts, StoredSplit), TrainError> {
     let keys = settings.recipe();
     let mut options = settings.source_options();
     if model.tokenizer().is_some() {
@@ -493,15 +534,11 @@ fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Re
     };
     let validation = other(value(&keys.data.validation), parts.validation)?;
     let test = other(value(&keys.data.test), parts.test)?;
-    let share = |asked: Option<f64>, default: f64, given: bool| if given { 0.0 } else { asked.unwrap_or(default) };
-    let validation_share = share(value(&keys.split.validation), 0.1, validation.is_some());
-    let test_share = share(value(&keys.split.test), 0.0, test.is_some());
-    let split_seed = value(&keys.split.seed).unwrap_or(seed);
-    let split = Split::by_fraction(&train, validation_share, test_share, split_seed)?;
-    let mut train_ids = split.train;
-    if let Some(per_class) = value(&keys.data.per_class) {
-        train_ids = few_per_class(&train, &train_ids, per_class, split_seed)?;
-    }
+    // A part of its own is not touched where the folds of the training data test.
+    let test = test.filter(|_| keys.split.folds.is_none());
+    let split = settings.divide(&train, folder, [validation.is_some(), test.is_some()])?;
+    let stored = StoredSplit::new(&train, split.clone())?;
+    let train_ids = split.train;
     let whole = |data: Arc<Dataset>| {
         let ids = data.ids();
         (data, ids)
@@ -513,7 +550,8 @@ fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Re
     };
     let (validation, test) = (or_split(validation, split.validation), or_split(test, split.test));
     let also = value(&keys.eval.also).map(|path| judged(&folder.join(path), &options)).transpose()?;
-    Ok(DataParts { train: (train, train_ids), validation, test, also: also.map(|data| whole(Arc::new(data))) })
+    let also = also.map(|data| whole(Arc::new(data)));
+    Ok((DataParts { train: (train, train_ids), validation, test, also }, stored))
 }
 
 /// The part of data that figures are made of: its test part, else its validation part, else all.
@@ -569,6 +607,7 @@ fn manifest(parts: &JobParts, files: ModelFiles, folder: &Path, command: &[Strin
         instruction_set: format!("{:?}", parts.cpu.level()),
         model: files.model,
         weights: files.weights,
+        augment: Vec::new(),
         data: data.collect::<Result<_, TrainError>>()?,
     })
 }

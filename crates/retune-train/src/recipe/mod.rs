@@ -13,6 +13,7 @@
 //! - [`augment`]: tables and checks of augmentation;
 //! - `images`: checks of preprocessing;
 //! - `method`: adapters, and what is trained;
+//! - `split`: how data are divided and drawn;
 //! - `rates`: learning rates by layer, and of the factors of low-rank terms;
 //! - [`mod@build`]: from settings to a [`Job`](crate::trainer::Job).
 
@@ -24,6 +25,7 @@ pub mod keys;
 mod method;
 mod rates;
 pub mod settings;
+mod split;
 
 pub use build::{Built, build};
 pub use document::{Document, Problem, RecipeError};

@@ -32,13 +32,13 @@ pub struct FeaturePlan {
 
 /// Different examples of a loader, each of its augmentations counted.
 fn examples(loader: &Loader) -> u64 {
-    loader.augmentations().unwrap_or(1) * loader.len() as u64
+    loader.augmentations().unwrap_or(1) * loader.ids().len() as u64
 }
 
 /// How many of them are kept.
 fn present(loader: &Loader, part: &Part) -> u64 {
     let has = |id: u64, epoch: u64| loader.key(id, epoch).is_ok_and(|key| part.has(&key));
-    let ids = loader.order(0);
+    let ids = loader.ids();
     let epochs = 0..loader.augmentations().unwrap_or(1);
     epochs.map(|epoch| ids.iter().filter(|id| has(**id, epoch)).count() as u64).sum()
 }

@@ -59,6 +59,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             let TokenStatistics { examples, mean, p95, most, truncated, words_cut, .. } = tokens.statistics;
             let share = 100.0 * truncated as f64 / examples.max(1) as f64;
             row("tokens of a text", format!("{mean:.1} in the mean, 95 % up to {p95}, at most {most}"));
+            if tokens.is_estimate {
+                let text = "estimates: texts are changed in each epoch, and lengths are those before";
+                row("tokens and batches", text.to_owned());
+            }
             row("texts cut off", format!("{}, {share:.1} %", text::count(truncated)));
             if words_cut > 0 {
                 row("words cut off", format!("{}; they are neither learned nor judged", text::count(words_cut)));

@@ -14,6 +14,7 @@ use super::examples::{RawExample, RawLabel, Rows};
 use super::{LABEL_NAMES, PAIRS, TEXT_NAMES};
 use crate::error::DataError;
 use crate::origins::record_lines;
+use crate::side::{SideColumn, SideColumns};
 use crate::sources::table::looks_like_header;
 use crate::sources::{Column, SourceOptions, name_of};
 use csv::StringRecord;
@@ -27,6 +28,7 @@ struct Columns {
     first: usize,
     second: Option<usize>,
     label: Option<usize>,
+    side: Vec<(SideColumn, usize)>,
 }
 
 pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<Rows, DataError> {
@@ -124,7 +126,7 @@ fn quotes_in_pairs(text: &str) -> bool {
 
 /// Whether the first row names the columns: it must, where a column is named; it has a usual name; or text above numbers.
 fn is_header(records: &[StringRecord], options: &SourceOptions) -> bool {
-    let named = [&options.text, &options.text_pair, &options.label];
+    let named = [&options.text, &options.text_pair, &options.label, &options.group, &options.time, &options.weight];
     let usual = |field: &str| {
         let field = field.to_ascii_lowercase();
         TEXT_NAMES.contains(&field.as_str()) || LABEL_NAMES.contains(&field.as_str())
@@ -184,6 +186,10 @@ impl Table<'_> {
             names.iter().find_map(|name| self.header.iter().position(|column| column.eq_ignore_ascii_case(name)))
         };
         let (text, mut second, label) = (given(&options.text)?, given(&options.text_pair)?, given(&options.label)?);
+        let side: Vec<(SideColumn, usize)> = SideColumns::wanted(options)
+            .map(|(side, column)| Ok((side, self.find(column)?)))
+            .collect::<Result<_, DataError>>()?;
+        let is_side = |column: usize| side.iter().any(|(_, other)| *other == column);
         let label = label.or_else(|| usual(LABEL_NAMES).filter(|&column| Some(column) != text));
         let first = match text {
             Some(text) => text,
@@ -198,12 +204,12 @@ impl Table<'_> {
                 second = second.or_else(|| {
                     pair.and_then(|(_, second)| self.header.iter().position(|c| c.eq_ignore_ascii_case(second)))
                 });
-                let taken = |column: &usize| Some(*column) != label && Some(*column) != second;
+                let taken = |column: &usize| Some(*column) != label && Some(*column) != second && !is_side(*column);
                 let longest = || (0..self.width).rev().filter(taken).max_by_key(|&column| self.characters(column));
                 usual.or_else(longest).unwrap_or(0)
             }
         };
-        let others = |column: &usize| *column != first && Some(*column) != second;
+        let others = |column: &usize| *column != first && Some(*column) != second && !is_side(*column);
         let label = label.or_else(|| (0..self.width).rev().find(others)).filter(|_| !options.unlabelled);
         if label.is_none() && !options.unlabelled {
             return Err(DataError::Malformed {
@@ -214,7 +220,7 @@ impl Table<'_> {
                 hint: "name the delimiter's kind by the file's name: `.csv` or `.tsv`",
             });
         }
-        Ok(Columns { first, second, label })
+        Ok(Columns { first, second, label, side })
     }
 
     /// Whether the columns are two texts and a number, without names.
@@ -245,6 +251,11 @@ impl Table<'_> {
             first: field(columns.first, "text")?,
             second: columns.second.map(|column| field(column, "second text")).transpose()?,
             label: columns.label.map(|column| field(column, "label")).transpose()?.map(RawLabel::One),
+            side: columns
+                .side
+                .iter()
+                .map(|&(side, column)| Ok((side, field(column, side.name())?)))
+                .collect::<Result<_, String>>()?,
         })
     }
 }

@@ -5,6 +5,7 @@ use crate::dataset::{Dataset, Inputs, Texts};
 use crate::error::{BadExample, DataError};
 use crate::labels::{LabelType, Labels};
 use crate::origins::Origins;
+use crate::side::{SideColumn, SideColumns};
 use crate::sources::SourceOptions;
 use crate::sources::label_texts::{NamedLabels, read_labels};
 use retune_tensor::Tensor;
@@ -29,6 +30,8 @@ pub(super) struct RawExample {
     pub(super) first: String,
     pub(super) second: Option<String>,
     pub(super) label: Option<RawLabel>,
+    /// What is asked for beside texts and label.
+    pub(super) side: Vec<(SideColumn, String)>,
 }
 
 /// What an example stands in.
@@ -86,12 +89,13 @@ impl Rows {
         let end = rows.last().map_or(1, |(lines, _)| lines.end);
         let mut starts = Vec::with_capacity(count);
         let mut texts = Texts { first: Vec::with_capacity(count), second: pairs.then(Vec::new) };
-        let (mut labels, mut bad) = (Vec::with_capacity(count), Vec::new());
+        let (mut labels, mut bad, mut side) = (Vec::with_capacity(count), Vec::new(), SideColumns::default());
+        let nothing = || SideColumns::wanted(options).map(|(side, _)| (side, String::new())).collect();
         for (id, (lines, row)) in rows.into_iter().enumerate() {
             starts.push(lines.start);
             let row = row.and_then(|row| checked(row, options.labels));
-            let (first, second, label) = match row {
-                Ok(row) => (row.first, row.second, row.label),
+            let (first, second, label, beside) = match row {
+                Ok(row) => (row.first, row.second, row.label, row.side),
                 Err(reason) => {
                     bad.push(BadExample {
                         id: id as u64,
@@ -99,9 +103,10 @@ impl Rows {
                         reason,
                     });
                     // The row keeps its place, so that the ids of those after it do not depend on the tolerance.
-                    (String::new(), None, None)
+                    (String::new(), None, None, nothing())
                 }
             };
+            side.push(beside);
             texts.first.push(first);
             if let Some(seconds) = &mut texts.second {
                 seconds.push(second.unwrap_or_default());
@@ -120,7 +125,7 @@ impl Rows {
             Unit::Element => Origins::Elements { path: path.to_path_buf() },
             Unit::File(files) => Origins::Files(files),
         };
-        data.with_origins(origins).excluding(bad, options.tolerance)
+        data.with_side(side).with_origins(origins).excluding(bad, options.tolerance)
     }
 }
 

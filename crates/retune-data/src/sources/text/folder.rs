@@ -42,9 +42,12 @@ pub(super) fn read(root: &Path, options: &SourceOptions) -> Result<Dataset, Data
             let row = match decoded.bad_lines.first() {
                 Some(line) => Err(format!("`{}`, line {line}: bytes that are no {}", file.display(), decoded.encoding)),
                 None if text.is_empty() => Err(format!("`{}` holds no text", file.display())),
-                None => {
-                    Ok(RawExample { first: text.to_owned(), second: None, label: Some(RawLabel::One(class.clone())) })
-                }
+                None => Ok(RawExample {
+                    first: text.to_owned(),
+                    second: None,
+                    label: Some(RawLabel::One(class.clone())),
+                    side: Vec::new(),
+                }),
             };
             let number = rows.rows.len() as u64 + 1;
             rows.rows.push((number..number + 1, row));

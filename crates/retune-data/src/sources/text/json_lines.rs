@@ -4,6 +4,7 @@ use super::examples::{RawExample, RawLabel, Rows, Unit};
 use super::lines::numbered;
 use super::{LABEL_NAMES, PAIRS, TEXT_NAMES};
 use crate::error::DataError;
+use crate::side::{SideColumn, SideColumns};
 use crate::sources::{Column, SourceOptions};
 use serde_json::{Map, Value};
 use std::ops::Range;
@@ -14,6 +15,7 @@ struct Fields {
     first: String,
     second: Option<String>,
     label: Option<String>,
+    side: Vec<(SideColumn, String)>,
 }
 
 pub(super) fn read(path: &Path, text: &str, options: &SourceOptions) -> Result<Rows, DataError> {
@@ -89,12 +91,12 @@ impl Fields {
             name: name.to_owned(),
             known: first.keys().cloned().collect(),
         };
-        let given = |column: &Option<Column>| match column {
-            None => Ok(None),
-            Some(Column::Name(name)) if first.contains_key(name) => Ok(Some(name.clone())),
-            Some(Column::Name(name)) => Err(unknown(name)),
-            Some(Column::Index(index)) => Err(unknown(&index.to_string())),
+        let field = |column: &Column| match column {
+            Column::Name(name) if first.contains_key(name) => Ok(name.clone()),
+            Column::Name(name) => Err(unknown(name)),
+            Column::Index(index) => Err(unknown(&index.to_string())),
         };
+        let given = |column: &Option<Column>| column.as_ref().map(field).transpose();
         let known =
             |names: &[&str]| names.iter().find(|name| first.contains_key(**name)).map(|name| (*name).to_owned());
         let (text, second, label) = (given(&options.text)?, given(&options.text_pair)?, given(&options.label)?);
@@ -112,7 +114,9 @@ impl Fields {
             Some(label) => Some(label),
             None => Some(known(LABEL_NAMES).ok_or_else(|| unknown("label"))?),
         };
-        Ok(Fields { first: text, second: second.or(pair), label })
+        let side = SideColumns::wanted(options).map(|(side, column)| Ok((side, field(column)?)));
+        let side = side.collect::<Result<_, DataError>>()?;
+        Ok(Fields { first: text, second: second.or(pair), label, side })
     }
 
     fn row(&self, object: &Map<String, Value>) -> Result<RawExample, String> {
@@ -126,10 +130,16 @@ impl Fields {
             None | Some(Value::Null) => Err(format!("field `{name}`: the label is missing")),
             Some(value) => label(value).ok_or_else(|| format!("field `{name}`: {} is no label", kind(value))),
         };
+        let beside = |(side, name): &(SideColumn, String)| match object.get(name) {
+            Some(Value::String(text)) if !text.trim().is_empty() => Ok((*side, text.trim().to_owned())),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok((*side, value.to_string())),
+            _ => Err(format!("field `{name}`: the {} is missing", side.name())),
+        };
         Ok(RawExample {
             first: text(&self.first)?,
             second: self.second.as_ref().map(text).transpose()?,
             label: self.label.as_ref().map(label).transpose()?,
+            side: self.side.iter().map(beside).collect::<Result<_, String>>()?,
         })
     }
 }

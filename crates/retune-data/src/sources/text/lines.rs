@@ -11,6 +11,7 @@ pub(super) fn read_labelled(text: &str) -> Rows {
                 first: text.trim().to_owned(),
                 second: None,
                 label: Some(RawLabel::One(label.to_owned())),
+                side: Vec::new(),
             }),
             _ => Err("expected a label and a text with a space between, found one word".to_owned()),
         };
@@ -22,7 +23,7 @@ pub(super) fn read_labelled(text: &str) -> Rows {
 /// A text a line. Empty lines are none.
 pub(super) fn read_alone(text: &str) -> Rows {
     let mut rows = Rows::new("a text a line", false);
-    let row = |line: &str| RawExample { first: line.to_owned(), second: None, label: None };
+    let row = |line: &str| RawExample { first: line.to_owned(), second: None, label: None, side: Vec::new() };
     rows.rows.extend(numbered(text).map(|(line, number)| (number..number + 1, Ok(row(line)))));
     rows
 }
