@@ -7,6 +7,7 @@ use crate::labels::{LabelKind, Labels};
 use crate::loader::prepare::copy_as_f32;
 use crate::origins::Origins;
 use crate::side::SideColumns;
+use crate::table::TableColumns;
 use crate::words::Words;
 use retune_tensor::Tensor;
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub enum Inputs {
     Features(Tensor),
     /// Encoded images on disk, decoded as batches are made.
     Files(ImageFiles),
+    /// A table in memory, which a [`TableSchema`](crate::TableSchema) turns into numbers.
+    Table(TableColumns),
     /// Texts in memory, which a [`TextEncoder`](crate::TextEncoder) cuts into tokens.
     Texts(Texts),
 }
@@ -122,6 +125,7 @@ impl Dataset {
                 }
             },
             Inputs::Files(files) => files.names.len(),
+            Inputs::Table(table) => table.rows(),
             Inputs::Texts(texts) => {
                 let (inputs, second) = (texts.first.len(), texts.second.as_ref().map_or(texts.first.len(), Vec::len));
                 if second != inputs {
@@ -231,6 +235,27 @@ impl Dataset {
         &self.side
     }
 
+    /// The same with examples behind the others, which `inputs` and `labels` have already.
+    pub(crate) fn extended(&self, inputs: Inputs, labels: Labels, added: usize) -> Dataset {
+        Dataset {
+            description: format!("{} with {added} rows made", self.description),
+            inputs,
+            words: None,
+            labels,
+            class_names: self.class_names.clone(),
+            excluded: self.excluded.clone(),
+            origins: self.origins.clone(),
+            side: SideColumns::default(),
+            hash: OnceLock::new(),
+            example_hashes: OnceLock::new(),
+        }
+    }
+
+    /// The columns, if inputs are those of a table.
+    pub fn table(&self) -> Option<&TableColumns> {
+        if let Inputs::Table(table) = &self.inputs { Some(table) } else { None }
+    }
+
     /// Sets bad examples aside, an error where they are more than `tolerance`.
     pub(crate) fn excluding(mut self, bad: Vec<BadExample>, tolerance: usize) -> Result<Dataset, DataError> {
         if bad.len() > tolerance {
@@ -288,6 +313,7 @@ impl Dataset {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.shape()[0],
             Inputs::Files(files) => files.names.len(),
+            Inputs::Table(table) => table.rows(),
             Inputs::Texts(texts) => texts.first.len(),
         }
     }
@@ -317,12 +343,12 @@ impl Dataset {
         self.excluded.contains_key(&id)
     }
 
-    /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for texts, and for image
-    /// files, whose channels are not known before they are decoded (see [`ImageFiles::size`]).
+    /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for texts, for
+    /// tables of columns, and for image files, whose channels are not known before they are decoded (see [`ImageFiles::size`]).
     pub fn input_shape(&self) -> Option<&[usize]> {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => Some(&t.shape()[1..]),
-            Inputs::Files(_) | Inputs::Texts(_) => None,
+            Inputs::Files(_) | Inputs::Texts(_) | Inputs::Table(_) => None,
         }
     }
 
@@ -372,6 +398,7 @@ impl Dataset {
         let inputs = match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.size_bytes(),
             Inputs::Texts(texts) => texts.size_bytes(),
+            Inputs::Table(table) => table.size_bytes(),
             Inputs::Files(_) => 0,
         };
         inputs + self.labels.size_bytes() + self.words.as_ref().map_or(0, Words::size_bytes) + self.side.size_bytes()

@@ -126,6 +126,15 @@ pub enum DataError {
         /// The class.
         class: String,
     },
+    /// A table, and nothing that says what its columns are.
+    #[error(
+        "{place}: nothing says what the columns of this table are\nhint: train a model for tables, with `kind = \"table\"` in `[model]`, or \
+         fine-tune one"
+    )]
+    NoSchema {
+        /// Description of the data.
+        place: String,
+    },
     /// A split of other data.
     #[error(
         "`{}` divides other data: expected {expected}, found {found}\nhint: give the data that the split was made of, or divide these \

@@ -29,7 +29,7 @@ pub mod brightness;
 pub mod change;
 pub mod color_jitter;
 pub mod contrast;
-mod draws;
+pub(crate) mod draws;
 pub mod erasing;
 pub mod flip;
 pub mod mixing;

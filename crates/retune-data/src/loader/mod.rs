@@ -180,13 +180,12 @@ impl Loader {
             return Err(DataError::setting("sampling", expected, sampling.map_or(0, |weights| weights.len())));
         }
         let prefetch = options.prefetch.max(1);
-        let (preparer, without_tokens) = Preparer::new(data, &ids, options)?;
-        let without = |id: &u64| without_tokens.iter().any(|bad| bad.id == *id);
-        let ids: Vec<u64> =
-            if without_tokens.is_empty() { ids } else { ids.into_iter().filter(|id| !without(id)).collect() };
+        let (preparer, unusable) = Preparer::new(data, &ids, options)?;
+        let without = |id: &u64| unusable.iter().any(|bad| bad.id == *id);
+        let ids: Vec<u64> = if unusable.is_empty() { ids } else { ids.into_iter().filter(|id| !without(id)).collect() };
         if ids.is_empty() {
             return Err(DataError::NoExamples {
-                place: format!("{}, of texts with tokens,", preparer.data().description()),
+                place: format!("{}, of examples that can be used,", preparer.data().description()),
             });
         }
         let order = match sampling {
@@ -196,7 +195,7 @@ impl Loader {
         };
         let plans = EpochPlans::new(ids, order, partition);
         let shared = Shared { preparer, plans, workers, prefetch, tolerance, skipped: Mutex::default() };
-        shared.note_skipped(without_tokens)?;
+        shared.note_skipped(unusable)?;
         Ok(Loader { shared: Arc::new(shared) })
     }
 

@@ -5,7 +5,7 @@
 //!   come in;
 //! - `idx`: IDX files as MNIST and Fashion-MNIST have them, also `.gz`;
 //! - `arrays`: numpy's `.npy` and `.npz`;
-//! - `table`: numeric CSV, also `.gz`, `label_texts` its labels;
+//! - `table`: CSV of numbers, or of numbers and categories, also `.gz`, `label_texts` its labels;
 //! - [`text`]: texts in tables, JSON lines, lines and folders.
 
 mod arrays;
@@ -51,6 +51,8 @@ pub enum SourceKind {
     Numpy,
     /// A table of numbers, `.csv` or `.tsv`, or a folder of `train.csv`, `validation.csv`, `test.csv`. Also `.gz`.
     Csv,
+    /// The same with columns of numbers and of categories, and missing values, as a model for tables takes them. Never told from a path.
+    Table,
     /// Texts with labels, see [`text`].
     Text,
 }
@@ -183,7 +185,7 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
         SourceKind::Cifar10Pickle => cifar10::open(path, options, cifar10_pickle::FORM),
         SourceKind::Numpy => arrays::open(path, options),
         SourceKind::Idx => idx::open(path, options),
-        SourceKind::Csv => table::open(path, options),
+        SourceKind::Csv | SourceKind::Table => table::open(path, options),
         SourceKind::Text => text::open(path, options),
     }?;
     for (side, _) in SideColumns::wanted(options) {
@@ -333,7 +335,7 @@ mod tests {
         let shape = |t: Tensor, options: &SourceOptions| match array_inputs("t", t, options).unwrap() {
             Inputs::Images(t) => (true, t.shape().to_vec()),
             Inputs::Features(t) => (false, t.shape().to_vec()),
-            Inputs::Files(_) | Inputs::Texts(_) => unreachable!(),
+            Inputs::Files(_) | Inputs::Texts(_) | Inputs::Table(_) => unreachable!(),
         };
         assert_eq!(shape(Tensor::new([2, 4, 4], vec![0u8; 32]).unwrap(), &default), (true, vec![2, 4, 4, 1]));
         assert_eq!(shape(Tensor::zeros([2, 4, 4]), &default), (false, vec![2, 4, 4]));

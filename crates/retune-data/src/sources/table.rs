@@ -1,13 +1,17 @@
-//! Tables of numbers: `.csv` (comma, semicolon or tab, whichever the first line has most of) and `.tsv`, also `.gz`.
+//! Tables: `.csv` (comma, semicolon or tab, whichever the first line has most of) and `.tsv`, also `.gz`.
 //!
-//! One column holds the labels, as numbers or text; all others, but for those dropped, are features and must be finite
-//! numbers in every row. A folder of `train.csv`, `test.csv` (also `validation.csv`) is divided so.
+//! One column holds the labels, as numbers or text; all others, but for those dropped and those of groups, times and weights, are
+//! features. They must be finite numbers in every row, unless the kind is [`Table`](super::SourceKind::Table): then they may be anything,
+//! and be missing. A folder of `train.csv`, `test.csv` (also `validation.csv`) is divided so.
 
 use super::label_texts::read_labels;
-use super::{Column, Parts, SourceOptions, TEST, TRAIN, VALIDATION, array_inputs, list_folder, name_of};
-use crate::dataset::Dataset;
+use super::{Column, Parts, SourceKind, SourceOptions, TEST, TRAIN, VALIDATION, array_inputs, list_folder, name_of};
+use crate::dataset::{Dataset, Inputs};
 use crate::error::{BadExample, DataError};
 use crate::labels::{LabelKind, LabelType, Labels};
+use crate::origins::Origins;
+use crate::side::{SideColumn, SideColumns};
+use crate::table::{TableColumns, TextColumn};
 use csv::StringRecord;
 use flate2::read::GzDecoder;
 use retune_tensor::Tensor;
@@ -84,6 +88,7 @@ pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataEr
 enum Role {
     Feature,
     Label,
+    Side(SideColumn),
     Dropped,
 }
 
@@ -102,26 +107,47 @@ fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
     let width = roles.iter().filter(|role| **role == Role::Feature).count();
     let count = table.records.len();
     let mut features = Vec::with_capacity(count * width);
-    let (mut bad, mut texts) = (Vec::new(), Vec::new());
+    let is_mixed = options.kind == Some(SourceKind::Table);
+    let (mut bad, mut texts, mut side) = (Vec::new(), Vec::new(), SideColumns::default());
     for (id, record) in table.records.iter().enumerate() {
-        if let Err(reason) = table.read_row(record, &roles, &mut features) {
+        side.push(SideColumns::wanted(options).map(|(wanted, _)| {
+            let column = roles.iter().position(|role| *role == Role::Side(wanted));
+            (wanted, column.and_then(|column| record.get(column)).unwrap_or_default().to_owned())
+        }));
+        let row = match is_mixed {
+            true => table.check_row(record, &roles),
+            false => table.read_row(record, &roles, &mut features),
+        };
+        if let Err(reason) = row {
             let line = record.position().map_or(0, csv::Position::line);
             bad.push(BadExample { id: id as u64, place: format!("{}, line {line}", path.display()), reason });
             // The row keeps its place, so that the ids of those after it do not depend on the tolerance.
-            features.truncate(id * width);
-            features.resize((id + 1) * width, 0.0);
+            if !is_mixed {
+                features.truncate(id * width);
+                features.resize((id + 1) * width, 0.0);
+            }
             texts.push(None);
         } else {
             texts.push(label.and_then(|column| record.get(column)));
         }
     }
     let place = path.display().to_string();
-    let inputs = Tensor::new([count, width], features).expect("each row appended as many values as there are features");
+    let inputs = match is_mixed {
+        true => Inputs::Table(table.columns(&roles)),
+        false => {
+            let whole = "each row appended as many values as there are features";
+            array_inputs(&place, Tensor::new([count, width], features).expect(whole), options)?
+        }
+    };
     let (labels, names) = match label {
         None => (Labels::None, None),
         Some(_) => read_labels(&place, &texts, options)?,
     };
-    let data = Dataset::new(format!("{place} ({count} rows)"), array_inputs(&place, inputs, options)?, labels)?;
+    let data = Dataset::new(format!("{place} ({count} rows)"), inputs, labels)?.with_side(side);
+    let data = match is_mixed {
+        true => data.with_origins(table.origins()),
+        false => data,
+    };
     let data = match names {
         Some(names) if options.class_names.is_none() => data.with_class_names(names)?,
         _ => data,
@@ -186,13 +212,21 @@ impl Table {
         for column in &options.drop_columns {
             roles[self.find(column)?] = Role::Dropped;
         }
+        for (side, column) in SideColumns::wanted(options) {
+            roles[self.find(column)?] = Role::Side(side);
+        }
         if !options.unlabelled {
             let named = |c: &str| LABEL_NAMES.contains(&c.to_ascii_lowercase().as_str());
             let label = match &options.label {
                 Some(column) => self.find(column)?,
-                None => self.header.iter().position(named).unwrap_or(self.columns - 1),
+                None => self.header.iter().position(named).unwrap_or_else(|| {
+                    (0..self.columns).rev().find(|&column| roles[column] == Role::Feature).unwrap_or(self.columns - 1)
+                }),
             };
             roles[label] = Role::Label;
+        }
+        if options.kind == Some(SourceKind::Table) {
+            return Ok(roles);
         }
         // A column of text alone is a column of another kind, not a thousand bad rows.
         for (column, _) in roles.iter().enumerate().filter(|(_, role)| **role == Role::Feature) {
@@ -204,11 +238,42 @@ impl Table {
                     place: self.name(column),
                     expected: "numbers".into(),
                     found: format!("text in every row, such as `{first}`"),
-                    hint: "leave the column out with `drop-columns`, or replace its text by numbers",
+                    hint: "leave the column out with `drop-columns`, or train a model for tables: `kind = \"table\"` in `[model]`",
                 });
             }
         }
         Ok(roles)
+    }
+
+    /// The reason in words where a row of numbers and categories cannot be used.
+    fn check_row(&self, record: &StringRecord, roles: &[Role]) -> Result<(), String> {
+        if record.len() != self.columns {
+            return Err(format!("expected {} columns, found {}", self.columns, record.len()));
+        }
+        let label = roles.iter().position(|role| *role == Role::Label);
+        match label.filter(|&column| record.get(column).is_none_or(str::is_empty)) {
+            Some(column) => Err(format!("{}: the label is missing", self.name(column))),
+            None => Ok(()),
+        }
+    }
+
+    /// The features as texts.
+    fn columns(&self, roles: &[Role]) -> TableColumns {
+        let features = (0..self.columns).filter(|&column| roles[column] == Role::Feature);
+        let name = |column: usize| self.header.get(column).map_or_else(|| column.to_string(), str::to_owned);
+        let column = |column: usize| {
+            TextColumn::new(name(column), self.records.iter().map(|record| record.get(column).unwrap_or_default()))
+        };
+        let label = roles.iter().position(|role| *role == Role::Label).map(name);
+        TableColumns::new(features.map(column).collect()).with_label(label)
+    }
+
+    /// The lines on which rows begin.
+    fn origins(&self) -> Origins {
+        let starts: Vec<u64> =
+            self.records.iter().map(|record| record.position().map_or(0, csv::Position::line)).collect();
+        let end = starts.last().map_or(1, |line| line + 1);
+        Origins::Lines { path: self.path.clone(), starts, end }
     }
 
     /// Appends a row's features; the reason in words where the row cannot be used.
@@ -219,7 +284,7 @@ impl Table {
         for (column, (text, role)) in record.iter().zip(roles).enumerate() {
             let name = || self.name(column);
             match role {
-                Role::Dropped => {}
+                Role::Dropped | Role::Side(_) => {}
                 Role::Label if text.is_empty() => return Err(format!("{}: the label is missing", name())),
                 Role::Label => {}
                 Role::Feature => match text.parse::<f32>() {

@@ -1,9 +1,10 @@
 //! From settings to a job: the model changed as asked, the data divided and prepared, everything checked against each other.
 
-use super::keys::{Auto, CacheUse, Method, Recipe, Weights, value};
+use super::keys::{Auto, CacheUse, Method, ModelKind, Recipe, Weights, value};
 use super::method;
 use super::rates;
 use super::settings::Settings;
+use super::table;
 use crate::baselines::{PROBE_EXAMPLES, ProbePart};
 use crate::calibration::CalibrationSettings;
 use crate::check::{Facts, check_job, default_loss};
@@ -24,7 +25,7 @@ use retune_data::augment::{Mixing, TextAugmenter};
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{
     Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, Sampling, SourceKind, SourceOptions,
-    StoredSplit, open,
+    StoredSplit, TableSchema, open,
 };
 use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, LoadReport, Mode, Model, Task};
@@ -91,12 +92,23 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     // The parent of a bare file name is the empty path.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let seed = settings.train().seed;
-    let (model, report, files) = load_model(settings, folder)?;
+    let (model, report, files, data, split) = match value(&settings.recipe().model.kind) {
+        Some(ModelKind::Table) => {
+            let (data, split) = load_data(settings, folder, None)?;
+            (table::model(settings, &data)?, None, ModelFiles::default(), data, split)
+        }
+        None => {
+            let (model, report, files) = load_model(settings, folder)?;
+            let (data, split) = load_data(settings, folder, Some(&model))?;
+            (model, report, files, data, split)
+        }
+    };
     let settings = &settings.for_model(&model);
     let recipe = settings.recipe();
-    let (data, split) = load_data(settings, folder, &model)?;
+    let (data, made) = table::with_smote(settings, data)?;
     let asked = Asked { task: value(&recipe.model.task), pooling: value(&recipe.model.pooling) };
-    let Fitted { model, notes, is_new_head } = task::for_data(model, &data.train.0, asked, seed)?;
+    let Fitted { model, mut notes, is_new_head } = task::for_data(model, &data.train.0, asked, seed)?;
+    notes.extend(made);
     let (mut model, last_of_base) = changed(model, settings)?;
     let mut optimizer = settings.optimizer().clone();
     let layer_decay = value(&recipe.optimizer.layer_decay).unwrap_or(1.0);
@@ -511,15 +523,38 @@ fn changed(mut model: Model, settings: &Settings) -> Result<(Model, Option<Strin
     Ok((model, last_of_base))
 }
 
-fn load_data(settings: &Settings, folder: &Path, model: &Model) -> Result<(DataParts, StoredSplit), TrainError> {
+/// The data as the recipe reads them, for a model, or for a new one for tables, and how those of the training part are divided.
+fn load_data(
+    settings: &Settings,
+    folder: &Path,
+    model: Option<&Model>,
+) -> Result<(DataParts, StoredSplit), TrainError> {
     let keys = settings.recipe();
     let mut options = settings.source_options();
-    if model.tokenizer().is_some() {
+    if model.is_some_and(|model| model.tokenizer().is_some()) {
         options.kind.get_or_insert(SourceKind::Text);
+    }
+    let (table, names) = match model {
+        Some(model) => {
+            let stored = Stored::of(model)?.map(|stored| stored.preprocessing).unwrap_or_default();
+            (stored.table, stored.class_names)
+        }
+        None => (Some(TableSchema::default()), None),
+    };
+    if let Some(schema) = table {
+        if keys.model.head.is_none() {
+            // Classes have the numbers that the model's outputs have.
+            options.class_names = options.class_names.or(names);
+        }
+        let own = schema.source_options();
+        options.kind.get_or_insert(SourceKind::Table);
+        options.label = options.label.or(own.label);
+        options.labels = options.labels.or(own.labels);
+        options.header = options.header.or(own.header);
     }
     let path = folder.join(value(&keys.data.path).unwrap_or_default());
     let mut parts = open(&path, &options)?;
-    if let Some(names) = task::label_order(model, &parts.train) {
+    if let Some(names) = model.and_then(|model| task::label_order(model, &parts.train)) {
         options.class_names = Some(names);
         parts = open(&path, &options)?;
     }

@@ -10,6 +10,7 @@ use retune_data::labels::LabelType;
 use retune_data::preprocess::{Color, FeatureType, Filter, TargetEncoding};
 use retune_data::sources::text::{TextEncoding, TextFormat};
 use retune_data::sources::{Column, Layout, SourceKind};
+use retune_data::table::Smote;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -108,6 +109,14 @@ pub struct Group {
 
 fn one() -> f64 {
     1.0
+}
+
+/// A new model for data of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelKind {
+    /// For tables of numbers and categories.
+    Table,
 }
 
 /// Which weights are kept of a model.
@@ -314,6 +323,16 @@ sections! {
         "weights-file" weights_file: PathBuf,
         /// `pretrained` keeps the file's weights, `none` draws fresh ones to train from scratch. Default `pretrained`.
         "weights" weights: Weights,
+        /// `table` makes a new model for a table of numbers and categories instead of `path`: vectors that stand for categories, and numbers
+        /// normalized, go through dense layers. What columns are, and their statistics, come from the training part and are saved with
+        /// the model, so that `predict` and `eval` take a raw `.csv`. Default: none.
+        "kind" kind: ModelKind,
+        /// Units of the hidden layers of `kind = "table"`. Default `[128, 64]`.
+        "hidden" hidden: Vec<usize>,
+        /// Share of the units of its hidden layers that are dropped in training. Default 0.1.
+        "dropout" dropout: f64,
+        /// Numbers that stand for a category in it. Default 8.
+        "embedding" embedding: usize,
         /// Layers of a new model instead of `path`, one table each with Keras's names.
         /// Example: `layers = [{ class = "Dense", units = 10, activation = "softmax" }]`.
         "layers" layers: Vec<toml::Table>,
@@ -347,7 +366,8 @@ sections! {
         "validation" validation: PathBuf,
         /// Data for the final figures. Default: what `path` has, or `[split]`.
         "test" test: PathBuf,
-        /// The kind of data. Default: told from the path.
+        /// The kind of data; `table` for columns of numbers and categories, which a model for tables takes. Default: told from the path and
+        /// the model.
         "kind" kind: SourceKind,
         /// Unreadable examples that are skipped before it is an error. Default 0.
         "tolerance" tolerance: usize,
@@ -452,6 +472,9 @@ sections! {
         /// The lowest and the highest score of pairs there may be, for the task `similarity`: scores are brought from there to
         /// 0 to 1. Default: those of the data. Example: `score-range = [0, 5]`.
         "score-range" score_range: [f32; 2],
+        /// Bins of like many training rows that `kind = "table"` tells a number's place among, beside its value; 0 for none. Default: one for 50
+        /// training rows, 4 at least and 64 at most.
+        "bins" bins: usize,
         /// Type of inputs that are not images: `float` or `integer`. Default `float`.
         "features" features: FeatureType,
         /// How labels are given to the loss: `as-stored`, `integer`, `one-hot` or `value`. Default `as-stored`.
@@ -545,6 +568,10 @@ sections! {
         /// Words that mean the same: a text file with one group a line, its words between tabs or spaces; lines that begin with `#` are left
         /// out. Relative paths start at the recipe's folder. Example line: `good fine decent`.
         "synonyms-file" synonyms_file: PathBuf,
+        /// Rows of tables made for classes that have few, once, of the training part (SMOTE): each lies between a row and one of its
+        /// `neighbours` (default 5) nearest of the class, until the class has `ratio` (default 1) times the rows of the largest.
+        /// Default: not. Example: `smote = { ratio = 0.5 }`.
+        "smote" smote: Smote,
         /// Words hidden behind the tokenizer's mask token, in spans. Default 0.
         "span-masking" span_masking: Amount,
         /// Words of such a span in the mean, at least 1. Default 3.

@@ -38,6 +38,7 @@ impl Settings {
         check.required(&recipe);
         check.ranges(&recipe);
         check.split(&recipe);
+        check.table(&recipe);
         check.loss(&recipe);
         check.task(&recipe);
         let optimizer = check.optimizer(&mut recipe);
@@ -282,6 +283,7 @@ impl Check<'_> {
     fn required(&mut self, recipe: &Recipe) {
         let model = &recipe.model;
         match (&model.path, &model.layers) {
+            (None, None) if model.kind.is_some() => (),
             (None, None) => {
                 let hint = Some("name a pretrained model, such as `path = \"model.keras\"`".to_owned());
                 self.document.problem(Place::Absent, "model.path", "is missing", hint);

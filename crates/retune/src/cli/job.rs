@@ -171,11 +171,15 @@ impl JobArguments {
         let Located { path, address } = models::locate(context, model_path)?;
         let model_path = path.as_path();
         let (model, _) = Model::load(model_path)?;
-        let kind = model.tokenizer().map(|_| SourceKind::Text);
-        let train = data::open(data_path, &SourceOptions { kind, ..SourceOptions::default() })?.train;
+        let stored = Stored::of(&model)?;
+        let options = match stored.as_ref().and_then(|stored| stored.preprocessing.table.as_ref()) {
+            Some(schema) => schema.source_options(),
+            None => SourceOptions { kind: model.tokenizer().map(|_| SourceKind::Text), ..SourceOptions::default() },
+        };
+        let train = data::open(data_path, &options)?.train;
         let mut overrides =
             vec![format!("model.path={}", text_value(model_path)), format!("data.path={}", text_value(data_path))];
-        if Stored::of(&model)?.is_none() {
+        if stored.is_none() {
             overrides.extend(fitting_inputs(&model, &train));
             if self.scale.is_none()
                 && train.has_images()
@@ -188,7 +192,13 @@ impl JobArguments {
             }
         }
         // Models with a task get the head that suits the labels by themselves.
-        if let Some(head) = fitting_head(&model, &train).filter(|_| model.task().is_none()) {
+        let knows = |name: &String| {
+            let own = stored.as_ref().and_then(|stored| stored.preprocessing.class_names.as_ref());
+            own.is_some_and(|own| own.contains(name))
+        };
+        // Classes of a table that the model knows by their names keep their outputs.
+        let is_known = train.table().is_some() && train.class_names().is_some_and(|names| names.iter().all(knows));
+        if let Some(head) = fitting_head(&model, &train).filter(|_| model.task().is_none() && !is_known) {
             overrides.push(head);
         }
         overrides.extend(self.all_overrides(context)?);

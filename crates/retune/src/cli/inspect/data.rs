@@ -125,6 +125,7 @@ fn inputs_text(inputs: &Inputs) -> String {
             Some([height, width]) => format!("image files, {height}×{width}"),
             None => "image files of different sizes".to_owned(),
         },
+        Inputs::Table(table) => format!("a table of {} columns", table.columns().len()),
         _ => "unknown".to_owned(),
     }
 }
