@@ -6,7 +6,8 @@
 //!                                            ├ preprocess   colour, size
 //!                                            ├ augment      training only
 //!                                            ├ preprocess   scale
-//!                                            └ text         texts to tokens, once for all epochs
+//!                                            ├ text         texts to tokens, once for all epochs; changed texts in each
+//!                                            └ table        columns to numbers and indices
 //! ```
 //!
 //! - [`sources`]: what a path holds, [`open`]ed as [`Parts`];
@@ -15,7 +16,7 @@
 //! - [`decode`]: image files to pixels;
 //! - [`split`]: which examples train, validate, test;
 //! - [`preprocess`]: [`Preprocessing`], from stored to what the network takes; travels with the saved model;
-//! - [`augment`]: random changes to training images;
+//! - [`augment`]: random changes to training images, numbers and texts;
 //! - [`text`]: [`TextEncoder`], from texts to tokens;
 //! - [`table`]: [`TableSchema`], from tables of numbers and categories to what a network takes;
 //! - [`words`]: [`Words`], the words of texts, for labels of single words;

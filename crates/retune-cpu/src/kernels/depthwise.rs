@@ -540,7 +540,13 @@ impl Line<'_> {
         let all = first..first + count;
         let rest = if done.is_empty() { [all, 0..0] } else { [all.start..done.start, done.end..all.end] };
         for windows in rest.into_iter().filter(|windows| !windows.is_empty()) {
-            self.add_windows(level, windows.start, pixel + (windows.start - first) * self.windows.stride(), windows.len(), sums);
+            self.add_windows(
+                level,
+                windows.start,
+                pixel + (windows.start - first) * self.windows.stride(),
+                windows.len(),
+                sums,
+            );
         }
     }
 

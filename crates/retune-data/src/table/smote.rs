@@ -185,7 +185,8 @@ impl Rows {
         let others = members.iter().filter(|&&other| other != row);
         let mut near: Vec<(f64, usize)> = others.map(|&other| (self.distance(row, other, penalty), other)).collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        near.into_iter().take(count).map(|(_, other)| other).collect()
+        // Not out of `near` itself, whose memory the few that are kept would hold.
+        near.iter().take(count).map(|(_, other)| *other).collect()
     }
 
     fn made(&self, a: usize, b: usize, share: f64, near: &[usize], draws: &mut Draws) -> Made {

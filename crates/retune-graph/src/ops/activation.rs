@@ -1,6 +1,6 @@
 //! Activation functions. Formulas and defaults are Keras 3's; PyTorch's agree except where said.
 
-use super::{exactly, require_f32, same_shape, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require_f32, same_shape};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

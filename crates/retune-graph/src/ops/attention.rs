@@ -3,7 +3,7 @@
 
 use super::relative::Relative;
 use super::sequence::{Sequences, sequences};
-use super::{require, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, require};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

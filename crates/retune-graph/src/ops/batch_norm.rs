@@ -3,7 +3,7 @@
 //! Ioffe and Szegedy, *Batch normalization*, 2015.
 
 use super::activation::Activation;
-use super::{exactly, require, require_f32, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

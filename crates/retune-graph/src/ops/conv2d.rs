@@ -1,7 +1,7 @@
 //! Two-dimensional convolution, NHWC, and its two gradients. One-dimensional convolutions run as height 1.
 
 use super::activation::fused_gradient;
-use super::{exactly, require, require_f32, Activation, Operand, Operation, Sizes};
+use super::{Activation, Operand, Operation, Sizes, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,6 +1,6 @@
 //! Cross-entropy of logits, fused with softmax so that neither overflows nor is stored.
 
-use super::{exactly, require, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

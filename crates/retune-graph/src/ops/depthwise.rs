@@ -1,7 +1,7 @@
 //! Depthwise convolution, NHWC: every channel has filters of its own.
 
 use super::conv2d::{ConvGeometry, kernel_sizes, spatial};
-use super::{exactly, require, require_f32, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,6 +1,6 @@
 //! Functions of single values, and of pairs with numpy broadcasting.
 
-use super::{exactly, require, require_f32, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,6 +1,6 @@
 //! Layer normalization over the last axes. Ba, Kiros and Hinton, *Layer normalization*, 2016.
 
-use super::{exactly, require, require_f32, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,6 +1,6 @@
 //! Operations that move values without computing.
 
-use super::{exactly, require, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,7 +1,7 @@
 //! Products with a weight matrix.
 
 use super::activation::fused_gradient;
-use super::{require, require_f32, Activation, MatMul, Operand, Operation, Sizes};
+use super::{Activation, MatMul, Operand, Operation, Sizes, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,7 +1,7 @@
 //! Pooling over windows, NHWC. One-dimensional pooling runs as height 1.
 
 use super::conv2d::{ConvGeometry, spatial};
-use super::{exactly, require, require_f32, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

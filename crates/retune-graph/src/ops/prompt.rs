@@ -2,7 +2,7 @@
 //! Lester, Al-Rfou and Constant, *The power of scale for parameter-efficient prompt tuning*, 2021.
 
 use super::sequence::{TOKENS, sequences};
-use super::{exactly, require, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

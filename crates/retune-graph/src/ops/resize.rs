@@ -1,7 +1,7 @@
 //! Resizing of images, NHWC.
 
 use super::conv2d::spatial;
-use super::{exactly, require_f32, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require_f32};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,6 +1,6 @@
 //! Rotary position embedding. Su et al., *RoFormer*, 2021.
 
-use super::{exactly, require, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

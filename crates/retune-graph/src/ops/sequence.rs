@@ -5,7 +5,7 @@
 //! to an example, and stand together; mostly it is one. Where all sequences have n tokens, as the patches of images do, the
 //! first axis is `n · Batch`, and no lengths are needed.
 
-use super::{exactly, require, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};

@@ -1,6 +1,6 @@
 //! Softmax and its logarithm over the last axis.
 
-use super::{exactly, require, require_f32, same_shape, Operand, Operation, Sizes};
+use super::{Operand, Operation, Sizes, exactly, require, require_f32, same_shape};
 use crate::error::{GraphError, Rule};
 use crate::grad::Backward;
 use crate::graph::{Graph, NodeId};
