@@ -7,6 +7,8 @@ use crate::hash::{ContentHash, hash_dataset, hash_example};
 use crate::labels::{LabelKind, Labels};
 use crate::loader::prepare::copy_as_f32;
 use crate::origins::Origins;
+use crate::side::SideColumns;
+use crate::table::TableColumns;
 use crate::words::Words;
 use retune_tensor::Tensor;
 use std::borrow::Cow;
@@ -24,6 +26,8 @@ pub enum Inputs {
     Features(Tensor),
     /// Encoded images, decoded as batches are made.
     Encoded(EncodedImages),
+    /// A table in memory, which a [`TableSchema`](crate::TableSchema) turns into numbers.
+    Table(TableColumns),
     /// Texts, which a [`TextEncoder`](crate::TextEncoder) cuts into tokens.
     Texts(Texts),
 }
@@ -168,6 +172,7 @@ pub struct Dataset {
     class_names: Option<Vec<String>>,
     excluded: BTreeMap<u64, BadExample>,
     origins: Origins,
+    side: SideColumns,
     hash: OnceLock<ContentHash>,
     /// Of each input, as far as it was asked for.
     example_hashes: OnceLock<Vec<OnceLock<ContentHash>>>,
@@ -206,6 +211,7 @@ impl Dataset {
                 }
             },
             Inputs::Encoded(images) => images.len(),
+            Inputs::Table(table) => table.rows(),
             Inputs::Texts(texts) => {
                 let (inputs, second) =
                     (texts.first.len(), texts.second.as_ref().map_or(texts.first.len(), TextColumn::len));
@@ -231,6 +237,7 @@ impl Dataset {
                 class_names: None,
                 excluded: BTreeMap::new(),
                 origins: Origins::Unknown,
+                side: SideColumns::default(),
                 hash: OnceLock::new(),
                 example_hashes: OnceLock::new(),
             }),
@@ -303,6 +310,42 @@ impl Dataset {
         Dataset { origins, ..self }
     }
 
+    /// Says what is known of the examples beside inputs and labels.
+    ///
+    /// # Panics
+    /// A column with another number of texts than there are examples.
+    pub fn with_side(self, side: SideColumns) -> Dataset {
+        let columns = [&side.group, &side.time, &side.weight];
+        assert!(columns.into_iter().flatten().all(|column| column.len() == self.total()), "a text for each example");
+        Dataset { side, ..self }
+    }
+
+    /// What is known of the examples beside inputs and labels.
+    pub fn side(&self) -> &SideColumns {
+        &self.side
+    }
+
+    /// The same with examples behind the others, which `inputs` and `labels` have already.
+    pub(crate) fn extended(&self, inputs: Inputs, labels: Labels, added: usize) -> Dataset {
+        Dataset {
+            description: format!("{} with {added} rows made", self.description),
+            inputs,
+            words: None,
+            labels,
+            class_names: self.class_names.clone(),
+            excluded: self.excluded.clone(),
+            origins: self.origins.clone(),
+            side: SideColumns::default(),
+            hash: OnceLock::new(),
+            example_hashes: OnceLock::new(),
+        }
+    }
+
+    /// The columns, if inputs are those of a table.
+    pub fn table(&self) -> Option<&TableColumns> {
+        if let Inputs::Table(table) = &self.inputs { Some(table) } else { None }
+    }
+
     /// Sets bad examples aside, an error where they are more than `tolerance`.
     pub(crate) fn excluding(mut self, bad: Vec<BadExample>, tolerance: usize) -> Result<Dataset, DataError> {
         if bad.len() > tolerance {
@@ -355,6 +398,7 @@ impl Dataset {
             class_names: self.class_names.clone(),
             excluded: excluded.collect(),
             origins: Origins::Some { indices, all: Box::new(self.origins.clone()) },
+            side: SideColumns::default(),
             hash: OnceLock::new(),
             example_hashes: OnceLock::new(),
         }))
@@ -405,6 +449,7 @@ impl Dataset {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.shape()[0],
             Inputs::Encoded(images) => images.len(),
+            Inputs::Table(table) => table.rows(),
             Inputs::Texts(texts) => texts.first.len(),
         }
     }
@@ -434,12 +479,12 @@ impl Dataset {
         self.excluded.contains_key(&id)
     }
 
-    /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for texts, and for image
-    /// files, whose channels are not known before they are decoded (see [`EncodedImages::size`]).
+    /// Shape of one input as stored: `[height, width, channels]` or any other in memory; `None` for texts, for
+    /// tables of columns, and for encoded images, whose channels are not known before they are decoded (see [`EncodedImages::size`]).
     pub fn input_shape(&self) -> Option<&[usize]> {
         match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => Some(&t.shape()[1..]),
-            Inputs::Encoded(_) | Inputs::Texts(_) => None,
+            Inputs::Encoded(_) | Inputs::Texts(_) | Inputs::Table(_) => None,
         }
     }
 
@@ -492,9 +537,10 @@ impl Dataset {
         let inputs = match &self.inputs {
             Inputs::Images(t) | Inputs::Features(t) => t.size_bytes(),
             Inputs::Texts(texts) => texts.size_bytes(),
+            Inputs::Table(table) => table.size_bytes(),
             Inputs::Encoded(images) => images.size_bytes(),
         };
-        inputs + self.labels.size_bytes() + self.words.as_ref().map_or(0, Words::size_bytes)
+        inputs + self.labels.size_bytes() + self.words.as_ref().map_or(0, Words::size_bytes) + self.side.size_bytes()
     }
 
     /// The first values of one input as stored, at most `count` of them; none for image files, texts, and ids outside of the

@@ -147,6 +147,29 @@ pub enum DataError {
         /// The class.
         class: String,
     },
+    /// A table, and nothing that says what its columns are.
+    #[error(
+        "{place}: nothing says what the columns of this table are\nhint: train a model for tables, with `kind = \"table\"` in `[model]`, or \
+         fine-tune one"
+    )]
+    NoSchema {
+        /// Description of the data.
+        place: String,
+    },
+    /// A split of other data.
+    #[error(
+        "`{}` divides other data: expected {expected}, found {found}\nhint: give the data that the split was made of, or divide these \
+         anew without `split.path`",
+        path.display()
+    )]
+    OtherData {
+        /// The file of the split.
+        path: PathBuf,
+        /// The data that it divides.
+        expected: String,
+        /// The data at hand.
+        found: String,
+    },
     /// There is nothing to learn from.
     #[error("{place} holds no examples")]
     NoExamples {

@@ -51,6 +51,13 @@ pub(crate) fn hash_example(data: &Dataset, id: u64) -> Result<ContentHash, DataE
             add_values(&mut hasher, t, &t.shape()[1..], start..start + width);
             Ok(ContentHash(hasher.finalize().into()))
         }
+        Inputs::Table(table) => {
+            let row = table.columns().iter().zip(table.row(id as usize));
+            let parts: Vec<&[u8]> = row
+                .flat_map(|(column, text)| [column.name().as_bytes(), text.unwrap_or_default().as_bytes()])
+                .collect();
+            Ok(ContentHash::of_parts(&parts))
+        }
         Inputs::Texts(texts) => {
             let (first, second) = texts.get(id as usize).unwrap_or_default();
             let second = second.unwrap_or_default();
@@ -68,6 +75,15 @@ pub(crate) fn hash_dataset(data: &Dataset) -> Result<ContentHash, DataError> {
     let mut hasher = Sha256::new();
     match data.inputs() {
         Inputs::Images(t) | Inputs::Features(t) => add_tensor(&mut hasher, t),
+        Inputs::Table(table) => {
+            for column in table.columns() {
+                let texts = (0..column.len()).map(|row| column.get(row).unwrap_or_default());
+                for text in std::iter::once(column.name()).chain(texts) {
+                    hasher.update((text.len() as u64).to_le_bytes());
+                    hasher.update(text.as_bytes());
+                }
+            }
+        }
         Inputs::Texts(texts) => {
             for list in std::iter::once(&texts.first).chain(&texts.second) {
                 for text in list.iter() {

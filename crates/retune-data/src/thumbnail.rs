@@ -13,7 +13,7 @@ use std::io::Cursor;
 /// picture: features, images of other than 1 to 4 channels, a file that cannot be read.
 pub fn thumbnail(data: &Dataset, id: u64, side: u32) -> Option<Vec<u8>> {
     let image = match data.inputs() {
-        Inputs::Features(_) | Inputs::Texts(_) => None,
+        Inputs::Features(_) | Inputs::Texts(_) | Inputs::Table(_) => None,
         Inputs::Images(images) => stored(images, usize::try_from(id).ok()?),
         Inputs::Encoded(images) => {
             let index = usize::try_from(id).ok().filter(|&index| index < images.len())?;

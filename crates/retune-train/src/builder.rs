@@ -38,9 +38,9 @@ use crate::schedules::Schedule;
 use crate::task::{self, Asked, PoolingKind, TaskKind};
 use crate::trainer::{Job, Observer, OptimizerSettings, Silent, Stage, TrainSettings, Trainer};
 use retune_cpu::Cpu;
-use retune_data::augment::Mixing;
+use retune_data::augment::{Mixing, TextAugmenter};
 use retune_data::preprocess::TargetEncoding;
-use retune_data::{Augmentation, ClassWeights, Dataset, Parts, Preprocessing, Split};
+use retune_data::{Augmentation, ClassWeights, Dataset, Parts, Preprocessing, Sampling, Split};
 use retune_models::{Mode, Model};
 use std::path::Path;
 use std::sync::Arc;
@@ -57,9 +57,11 @@ pub struct FineTune {
     test_share: f64,
     preprocessing: Preprocessing,
     augment: Vec<Augmentation>,
+    text_augment: Option<Arc<TextAugmenter>>,
     mixing: Option<Mixing>,
     loss: Option<Loss>,
     class_weights: Option<ClassWeights>,
+    sampling: Option<Sampling>,
     optimizer: OptimizerSettings,
     learning_rate: Option<f64>,
     schedule: Option<Schedule>,
@@ -81,9 +83,11 @@ impl FineTune {
             test_share: 0.0,
             preprocessing: Preprocessing::default(),
             augment: Vec::new(),
+            text_augment: None,
             mixing: None,
             loss: None,
             class_weights: None,
+            sampling: None,
             optimizer: Optimizer::default().into(),
             learning_rate: None,
             schedule: None,
@@ -125,9 +129,15 @@ impl FineTune {
         self
     }
 
-    /// Random changes to training images. Default none.
+    /// Random changes to training images and numbers. Default none.
     pub fn augment(mut self, augmentations: impl Into<Vec<Augmentation>>) -> FineTune {
         self.augment = augmentations.into();
+        self
+    }
+
+    /// Random changes to training texts. Default none.
+    pub fn augment_texts(mut self, augmenter: TextAugmenter) -> FineTune {
+        self.text_augment = Some(Arc::new(augmenter));
         self
     }
 
@@ -146,6 +156,12 @@ impl FineTune {
     /// Weights of the classes in the loss. Default: all weigh 1.
     pub fn class_weights(mut self, weights: ClassWeights) -> FineTune {
         self.class_weights = Some(weights);
+        self
+    }
+
+    /// Training examples drawn with replacement. Default: each once an epoch.
+    pub fn sampling(mut self, sampling: Sampling) -> FineTune {
+        self.sampling = Some(sampling);
         self
     }
 
@@ -235,9 +251,12 @@ impl FineTune {
             data,
             preprocessing,
             augment: self.augment,
+            text_augment: self.text_augment,
             mixing: self.mixing,
             loss,
             class_weights: self.class_weights,
+            sampling: self.sampling,
+            draws: None,
             optimizer: self.optimizer,
             settings: self.settings,
             batch_sizes: (self.batch_size, self.batch_size),

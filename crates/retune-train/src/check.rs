@@ -62,6 +62,10 @@ pub fn check_job(
             check_texts(inputs, data)?;
             None
         }
+        inputs if data.table().is_some() || preprocessing.table.is_some() => {
+            check_table(inputs, data, preprocessing)?;
+            None
+        }
         [input] => {
             let expected = fixed(&input.shape);
             check_input(&expected, prepared.as_deref(), data)?;
@@ -121,6 +125,37 @@ fn check_texts(inputs: &[NetworkInput], data: &Dataset) -> Result<(), TrainError
             "use a folder with a text encoder and its `tokenizer.json`",
         )),
     }
+}
+
+/// A table of columns belongs to a network that takes as many numbers and categories as its schema has, and nothing else does.
+fn check_table(inputs: &[NetworkInput], data: &Dataset, preprocessing: &Preprocessing) -> Result<(), TrainError> {
+    let schema = match (&preprocessing.table, data.table()) {
+        (Some(schema), Some(_)) => schema,
+        (Some(_), None) => {
+            return Err(TrainError::unfit(
+                format!("the model takes tables of columns, but `{}` is none", data.description()),
+                "give a `.csv` or `.tsv` file, or use a model for these inputs",
+            ));
+        }
+        (None, _) => {
+            return Err(TrainError::unfit(
+                format!("`{}` is a table of columns, but the model takes none", data.description()),
+                "make a model for tables with `kind = \"table\"` in `[model]`, or leave out `kind = \"table\"` in `[data]`",
+            ));
+        }
+    };
+    let widths = [schema.number_width(), schema.category_width()].into_iter().filter(|&width| width > 0);
+    let expected: Vec<Vec<usize>> = widths.map(|width| vec![width]).collect();
+    let found: Vec<Vec<usize>> = inputs.iter().map(|input| fixed(&input.shape)).collect();
+    if found == expected {
+        return Ok(());
+    }
+    Err(TrainError::unfit(
+        format!(
+            "the model's inputs do not fit the columns that are stored with it: it takes {found:?}, they are {expected:?}"
+        ),
+        "use the model as `retune fit` saved it",
+    ))
 }
 
 /// Labels of words belong to models that give a label for each token, and no others do.

@@ -27,6 +27,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+/// The file of a run that says how its data were divided.
+const SPLIT: &str = "split.json";
+
 /// The folder of a run that holds its adapters alone, as PEFT reads them.
 const ADAPTER: &str = "adapter";
 
@@ -149,6 +152,8 @@ impl StagePlan {
 pub struct TokenPlan {
     /// How long examples are.
     pub statistics: TokenStatistics,
+    /// Whether texts are changed at random in each epoch, so that all that follows from their lengths is an estimate.
+    pub is_estimate: bool,
     /// Examples and tokens of a batch in the mean.
     pub mean_batch: BatchSize,
     /// Most examples and most tokens of a batch.
@@ -165,6 +170,7 @@ pub struct TokenPlan {
 /// A folder that holds a run already, and everything that training can meet.
 pub fn fit(built: Built, observer: &mut dyn Observer, interrupt: &AtomicBool) -> Result<Outcome, TrainError> {
     let mut run = RunDirectory::create(&built.output, &built.manifest, Some(&built.recipe))?;
+    write_json(&run.root().join(SPLIT), &built.split)?;
     run.keep_last(built.job.settings.keep_last);
     let trainer = Trainer::new(built.job)?;
     let extras = Extras {
@@ -298,6 +304,7 @@ fn token_plan(trainer: &mut Trainer) -> Result<Option<TokenPlan>, TrainError> {
     let train = &trainer.job().train;
     let (mean_batch, largest_batch) = (train.mean_batch(), train.largest_batch());
     let Some(statistics) = train.token_statistics() else { return Ok(None) };
+    let is_estimate = train.changes_texts();
     let (mut mean_step_bytes, mut mean_step_flops) = (0, 0);
     for stage in 0..trainer.job().stages.len() {
         let Some(program) = trainer.program_of(stage) else { continue };
@@ -305,7 +312,7 @@ fn token_plan(trainer: &mut Trainer) -> Result<Option<TokenPlan>, TrainError> {
         mean_step_bytes = mean_step_bytes.max(plan.peak_bytes());
         mean_step_flops = mean_step_flops.max(plan.flops());
     }
-    Ok(Some(TokenPlan { statistics, mean_batch, largest_batch, mean_step_bytes, mean_step_flops }))
+    Ok(Some(TokenPlan { statistics, is_estimate, mean_batch, largest_batch, mean_step_bytes, mean_step_flops }))
 }
 
 struct Extras<'a> {

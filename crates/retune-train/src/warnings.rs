@@ -1,15 +1,13 @@
 //! What makes the figures of a run less worth than they look: test data that take part in training or in choosing.
 
 use crate::recipe::build::DataParts;
+use crate::repeats::RepeatKind;
 use crate::report::Warning;
 use crate::run::{DataManifest, Manifest};
 use crate::trainer::TrainSettings;
 use retune_data::Dataset;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The file that several runs as one leave in their folder: its runs are no choice among each other.
-pub(crate) const SEEDS: &str = "seeds.json";
 
 /// The warnings of a run before it begins. `output` is to be its folder.
 pub(crate) fn warnings(
@@ -46,7 +44,9 @@ pub(crate) fn warnings(
 
 /// Finished runs beside `output` that were measured on the same test items, by name.
 fn tested_before(test: &DataManifest, output: &Path) -> Vec<String> {
-    let Some(folder) = output.parent().filter(|folder| !folder.join(SEEDS).exists()) else { return Vec::new() };
+    // Runs that are repeats of one are no choice among each other.
+    let is_of_repeats = |folder: &Path| RepeatKind::ALL.iter().any(|kind| folder.join(kind.file()).exists());
+    let Some(folder) = output.parent().filter(|folder| !is_of_repeats(folder)) else { return Vec::new() };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let has_tested = |run: &std::path::PathBuf| {
         let is_same =

@@ -36,6 +36,13 @@ impl Draws {
         self.key.below(self.next - 1, n as u64) as usize
     }
 
+    /// A random order of `0..n` (Fisher–Yates).
+    pub(crate) fn permutation(&mut self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        (1..n).rev().for_each(|i| order.swap(i, self.below(i + 1)));
+        order
+    }
+
     /// Whether something of this probability happens.
     pub(crate) fn happens(&mut self, probability: f32) -> bool {
         self.uniform() < f64::from(probability)

@@ -1,4 +1,4 @@
-//! Augmentation: random changes to training images.
+//! Augmentation: random changes to training examples.
 //!
 //! Each is a pure function of (seed, epoch, example): its random numbers come from
 //! `Key::new(seed).with(Purpose::Augment(i)).at(epoch, example)`, `i` its place in the list. So neither batch size, nor
@@ -18,6 +18,8 @@
 //! 4. on normalized values: [`noise`], also of tables of numbers, and [`erasing`];
 //! 5. on whole batches: [`mixing`], mixup and CutMix.
 //!
+//! Texts are changed before they are cut into tokens, see [`text`].
+//!
 //! [`flip`] and [`pad_crop`] act on bytes and floats alike. Once resized images go through stage 2, or are cropped, their values are
 //! rounded to 8 bits. [`raster`] holds what changes an image without chance, `draws` the random numbers.
 
@@ -27,7 +29,7 @@ pub mod brightness;
 pub mod change;
 pub mod color_jitter;
 pub mod contrast;
-mod draws;
+pub(crate) mod draws;
 pub mod erasing;
 pub mod flip;
 pub mod mixing;
@@ -39,6 +41,7 @@ pub mod random_resized_crop;
 pub mod raster;
 pub mod rotation;
 pub mod sometimes;
+pub mod text;
 
 pub use affine::Affine;
 pub use blur::Blur;
@@ -57,6 +60,7 @@ pub use random_resized_crop::{CropBox, RandomResizedCrop};
 pub use raster::Raster;
 pub use rotation::Rotation;
 pub use sometimes::Sometimes;
+pub use text::{TextAugmentation, TextAugmenter};
 
 use crate::error::DataError;
 use draws::Draws;
@@ -293,7 +297,7 @@ pub fn takes_bytes(list: &[Augmentation]) -> bool {
     list.iter().any(|a| matches!(a.stage(), Some(Stage::Crop | Stage::Bytes)))
 }
 
-/// Which random numbers an image is changed by.
+/// Which random numbers an example is changed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drawn {
     /// The run's seed.

@@ -6,7 +6,7 @@
 //! - [`order`]: the order of an epoch;
 //! - [`partition`]: how it is cut into batches;
 //! - `prepare`: one batch from its ids: decode, preprocess, augment, gather tokens and targets;
-//! - `tokens`: texts as tokens, encoded once, or for each batch where texts are on disk;
+//! - `tokens`: texts as tokens, encoded once, or for each batch where texts are on disk or changed at random;
 //! - `run_ahead`: the threads, and their results in order.
 
 pub mod batch;
@@ -21,13 +21,13 @@ pub use batch::{Batch, BatchInputs, BatchSize, Cursor, Targets};
 pub use keep::{Keeper, KeptRows};
 pub use run_ahead::Batches;
 
-use crate::augment::{Augmentation, Mixing};
+use crate::augment::{Augmentation, Mixing, TextAugmenter};
 use crate::dataset::{Dataset, Inputs};
 use crate::error::{BadExample, DataError};
 use crate::hash::ContentHash;
 use crate::preprocess::Preprocessing;
 use crate::text::{TextEncoder, TokenStatistics};
-use order::EpochPlans;
+use order::{EpochPlans, Order};
 use partition::{EpochPlan, Partition};
 use prepare::{Buffers, Preparer, Worker};
 use std::collections::BTreeMap;
@@ -44,16 +44,25 @@ pub struct LoaderOptions {
     pub batch_tokens: Option<usize>,
     /// Whether texts of like length are put together, see [`EpochPlan::new`]. Acts where epochs are shuffled.
     pub bucket: bool,
-    /// Cuts texts into tokens: those in memory when the loader is made, those on disk as batches are made.
+    /// Cuts texts into tokens: those in memory when the loader is made; those on disk, and those that are changed, as batches are made.
     pub encoder: Option<Arc<TextEncoder>>,
     /// Whether each epoch has its own random order; otherwise the order of the ids given.
     pub shuffle: bool,
+    /// How often each example is drawn, with replacement, by id (see [`Sampling::resolve`](crate::Sampling::resolve)); acts where
+    /// epochs are shuffled. An example that comes several times in an epoch is changed in the same way each time. Default: each example
+    /// once.
+    pub sampling: Option<Vec<f32>>,
+    /// Examples of an epoch where they are drawn. Default: as many as there are.
+    pub draws: Option<usize>,
     /// Whether a last batch of fewer examples is left out.
     pub drop_last: bool,
     /// Seed of the order and of the augmentation.
     pub seed: u64,
-    /// Augmentations, in order.
+    /// Augmentations of images and numbers, in order.
     pub augment: Vec<Augmentation>,
+    /// Augmentations of texts. With any, the worker threads cut texts into tokens in each epoch, and batches are planned by the lengths of
+    /// the unchanged texts: one may have more tokens than `batch_tokens`. Default: none, and texts are cut once.
+    pub text_augment: Option<Arc<TextAugmenter>>,
     /// Examples mixed with others of their batch. Default: none.
     pub mixing: Option<Mixing>,
     /// How many different augmentations an example has: epoch e takes that of epoch `e mod k`. `None`: another one in each epoch.
@@ -82,9 +91,12 @@ impl Default for LoaderOptions {
             bucket: false,
             encoder: None,
             shuffle: true,
+            sampling: None,
+            draws: None,
             drop_last: false,
             seed: 0,
             augment: Vec::new(),
+            text_augment: None,
             mixing: None,
             augmentations: None,
             preprocessing: Preprocessing::default(),
@@ -153,8 +165,8 @@ impl Loader {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let takes_work = match data.inputs() {
             Inputs::Encoded(_) => true,
-            Inputs::Texts(texts) => texts.are_on_disk(),
-            Inputs::Images(_) | Inputs::Features(_) => false,
+            Inputs::Texts(texts) => texts.are_on_disk() || options.text_augment.is_some(),
+            Inputs::Images(_) | Inputs::Features(_) | Inputs::Table(_) => false,
         };
         let workers = options.workers.unwrap_or(if takes_work { cores } else { 1 });
         let partition = Partition {
@@ -163,20 +175,32 @@ impl Loader {
             bucket: options.bucket,
             drop_last: options.drop_last,
         };
-        let (shuffle_seed, tolerance) = (options.shuffle.then_some(options.seed), options.tolerance);
+        if options.draws == Some(0) {
+            return Err(DataError::setting("draws", "at least 1", 0));
+        }
+        let (seed, draws, tolerance) = (options.seed, options.draws, options.tolerance);
+        let (shuffle, sampling) = (options.shuffle, options.sampling.clone());
+        if sampling.as_ref().is_some_and(|weights| weights.len() != data.total()) {
+            let expected = format!("{} weights, one per example", data.total());
+            return Err(DataError::setting("sampling", expected, sampling.map_or(0, |weights| weights.len())));
+        }
         let prefetch = options.prefetch.max(1);
-        let (preparer, without_tokens) = Preparer::new(data, &ids, options)?;
-        let without = |id: &u64| without_tokens.iter().any(|bad| bad.id == *id);
-        let ids: Vec<u64> =
-            if without_tokens.is_empty() { ids } else { ids.into_iter().filter(|id| !without(id)).collect() };
+        let (preparer, unusable) = Preparer::new(data, &ids, options)?;
+        let without = |id: &u64| unusable.iter().any(|bad| bad.id == *id);
+        let ids: Vec<u64> = if unusable.is_empty() { ids } else { ids.into_iter().filter(|id| !without(id)).collect() };
         if ids.is_empty() {
             return Err(DataError::NoExamples {
-                place: format!("{}, of texts with tokens,", preparer.data().description()),
+                place: format!("{}, of examples that can be used,", preparer.data().description()),
             });
         }
-        let plans = EpochPlans::new(ids, shuffle_seed, partition);
+        let order = match sampling {
+            _ if !shuffle => Order::AsGiven,
+            None => Order::Shuffled(seed),
+            Some(weights) => Order::Drawn { seed, weights, count: draws.unwrap_or(ids.len()) },
+        };
+        let plans = EpochPlans::new(ids, order, partition);
         let shared = Shared { preparer, plans, workers, prefetch, tolerance, skipped: Mutex::default() };
-        shared.note_skipped(without_tokens)?;
+        shared.note_skipped(unusable)?;
         Ok(Loader { shared: Arc::new(shared) })
     }
 
@@ -204,7 +228,7 @@ impl Loader {
         self.shared.preparer.key(id, epoch)
     }
 
-    /// Number of examples in an epoch, those of a dropped last batch included.
+    /// Number of examples in an epoch, those of a dropped last batch included; where examples are drawn, each time counts.
     pub fn len(&self) -> usize {
         self.shared.plans.len()
     }
@@ -219,7 +243,8 @@ impl Loader {
         self.largest_batch().examples
     }
 
-    /// The most examples and the most tokens that a batch can have, though hardly one has both.
+    /// The most examples and the most tokens that a batch can have, though hardly one has both. Where texts
+    /// [are changed](Self::changes_texts), by their lengths before.
     pub fn largest_batch(&self) -> BatchSize {
         let partition = self.shared.plans.partition();
         let examples = partition.examples.min(self.len());
@@ -244,12 +269,26 @@ impl Loader {
         BatchSize { examples: self.len().div_ceil(batches), tokens }
     }
 
-    /// How long the examples are, in tokens, of texts on disk by some of them; `None` where they are no texts.
+    /// How long the examples are, in tokens, of texts on disk by some of them; `None` where they are no texts. Where texts
+    /// [are changed](Self::changes_texts), before.
     pub fn token_statistics(&self) -> Option<TokenStatistics> {
         self.shared.preparer.token_statistics()
     }
 
-    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words.
+    /// Whether texts are changed at random before they are cut into tokens. Then all that is said of tokens before the first batch is an
+    /// estimate.
+    pub fn changes_texts(&self) -> bool {
+        self.shared.preparer.changes_texts()
+    }
+
+    /// The text of an example, or the two of a pair, as changed in `epoch`; of words with a space between. `None` where inputs are no
+    /// texts.
+    pub fn text_of(&self, id: u64, epoch: u64) -> Option<(String, Option<String>)> {
+        self.shared.preparer.text(id, epoch)
+    }
+
+    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words, or are
+    /// [changed](Self::changes_texts).
     ///
     /// # Panics
     /// An id that is not among the loader's.
@@ -286,6 +325,11 @@ impl Loader {
     /// stored size, and none are known to share, nor for texts).
     pub fn input_shape(&self) -> Option<&[usize]> {
         self.shared.preparer.input_shape()
+    }
+
+    /// The ids of all examples, each once; where they are drawn, an epoch need not have each.
+    pub fn ids(&self) -> &[u64] {
+        self.shared.plans.ids()
     }
 
     /// The ids of an epoch in their order.

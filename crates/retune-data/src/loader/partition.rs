@@ -1,6 +1,6 @@
 //! How the order of an epoch is cut into batches: by number of examples, by number of tokens, and by length.
 
-use super::order::epoch_order;
+use super::order::{Order, epoch_order};
 use retune_tensor::{Key, Purpose};
 use std::ops::Range;
 
@@ -38,13 +38,13 @@ impl EpochPlan {
     /// batches of a window in the order of their lengths.)
     pub fn new(
         ids: &[u64],
-        shuffle_seed: Option<u64>,
+        order: &Order,
         epoch: u64,
         partition: &Partition,
         length: impl Fn(u64) -> usize,
     ) -> EpochPlan {
-        let mut ids = epoch_order(ids, shuffle_seed, epoch);
-        let Some(seed) = shuffle_seed.filter(|_| partition.bucket) else {
+        let mut ids = epoch_order(ids, order, epoch);
+        let Some(seed) = order.seed().filter(|_| partition.bucket) else {
             let ends = partition.cut(&ids, 1, &length);
             return EpochPlan { ends: partition.kept(ends, ids.len()), ids };
         };
@@ -147,7 +147,7 @@ mod tests {
         for (examples, tokens) in [(4, None), (usize::MAX, Some(90)), (3, Some(90)), (usize::MAX, Some(1))] {
             for (bucket, seed) in [(false, None), (false, Some(1)), (true, Some(1)), (true, None)] {
                 let partition = Partition { examples, tokens, bucket, drop_last: false };
-                let plan = EpochPlan::new(&ids, seed, 2, &partition, length);
+                let plan = EpochPlan::new(&ids, &Order::of(seed), 2, &partition, length);
                 assert_eq!(sorted(batches(&plan).concat()), ids);
                 assert_eq!(batches(&plan).concat(), plan.ids);
                 for batch in batches(&plan) {
@@ -172,7 +172,7 @@ mod tests {
     fn buckets_hold_examples_of_like_length_in_random_order() {
         let ids: Vec<u64> = (0..4000).collect();
         let partition = Partition { bucket: true, ..PLAIN };
-        let plan = EpochPlan::new(&ids, Some(3), 1, &partition, length);
+        let plan = EpochPlan::new(&ids, &Order::Shuffled(3), 1, &partition, length);
         assert_eq!(plan.len(), 1000);
         let spread = |plan: &EpochPlan| -> usize {
             let spread = |batch: &Vec<u64>| {
@@ -181,11 +181,11 @@ mod tests {
             };
             batches(plan).iter().map(spread).sum()
         };
-        let plain = EpochPlan::new(&ids, Some(3), 1, &PLAIN, length);
+        let plain = EpochPlan::new(&ids, &Order::Shuffled(3), 1, &PLAIN, length);
         assert!(spread(&plan) * 10 < spread(&plain), "{} and {}", spread(&plan), spread(&plain));
-        assert_eq!(plan, EpochPlan::new(&ids, Some(3), 1, &partition, length));
-        assert_ne!(plan, EpochPlan::new(&ids, Some(4), 1, &partition, length));
-        assert_ne!(plan, EpochPlan::new(&ids, Some(3), 2, &partition, length));
+        assert_eq!(plan, EpochPlan::new(&ids, &Order::Shuffled(3), 1, &partition, length));
+        assert_ne!(plan, EpochPlan::new(&ids, &Order::Shuffled(4), 1, &partition, length));
+        assert_ne!(plan, EpochPlan::new(&ids, &Order::Shuffled(3), 2, &partition, length));
         // No order of lengths from batch to batch: about half of the steps go up.
         let first: Vec<usize> = batches(&plan).iter().map(|batch| length(batch[0])).collect();
         let rising = first.windows(2).filter(|pair| pair[0] < pair[1]).count();
@@ -197,7 +197,7 @@ mod tests {
         let ids: Vec<u64> = (0..1003).collect();
         for bucket in [false, true] {
             let partition = Partition { bucket, drop_last: true, ..PLAIN };
-            let plan = EpochPlan::new(&ids, Some(3), 1, &partition, length);
+            let plan = EpochPlan::new(&ids, &Order::Shuffled(3), 1, &partition, length);
             assert_eq!((plan.len(), plan.ids.len()), (250, 1003));
             assert!(batches(&plan).iter().all(|batch| batch.len() == 4));
             assert_eq!(sorted(plan.ids.clone()), ids);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn places_belong_to_batches() {
-        let plan = EpochPlan::new(&(0..10).collect::<Vec<_>>(), None, 0, &PLAIN, length);
+        let plan = EpochPlan::new(&(0..10).collect::<Vec<_>>(), &Order::AsGiven, 0, &PLAIN, length);
         let found: Vec<usize> = [0, 3, 4, 7, 8, 9, 10, 99].map(|position| plan.batch_at(position)).to_vec();
         assert_eq!(found, [0, 0, 1, 1, 2, 2, 3, 3]);
         assert_eq!((plan.range(0), plan.range(2)), (0..4, 8..10));

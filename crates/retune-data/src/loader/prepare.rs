@@ -14,6 +14,7 @@ use crate::hash::ContentHash;
 use crate::labels::Labels;
 use crate::preprocess::normalize::Affine;
 use crate::preprocess::{Color, FeatureType, ImageView, Preprocessing, Samples, Scratch, TargetEncoding};
+use crate::table::{TableColumns, TableEncoder};
 use crate::text::TokenStatistics;
 use crate::weights::check_weights;
 use retune_tensor::{Tensor, Values};
@@ -38,6 +39,8 @@ pub(super) struct Preparer {
     example_weights: Option<Vec<f32>>,
     /// Of texts.
     tokens: Option<Tokens>,
+    /// Of tables of columns.
+    table: Option<TableEncoder>,
 }
 
 /// A batch and the examples it had to leave out.
@@ -87,7 +90,7 @@ impl Buffers {
 }
 
 impl Preparer {
-    /// Also gives the examples among `ids` that have no tokens, where there are texts.
+    /// Also gives the examples among `ids` that cannot be used: texts without tokens, rows with texts where there are to be numbers.
     pub(super) fn new(
         data: Arc<Dataset>,
         ids: &[u64],
@@ -130,14 +133,34 @@ impl Preparer {
                 check_no_images(&preprocessing, &options.augment, || "texts".to_owned())?;
                 None
             }
+            Inputs::Table(_) => {
+                check_no_images(&preprocessing, &options.augment, || "a table of columns".to_owned())?;
+                None
+            }
         };
-        let (mut tokens, mut without_tokens) = (None, Vec::new());
+        let (mut tokens, mut table, mut unusable) = (None, None, Vec::new());
+        if let Some(columns) = data.table() {
+            let no_schema = || DataError::NoSchema { place: data.description().to_owned() };
+            let schema = preprocessing.table.as_ref().ok_or_else(no_schema)?;
+            let encoder = TableEncoder::new(data.description(), schema, columns)?;
+            let bad = |&id: &u64| {
+                let reason = encoder.problem(columns, id as usize)?;
+                Some(BadExample { id, place: data.place(id), reason })
+            };
+            unusable = ids.iter().filter_map(bad).collect();
+            table = Some(encoder);
+        }
+        if data.texts().is_none() && options.text_augment.as_ref().is_some_and(|augmenter| !augmenter.list().is_empty())
+        {
+            return Err(DataError::setting("augment", "changes of images or numbers", "changes of texts"));
+        }
         if let Some(texts) = data.texts() {
             let no_tokenizer = || DataError::NoTokenizer { place: data.description().to_owned() };
             let encoder = options.encoder.as_ref().ok_or_else(no_tokenizer)?;
             let plans_by_length = options.batch_tokens.is_some() || options.bucket;
-            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, plans_by_length)?;
-            (tokens, without_tokens) = (Some(encoded), without);
+            let augmenter = options.text_augment.as_deref();
+            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, augmenter, plans_by_length)?;
+            (tokens, unusable) = (Some(encoded), without);
         }
         let channels = match &shape {
             Some(shape) => shape.last().copied().unwrap_or(1),
@@ -166,7 +189,7 @@ impl Preparer {
         let preparer = Preparer {
             settings: format!(
                 "{:?}, decoding {}",
-                (p.color, &p.resize, &p.rescale, &p.normalize, p.features, &options.augment),
+                (p.color, &p.resize, &p.rescale, &p.normalize, &p.table, p.features, &options.augment),
                 crate::decode::VERSION
             ),
             augmentations: options.augmentations,
@@ -180,8 +203,9 @@ impl Preparer {
             class_weights: options.class_weights,
             example_weights: options.example_weights,
             tokens,
+            table,
         };
-        Ok((preparer, without_tokens))
+        Ok((preparer, unusable))
     }
 
     pub(super) fn data(&self) -> &Dataset {
@@ -198,13 +222,14 @@ impl Preparer {
 
     /// Different augmentations of an example; `None` for another one in each epoch.
     pub(super) fn augmentations(&self) -> Option<u64> {
-        match (self.mixing, self.augment.is_empty()) {
+        let is_changed = !self.augment.is_empty() || self.changes_texts();
+        match self.mixing {
             // What is on disk because it is so much is not kept once more.
-            _ if self.tokens.as_ref().is_some_and(Tokens::are_made) => None,
-            (None, true) => Some(1),
-            (None, false) => self.augmentations.map(NonZeroU64::get),
+            _ if self.tokens.as_ref().is_some_and(Tokens::are_on_disk) => None,
+            None if !is_changed => Some(1),
+            None => self.augmentations.map(NonZeroU64::get),
             // Which example another is mixed with depends on the epoch's order.
-            (Some(_), _) => None,
+            Some(_) => None,
         }
     }
 
@@ -222,7 +247,7 @@ impl Preparer {
     pub(super) fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
         match &self.tokens {
             Some(tokens) => {
-                let tokens = tokens.batch(&self.data, &[id], &mut Vec::new())?;
+                let tokens = tokens.batch(&self.data, &[id], |id| self.drawn(id, epoch), &mut Vec::new())?;
                 if tokens.ids.is_empty() {
                     let (place, reason) = (self.data.place(id), "the text has no tokens".to_owned());
                     return Err(DataError::Unreadable { place, reason });
@@ -244,6 +269,16 @@ impl Preparer {
 
     pub(super) fn input_shape(&self) -> Option<&[usize]> {
         self.shape.as_deref()
+    }
+
+    /// Whether texts are changed at random.
+    pub(super) fn changes_texts(&self) -> bool {
+        self.tokens.as_ref().is_some_and(Tokens::are_changed)
+    }
+
+    /// The text or texts of an example as in `epoch`.
+    pub(super) fn text(&self, id: u64, epoch: u64) -> Option<(String, Option<String>)> {
+        self.tokens.as_ref()?.text(&self.data, id, self.drawn(id, epoch))
     }
 
     /// How long texts are.
@@ -288,7 +323,8 @@ impl Preparer {
         // What is mixed belongs to no single example.
         let keeper = keeper.filter(|_| self.mixing.is_none());
         let mut skipped = Vec::new();
-        let tokens = self.tokens.as_ref().map(|tokens| tokens.batch(&self.data, ids, &mut skipped)).transpose()?;
+        let batch = |tokens| Tokens::batch(tokens, &self.data, ids, |id| self.drawn(id, cursor.epoch), &mut skipped);
+        let tokens = self.tokens.as_ref().map(batch).transpose()?;
         let ids = tokens.as_ref().map_or(ids, |tokens| tokens.ids.as_slice());
         let row = |(place, &id): (usize, &u64)| {
             // A file that cannot be read is met again when it is decoded.
@@ -322,6 +358,7 @@ impl Preparer {
                 rows = self.without_skipped(rows, &wanted, &read, cursor.epoch);
                 dense(input)
             }
+            (Inputs::Table(t), None) => BatchInputs::Dense(self.table(t, &wanted, cursor.epoch)),
             (Inputs::Texts(_), None) => unreachable!("texts are encoded when the preparer is made"),
         };
         let example_ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
@@ -420,6 +457,31 @@ impl Preparer {
             augment_normalized(&self.augment, self.drawn(id, epoch), out, [1, 1, width]);
         }
         Ok(Tensor::new(shape, out).expect("the buffer was made of this size"))
+    }
+
+    /// Numbers, then categories, each where there are any.
+    fn table(&self, table: &TableColumns, ids: &[u64], epoch: u64) -> Vec<Tensor> {
+        let (Some(encoder), Some(schema)) = (&self.table, &self.preprocessing.table) else {
+            unreachable!("an encoder is made with the preparer")
+        };
+        let (width, categories) = (schema.number_width(), schema.category_width());
+        let mut numbers = vec![0.0; ids.len() * width];
+        for (&id, out) in ids.iter().zip(numbers.chunks_exact_mut(width.max(1))) {
+            let mut normalized = encoder.normalized(table, id as usize);
+            let shape = [1, 1, normalized.len()];
+            augment_normalized(&self.augment, self.drawn(id, epoch), &mut normalized, shape);
+            encoder.numbers(table, id as usize, &normalized, out);
+        }
+        let indices: Vec<i32> = ids.iter().flat_map(|&id| encoder.categories(table, id as usize)).collect();
+        let whole = "as many values for each row";
+        let mut inputs = Vec::new();
+        if width > 0 {
+            inputs.push(Tensor::new([ids.len(), width], numbers).expect(whole));
+        }
+        if categories > 0 {
+            inputs.push(Tensor::new([ids.len(), categories], indices).expect(whole));
+        }
+        inputs
     }
 
     fn stored_images(
@@ -651,9 +713,14 @@ fn check_mixing(
     shape: Option<&[usize]>,
 ) -> Result<(), DataError> {
     mixing.check()?;
-    mixing.check_shape(shape)?;
+    if data.table().is_none() || mixing.cutmix.is_some() {
+        mixing.check_shape(shape)?;
+    }
     if matches!(data.inputs(), Inputs::Features(_)) && preprocessing.features == FeatureType::Integer {
         return Err(DataError::setting("mixup", "images or numbers", "integers that a network looks up"));
+    }
+    if preprocessing.table.as_ref().is_some_and(|schema| schema.category_width() > 0) {
+        return Err(DataError::setting("mixup", "images or numbers alone", "a table with categories"));
     }
     let dense = match (data.labels(), preprocessing.targets) {
         (Labels::None | Labels::WordClasses { .. }, _) => false,

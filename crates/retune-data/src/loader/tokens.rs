@@ -1,9 +1,11 @@
 //! The tokens of a loader's examples.
 //!
-//! Texts in memory are encoded once, so that batches only copy. Texts on disk are encoded by the worker threads whenever a batch needs them:
-//! their tokens would not fit into memory either. What is known of them before are lengths: of all of them where batches are planned by
-//! them, else of a few thousand, by which memory and time are estimated.
+//! Texts in memory that are never changed are encoded once, so that batches only copy. Texts that are changed at random, and texts on disk,
+//! whose tokens would not fit into memory either, are encoded by the worker threads whenever a batch needs them. What is known of these
+//! before are lengths, without changes: of all of them in memory, and where batches are planned by them; else of a few thousand, by which
+//! memory and time are estimated.
 
+use crate::augment::{Drawn, TextAugmenter};
 use crate::dataset::{Dataset, Texts};
 use crate::error::{BadExample, DataError};
 use crate::hash::ContentHash;
@@ -23,9 +25,10 @@ pub(super) struct Tokens {
     source: Source,
     /// Index among the encoded examples by id; of other ids anything. Empty where lengths are not known.
     slots: Vec<u32>,
-    /// Numbers of tokens, ascending; `None` where they are not known.
+    /// Numbers of tokens, ascending; of texts that are changed, before; `None` where they are not known.
     sorted_lengths: Option<Vec<usize>>,
     statistics: Option<TokenStatistics>,
+    are_on_disk: bool,
 }
 
 /// Where the tokens of a batch come from.
@@ -36,7 +39,9 @@ enum Source {
     /// They are made for each batch.
     Made {
         encoder: Arc<TextEncoder>,
-        /// Tokens of each example, where batches are planned by them.
+        /// What changes the texts before, if anything does.
+        augmenter: Option<Arc<TextAugmenter>>,
+        /// Tokens of each unchanged example, where they are known.
         lengths: Option<Vec<u32>>,
     },
 }
@@ -46,26 +51,36 @@ impl Tokens {
     /// `plans_by_length`: whether batches are planned by them.
     ///
     /// # Errors
-    /// A text that cannot be encoded.
+    /// A text that cannot be encoded; changes that labels of words do not allow.
     pub(super) fn new(
         data: &Dataset,
         texts: &Texts,
         ids: &[u64],
         encoder: &Arc<TextEncoder>,
+        augmenter: Option<&TextAugmenter>,
         plans_by_length: bool,
     ) -> Result<(Tokens, Vec<BadExample>), DataError> {
-        if !texts.are_on_disk() || data.words().is_some() {
+        let augmenter = augmenter.filter(|augmenter| !augmenter.list().is_empty());
+        let augmenter = augmenter
+            .map(|augmenter| augmenter.clone().with_mask_token(encoder.mask_token()).map(Arc::new))
+            .transpose()?;
+        if let (Some(augmenter), Some(_)) = (&augmenter, data.words()) {
+            augmenter.check_words()?;
+        }
+        let are_on_disk = texts.are_on_disk() && data.words().is_none();
+        if !are_on_disk && augmenter.is_none() {
             return Tokens::kept(data, ids, encoder);
         }
+        let made = |lengths| Source::Made { encoder: encoder.clone(), augmenter: augmenter.clone(), lengths };
         // Without a limit, the longest text tells how much memory a batch may take.
-        if plans_by_length || encoder.max_tokens().is_none() {
-            return Tokens::made_by_length(data, ids, encoder);
+        if !are_on_disk || plans_by_length || encoder.max_tokens().is_none() {
+            return Tokens::made_by_length(data, ids, encoder, are_on_disk, made);
         }
         let step = ids.len().div_ceil(SAMPLE).max(1);
         let sample: Vec<u64> = ids.iter().copied().step_by(step).collect();
         let statistics = encoded(data, &sample, encoder)?.statistics().map(|sample| sample.of_sample(ids.len()));
-        let source = Source::Made { encoder: encoder.clone(), lengths: None };
-        Ok((Tokens { source, slots: Vec::new(), sorted_lengths: None, statistics }, Vec::new()))
+        let tokens = Tokens { source: made(None), slots: Vec::new(), sorted_lengths: None, statistics, are_on_disk };
+        Ok((tokens, Vec::new()))
     }
 
     fn kept(data: &Dataset, ids: &[u64], encoder: &TextEncoder) -> Result<(Tokens, Vec<BadExample>), DataError> {
@@ -74,31 +89,43 @@ impl Tokens {
         let mut sorted_lengths: Vec<usize> = (0..ids.len()).map(|index| sequences.length(index)).collect();
         sorted_lengths.sort_unstable();
         let (statistics, slots) = (sequences.statistics(), slots(data, ids));
-        Ok((Tokens { source: Source::Kept(sequences), slots, sorted_lengths: Some(sorted_lengths), statistics }, bad))
+        let (source, sorted_lengths) = (Source::Kept(sequences), Some(sorted_lengths));
+        Ok((Tokens { source, slots, sorted_lengths, statistics, are_on_disk: false }, bad))
     }
 
     fn made_by_length(
         data: &Dataset,
         ids: &[u64],
-        encoder: &Arc<TextEncoder>,
+        encoder: &TextEncoder,
+        are_on_disk: bool,
+        made: impl Fn(Option<Vec<u32>>) -> Source,
     ) -> Result<(Tokens, Vec<BadExample>), DataError> {
-        let (mut lengths, mut bad, mut truncated) = (Vec::with_capacity(ids.len()), Vec::new(), 0);
+        let (mut lengths, mut bad) = (Vec::with_capacity(ids.len()), Vec::new());
+        let (mut truncated, mut words_cut) = (0, 0);
         for ids in ids.chunks(CHUNK) {
             let sequences = encoded(data, ids, encoder)?;
             bad.extend(without_tokens(data, ids, &sequences));
             lengths.extend((0..ids.len()).map(|index| sequences.length(index) as u32));
-            truncated += sequences.statistics().map_or(0, |statistics| statistics.truncated);
+            if let Some(statistics) = sequences.statistics() {
+                truncated += statistics.truncated;
+                words_cut += statistics.words_cut;
+            }
         }
         let mut sorted_lengths: Vec<usize> = lengths.iter().map(|&length| length as usize).collect();
         sorted_lengths.sort_unstable();
-        let statistics = TokenStatistics::of_lengths(&sorted_lengths, truncated, 0);
-        let source = Source::Made { encoder: encoder.clone(), lengths: Some(lengths) };
-        Ok((Tokens { source, slots: slots(data, ids), sorted_lengths: Some(sorted_lengths), statistics }, bad))
+        let statistics = TokenStatistics::of_lengths(&sorted_lengths, truncated, words_cut);
+        let (source, slots, sorted_lengths) = (made(Some(lengths)), slots(data, ids), Some(sorted_lengths));
+        Ok((Tokens { source, slots, sorted_lengths, statistics, are_on_disk }, bad))
     }
 
-    /// Whether tokens are made for each batch.
-    pub(super) fn are_made(&self) -> bool {
-        matches!(self.source, Source::Made { .. })
+    /// Whether the texts are on disk because there are so many.
+    pub(super) fn are_on_disk(&self) -> bool {
+        self.are_on_disk
+    }
+
+    /// Whether texts are changed, so that lengths are those before the change.
+    pub(super) fn are_changed(&self) -> bool {
+        matches!(self.source, Source::Made { augmenter: Some(_), .. })
     }
 
     /// How long the examples are.
@@ -138,7 +165,18 @@ impl Tokens {
         }
     }
 
-    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words.
+    /// An example's text, or the two of a pair, as it is cut into tokens; of words with a space between.
+    pub(super) fn text(&self, data: &Dataset, id: u64, drawn: Drawn) -> Option<(String, Option<String>)> {
+        let (first, second) = data.texts()?.get(id as usize)?;
+        Some(match (&self.source, data.words_of(id)) {
+            (Source::Made { augmenter: Some(augmenter), .. }, Some(words)) => (augmenter.words(&words, drawn).join(" "), None),
+            (Source::Made { augmenter: Some(augmenter), .. }, None) => augmenter.texts(&first, second.as_deref(), drawn),
+            _ => (first.into_owned(), second.map(Cow::into_owned)),
+        })
+    }
+
+    /// For each token of an example the word that begins with it, −1 for others; nothing where texts are not given as words, or are
+    /// changed.
     pub(super) fn words(&self, id: u64) -> &[i32] {
         match &self.source {
             Source::Kept(sequences) => sequences.words(self.slots[id as usize] as usize),
@@ -146,7 +184,8 @@ impl Tokens {
         }
     }
 
-    /// The tokens of a batch. Of examples without any token, which are noted in `skipped`, there are none.
+    /// The tokens of a batch; `drawn` tells by which random numbers an example is changed. Of examples without any token, which are noted
+    /// in `skipped`, there are none.
     ///
     /// # Errors
     /// A text that cannot be encoded.
@@ -154,6 +193,7 @@ impl Tokens {
         &self,
         data: &Dataset,
         ids: &[u64],
+        drawn: impl Fn(u64) -> Drawn,
         skipped: &mut Vec<BadExample>,
     ) -> Result<BatchTokens<'_>, DataError> {
         match &self.source {
@@ -161,8 +201,17 @@ impl Tokens {
                 let places = ids.iter().map(|&id| self.slots[id as usize] as usize).collect();
                 Ok(BatchTokens { sequences: Cow::Borrowed(sequences), places, ids: ids.to_vec() })
             }
-            Source::Made { encoder, .. } => {
-                let sequences = encoded(data, ids, encoder)?;
+            Source::Made { encoder, augmenter, .. } => {
+                let sequences = match augmenter {
+                    None => encoded(data, ids, encoder)?,
+                    Some(augmenter) => {
+                        let of = |&id: &u64| changed(data, id, encoder, augmenter, drawn(id));
+                        let mut each = ids.iter().map(of);
+                        let mut all = each.next().transpose()?.unwrap_or_else(|| TokenSequences::new(1));
+                        each.try_for_each(|one| one.map(|one| all.append(&one)))?;
+                        all
+                    }
+                };
                 let bad = without_tokens(data, ids, &sequences);
                 let is_usable = |place: &usize| !bad.iter().any(|bad| bad.id == ids[*place]);
                 let places: Vec<usize> = (0..ids.len()).filter(is_usable).collect();
@@ -190,12 +239,34 @@ fn encoded(data: &Dataset, ids: &[u64], encoder: &TextEncoder) -> Result<TokenSe
         Some(_) => encoder.encode_all_words(ids.len(), words),
         None => encoder.encode_all(ids.len(), text),
     };
-    sequences.map_err(|(index, error)| match error {
-        DataError::Tokenizer { reason } => {
-            DataError::Tokenizer { reason: format!("{}: {reason}", data.place(ids[index])) }
+    sequences.map_err(|(index, error)| at_example(data, ids[index], error))
+}
+
+/// The tokens of one example whose text is changed; of the unchanged text where none would remain.
+fn changed(
+    data: &Dataset,
+    id: u64,
+    encoder: &TextEncoder,
+    augmenter: &TextAugmenter,
+    drawn: Drawn,
+) -> Result<TokenSequences, DataError> {
+    let new = match data.words_of(id) {
+        Some(words) => encoder.encode_all_words(1, |_| augmenter.words(&words, drawn)),
+        None => {
+            let (first, second) = data.texts().and_then(|texts| texts.get(id as usize)).unwrap_or_default();
+            let (first, second) = augmenter.texts(&first, second.as_deref(), drawn);
+            encoder.encode_all(1, |_| (Cow::Borrowed(first.as_str()), second.as_deref().map(Cow::Borrowed)))
         }
+    };
+    let new = new.map_err(|(_, error)| at_example(data, id, error))?;
+    if without_tokens(data, &[id], &new).is_empty() { Ok(new) } else { encoded(data, &[id], encoder) }
+}
+
+fn at_example(data: &Dataset, id: u64, error: DataError) -> DataError {
+    match error {
+        DataError::Tokenizer { reason } => DataError::Tokenizer { reason: format!("{}: {reason}", data.place(id)) },
         other => other,
-    })
+    }
 }
 
 /// The examples without tokens, of words without one that begins a word.

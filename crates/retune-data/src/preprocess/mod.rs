@@ -8,7 +8,7 @@
 //! 3. augmentation, in training only (see [`augment`](crate::augment), some of which acts in place of 2 or after 4);
 //! 4. [`normalize`]: `x = (pixel · scale + offset − mean[channel]) / std[channel]` ([`Rescale`], [`Normalize`]).
 //!
-//! Texts take none of these steps but `text` ([`TextSettings`]).
+//! Texts take none of these steps but `text` ([`TextSettings`]), tables of columns none but `table` ([`TableSchema`]).
 //!
 //! Images come out as `f32` `[height, width, channels]`.
 
@@ -23,6 +23,7 @@ pub use resize::{Filter, Fit, Resize};
 use crate::augment::{CropBox, Raster};
 use crate::decode::DecodedImage;
 use crate::error::{DataError, shape_text};
+use crate::table::TableSchema;
 use crate::text::TextSettings;
 use color::recolor;
 use normalize::Affine;
@@ -97,6 +98,9 @@ pub struct Preprocessing {
     /// How texts become tokens. Default: the model's tokenizer as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextSettings>,
+    /// What the columns of tables are, and their statistics. Default: inputs are no tables of columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableSchema>,
     /// Type of inputs that are not images. Default: `float`.
     pub features: FeatureType,
     /// How labels are given to the loss. Default: as stored.
@@ -127,6 +131,7 @@ impl Preprocessing {
             rescale: self.rescale.or(base.rescale),
             normalize: self.normalize.or(base.normalize),
             text: self.text.or(base.text),
+            table: self.table.or(base.table),
             ..self
         }
     }

@@ -90,7 +90,7 @@ fn dataset(
     let inputs = array_inputs(&description, inputs, options)?;
     let bad = match &inputs {
         Inputs::Images(t) | Inputs::Features(t) => not_finite(&description, t),
-        Inputs::Encoded(_) | Inputs::Texts(_) => Vec::new(),
+        Inputs::Encoded(_) | Inputs::Texts(_) | Inputs::Table(_) => Vec::new(),
     };
     Dataset::new(description, inputs, labels)?.excluding(bad, options.tolerance)
 }

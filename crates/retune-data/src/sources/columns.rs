@@ -12,6 +12,7 @@ use super::records::{Cell, Header, Record, SAMPLE, Unit};
 use super::{SourceKind, SourceOptions};
 use crate::decode::is_image_name;
 use crate::error::DataError;
+use crate::side::{SideColumn, SideColumns};
 use std::path::Path;
 
 /// Names of columns that hold the text, or the first of two.
@@ -49,6 +50,8 @@ pub(super) enum Inputs {
     Texts { first: usize, second: Option<usize> },
     Images(usize),
     Numbers(Vec<usize>),
+    /// Numbers and categories.
+    Table(Vec<usize>),
 }
 
 /// The columns that are read.
@@ -56,6 +59,7 @@ pub(super) enum Inputs {
 pub(super) struct Columns {
     pub(super) inputs: Inputs,
     pub(super) label: Option<usize>,
+    pub(super) side: Vec<(SideColumn, usize)>,
 }
 
 impl Columns {
@@ -64,9 +68,10 @@ impl Columns {
         let mut places: Vec<usize> = match &self.inputs {
             Inputs::Texts { first, second } => [*first].into_iter().chain(*second).collect(),
             Inputs::Images(column) => vec![*column],
-            Inputs::Numbers(columns) => columns.clone(),
+            Inputs::Numbers(columns) | Inputs::Table(columns) => columns.clone(),
         };
         places.extend(self.label);
+        places.extend(self.side.iter().map(|(_, column)| column));
         places
     }
 
@@ -80,8 +85,10 @@ impl Columns {
             }
             Inputs::Images(column) => format!("image: {}", header.name(*column)),
             Inputs::Numbers(columns) => format!("{} columns of numbers", columns.len()),
+            Inputs::Table(columns) => format!("{} columns of numbers and categories", columns.len()),
         };
         text.extend(self.label.map(|column| format!(", label: {}", header.name(column))));
+        text.extend(self.side.iter().map(|(side, column)| format!(", {}: {}", side.name(), header.name(*column))));
         text
     }
 }
@@ -154,11 +161,15 @@ impl Sample<'_> {
 
     /// The columns of a table of this kind.
     pub(super) fn columns(&self, kind: SourceKind, options: &SourceOptions) -> Result<Columns, DataError> {
-        match kind {
-            SourceKind::ImageTable => self.image_columns(options),
-            SourceKind::Text => self.text_columns(options),
-            _ => self.number_columns(options),
-        }
+        let side = SideColumns::wanted(options).map(|(side, column)| Ok((side, self.header.find(self.path, column)?)));
+        let side: Vec<(SideColumn, usize)> = side.collect::<Result<_, DataError>>()?;
+        let beside: Vec<usize> = side.iter().map(|(_, column)| *column).collect();
+        let (inputs, label) = match kind {
+            SourceKind::ImageTable => self.image_columns(options, &beside),
+            SourceKind::Text => self.text_columns(options, &beside),
+            _ => self.number_columns(options, &beside, kind == SourceKind::Table),
+        }?;
+        Ok(Columns { inputs, label, side })
     }
 
     fn given(&self, column: &Option<super::Column>) -> Result<Option<usize>, DataError> {
@@ -185,7 +196,7 @@ impl Sample<'_> {
         Ok((0..self.width()).rev().find(is_free))
     }
 
-    fn text_columns(&self, options: &SourceOptions) -> Result<Columns, DataError> {
+    fn text_columns(&self, options: &SourceOptions, beside: &[usize]) -> Result<(Inputs, Option<usize>), DataError> {
         let (text, mut second) = (self.given(&options.text)?, self.given(&options.text_pair)?);
         let known = self.given(&options.label)?;
         let label = known.or_else(|| self.usual(LABEL_NAMES).filter(|&column| Some(column) != text));
@@ -201,7 +212,8 @@ impl Sample<'_> {
                     usual.and_then(|column| self.header.columns[column].name.as_ref()).map(|n| n.to_ascii_lowercase());
                 let pair = PAIRS.iter().find(|(first, _)| name.as_deref() == Some(*first));
                 second = second.or_else(|| pair.and_then(|(_, second)| self.header.position(second)));
-                let is_free = |column: &usize| Some(*column) != label && Some(*column) != second;
+                let is_free =
+                    |column: &usize| Some(*column) != label && Some(*column) != second && !beside.contains(column);
                 let longest = || (0..self.width()).rev().filter(is_free).max_by_key(|&column| self.characters(column));
                 match usual.or_else(longest).filter(|&column| usual.is_some() || self.characters(column) > 0) {
                     Some(column) => column,
@@ -210,7 +222,7 @@ impl Sample<'_> {
                 }
             }
         };
-        let taken: Vec<usize> = [first].into_iter().chain(second).collect();
+        let taken: Vec<usize> = [first].into_iter().chain(second).chain(beside.iter().copied()).collect();
         let label = self.label(options, LABEL_NAMES, &taken)?;
         if label.is_none() && !options.unlabelled {
             return Err(DataError::Malformed {
@@ -221,7 +233,7 @@ impl Sample<'_> {
                 hint: "give the character between columns with `delimiter`, if it is another",
             });
         }
-        Ok(Columns { inputs: Inputs::Texts { first, second }, label })
+        Ok((Inputs::Texts { first, second }, label))
     }
 
     /// Whether the columns are two texts and a number, without names.
@@ -234,26 +246,34 @@ impl Sample<'_> {
             && self.mostly(2, is_number)
     }
 
-    fn image_columns(&self, options: &SourceOptions) -> Result<Columns, DataError> {
+    fn image_columns(&self, options: &SourceOptions, beside: &[usize]) -> Result<(Inputs, Option<usize>), DataError> {
         let image = match self.given(&options.image)? {
             Some(column) => column,
             None => self.images().ok_or_else(|| self.header.unknown(self.path, "image"))?,
         };
-        let label = self.label(options, LABEL_NAMES, &[image])?;
+        let label = self.label(options, LABEL_NAMES, &[&[image], beside].concat())?;
         if label.is_none() && !options.unlabelled {
             return Err(self.header.unknown(self.path, "label"));
         }
-        Ok(Columns { inputs: Inputs::Images(image), label })
+        Ok((Inputs::Images(image), label))
     }
 
-    fn number_columns(&self, options: &SourceOptions) -> Result<Columns, DataError> {
-        let mut dropped = Vec::new();
+    fn number_columns(
+        &self,
+        options: &SourceOptions,
+        beside: &[usize],
+        is_mixed: bool,
+    ) -> Result<(Inputs, Option<usize>), DataError> {
+        let mut dropped = beside.to_vec();
         for column in &options.drop_columns {
             dropped.push(self.header.find(self.path, column)?);
         }
         let label = self.label(options, PLAIN_LABEL_NAMES, &dropped)?;
         let features: Vec<usize> =
             (0..self.width()).filter(|column| !dropped.contains(column) && Some(*column) != label).collect();
+        if is_mixed {
+            return Ok((Inputs::Table(features), label));
+        }
         // A column of text alone is a column of another kind, not a thousand bad rows.
         for &column in &features {
             let known: Vec<&Cell> = self.cells(column).filter(|cell| **cell != Cell::Missing).collect();
@@ -268,11 +288,11 @@ impl Sample<'_> {
                     place: self.header.name(column),
                     expected: "numbers".into(),
                     found,
-                    hint: "leave the column out with `drop-columns`, or replace its text by numbers",
+                    hint: "leave the column out with `drop-columns`, or train a model for tables: `kind = \"table\"` in `[model]`",
                 });
             }
         }
-        Ok(Columns { inputs: Inputs::Numbers(features), label })
+        Ok((Inputs::Numbers(features), label))
     }
 }
 

@@ -9,6 +9,9 @@ use crate::decode::{ImageHeader, check_image_bytes, check_image_file, read_image
 use crate::error::{BadExample, DataError};
 use crate::labels::Labels;
 use crate::origins::Origins;
+use crate::side::{SideColumn, SideColumns};
+use crate::table::TableColumns;
+use crate::table::columns::TableColumnBuilder;
 use rayon::prelude::*;
 use retune_tensor::Tensor;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,8 @@ pub(super) enum Input {
     /// An encoded image.
     ImageBytes(Vec<u8>),
     Numbers(Vec<f32>),
+    /// Numbers and categories, as their texts.
+    Values(Vec<String>),
 }
 
 /// An example as it stands in a file.
@@ -33,6 +38,8 @@ pub(super) enum Input {
 pub(super) struct Example {
     pub(super) input: Input,
     pub(super) label: Option<RawLabel>,
+    /// What is asked for beside these.
+    pub(super) side: Vec<(SideColumn, String)>,
 }
 
 /// What all examples of a source are.
@@ -46,6 +53,8 @@ pub(super) enum Form {
     ImageBytes,
     /// So many numbers each.
     Numbers(usize),
+    /// Numbers and categories.
+    Table,
 }
 
 /// Examples on their way into a data set.
@@ -57,6 +66,9 @@ pub(super) struct Examples<'a> {
     options: &'a SourceOptions,
     inputs: InputColumn,
     labels: LabelColumn,
+    /// What every example says beside these, and that.
+    beside: Vec<SideColumn>,
+    side: SideColumns,
     bad: Vec<BadExample>,
     count: usize,
 }
@@ -66,6 +78,7 @@ enum InputColumn {
     Files { names: Vec<PathBuf>, places: Vec<String> },
     Bytes { bytes: ByteColumnBuilder, sizes: Sizes },
     Numbers { width: usize, values: Vec<f32> },
+    Table { columns: Vec<TableColumnBuilder>, label: Option<String> },
 }
 
 /// The size of all images, where they agree.
@@ -99,16 +112,39 @@ impl<'a> Examples<'a> {
                 InputColumn::Bytes { bytes: ByteColumnBuilder::new(options.storage, folder), sizes: Sizes::default() }
             }
             Form::Numbers(width) => InputColumn::Numbers { width, values: Vec::new() },
+            Form::Table => InputColumn::Table { columns: Vec::new(), label: None },
         };
+        Examples::of_inputs(path, inputs, options)
+    }
+
+    /// No rows yet of a table with columns of these names, and of this one the label.
+    pub(super) fn of_table(
+        path: &Path,
+        names: impl Iterator<Item = String>,
+        label: Option<String>,
+        options: &'a SourceOptions,
+    ) -> Examples<'a> {
+        let columns = names.map(TableColumnBuilder::new).collect();
+        Examples::of_inputs(path, InputColumn::Table { columns, label }, options)
+    }
+
+    fn of_inputs(path: &Path, inputs: InputColumn, options: &'a SourceOptions) -> Examples<'a> {
         Examples {
             place: path.display().to_string(),
             root: path.parent().map(Path::to_path_buf).unwrap_or_default(),
             options,
             inputs,
             labels: LabelColumn::default(),
+            beside: Vec::new(),
+            side: SideColumns::default(),
             bad: Vec::new(),
             count: 0,
         }
+    }
+
+    /// Says what every example comes with beside input and label.
+    pub(super) fn expect_beside(&mut self, beside: impl Iterator<Item = SideColumn>) {
+        self.beside = beside.collect();
     }
 
     /// Number of examples so far.
@@ -136,13 +172,15 @@ impl<'a> Examples<'a> {
         let id = self.count as u64;
         self.count += 1;
         let label = match example.and_then(|example| self.with_bytes(example)) {
-            Ok(Example { input, label }) => {
+            Ok(Example { input, label, side }) => {
                 self.inputs.push(input, &place)?;
+                self.side.push(side);
                 label
             }
             Err(reason) => {
                 self.bad.push(BadExample { id, place: place(), reason });
                 self.inputs.push_nothing(&place)?;
+                self.side.push(self.beside.iter().map(|&side| (side, String::new())));
                 None
             }
         };
@@ -171,7 +209,7 @@ impl<'a> Examples<'a> {
     /// # Errors
     /// No examples, more bad ones than tolerated, and labels that cannot be what the options ask for.
     pub(super) fn finish(self, noun: &str, form: &str, origins: Origins) -> Result<Dataset, DataError> {
-        let Examples { place, root, options, inputs, labels, mut bad, count } = self;
+        let Examples { place, root, options, inputs, labels, side, mut bad, count, .. } = self;
         if count == 0 {
             return Err(DataError::NoExamples { place });
         }
@@ -192,6 +230,10 @@ impl<'a> Examples<'a> {
                     Tensor::new([count, width], values).expect("each row has as many values as there are columns");
                 array_inputs(&place, values, options)?
             }
+            InputColumn::Table { columns, label } => {
+                let columns = columns.into_iter().map(TableColumnBuilder::finish).collect();
+                Inputs::Table(TableColumns::new(columns).with_label(label))
+            }
         };
         let description = format!("{place} ({count} {noun}, {form})");
         let (labels, names) = match options.unlabelled {
@@ -203,7 +245,7 @@ impl<'a> Examples<'a> {
             Some(names) => data.with_class_names(names)?,
             None => data,
         };
-        data.with_origins(origins).excluding(bad, options.tolerance)
+        data.with_side(side).with_origins(origins).excluding(bad, options.tolerance)
     }
 }
 
@@ -247,6 +289,10 @@ impl InputColumn {
                 values.extend(numbers);
                 Ok(())
             }
+            (InputColumn::Table { columns, .. }, Input::Values(values)) => {
+                columns.iter_mut().zip(&values).for_each(|(column, value)| column.push(value));
+                Ok(())
+            }
             _ => unreachable!("a source gives examples of one form"),
         }
     }
@@ -266,6 +312,10 @@ impl InputColumn {
             InputColumn::Bytes { bytes, .. } => bytes.push(&[]),
             InputColumn::Numbers { width, values } => {
                 values.resize(values.len() + *width, 0.0);
+                Ok(())
+            }
+            InputColumn::Table { columns, .. } => {
+                columns.iter_mut().for_each(|column| column.push(""));
                 Ok(())
             }
         }

@@ -30,6 +30,7 @@ use crate::dataset::{Dataset, Inputs};
 use crate::error::{DataError, shape_text};
 use crate::labels::{LabelKind, LabelType};
 use crate::origins::Origins;
+use crate::side::SideColumns;
 pub use records::{TextRow, TextTable};
 use retune_tensor::{DType, Tensor, Values};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,9 @@ pub enum SourceKind {
     /// A table of numbers: `.csv` or `.tsv`, `.json`, `.jsonl`, `.parquet`, `.arrow`; or a folder of `train.csv`, `validation.csv`,
     /// `test.csv` and the like. Those of text also as `.gz`.
     Csv,
+    /// Tables of these forms with columns of numbers and of categories, and missing values, as a model for tables takes them. Never told
+    /// from a path.
+    Table,
     /// Texts with labels, in tables of these forms and in others, see [`text`].
     Text,
     /// A table of these forms that holds images, or names their files relative to its folder; a folder of images with a
@@ -122,6 +126,13 @@ pub struct SourceOptions {
     pub label: Option<Column>,
     /// A table's columns that are neither features nor labels.
     pub drop_columns: Vec<Column>,
+    /// A column or field that tells what belongs together, see [`SideColumns::group`](crate::SideColumns::group). Neither this one nor the
+    /// next two are inputs. Default: none.
+    pub group: Option<Column>,
+    /// A column or field of times, see [`SideColumns::time`](crate::SideColumns::time). Default: none.
+    pub time: Option<Column>,
+    /// A column or field of weights, see [`SideColumns::weight`](crate::SideColumns::weight). Default: none.
+    pub weight: Option<Column>,
     /// Whether the source has no labels (a table whose columns are all features, texts to predict on). Default false.
     pub unlabelled: bool,
     /// The column or field of texts. Default: see [`text`]. Naming it makes texts of a table.
@@ -215,9 +226,17 @@ pub fn open(path: &Path, options: &SourceOptions) -> Result<Parts, DataError> {
         SourceKind::Cifar10Pickle => cifar10::open(path, options, cifar10_pickle::FORM),
         SourceKind::Numpy => arrays::open(path, options),
         SourceKind::Idx => idx::open(path, options),
-        kind @ (SourceKind::Csv | SourceKind::ImageTable) => tables::open(parts::files(path)?, kind, options),
+        kind @ (SourceKind::Csv | SourceKind::Table | SourceKind::ImageTable) => {
+            tables::open(parts::files(path)?, kind, options)
+        }
         SourceKind::Text => text::open(path, options),
     }?;
+    for (side, _) in SideColumns::wanted(options) {
+        if parts.train.side().get(side).is_none() {
+            let expected = "a table or JSON lines, which have columns";
+            return Err(DataError::setting(side.name(), expected, parts.train.description()));
+        }
+    }
     match &options.class_names {
         None => Ok(parts),
         Some(names) => Ok(Parts {
@@ -360,7 +379,7 @@ mod tests {
         let shape = |t: Tensor, options: &SourceOptions| match array_inputs("t", t, options).unwrap() {
             Inputs::Images(t) => (true, t.shape().to_vec()),
             Inputs::Features(t) => (false, t.shape().to_vec()),
-            Inputs::Encoded(_) | Inputs::Texts(_) => unreachable!(),
+            Inputs::Encoded(_) | Inputs::Texts(_) | Inputs::Table(_) => unreachable!(),
         };
         assert_eq!(shape(Tensor::new([2, 4, 4], vec![0u8; 32]).unwrap(), &default), (true, vec![2, 4, 4, 1]));
         assert_eq!(shape(Tensor::zeros([2, 4, 4]), &default), (false, vec![2, 4, 4]));

@@ -1,8 +1,10 @@
-//! Tables, whatever the form of their files: texts, pairs of texts, images or numbers in one or more columns, and the label in another.
+//! Tables, whatever the form of their files: texts, pairs of texts, images, numbers or categories in one or more columns, the label in another, and
+//! what belongs to examples beside these.
 //!
 //! - images stand in the table (Parquet), or a column has the names of their files, relative to the table's folder; a folder of images with
 //!   a `metadata.csv` (`.jsonl`, `.parquet`), as the Hugging Face Hub has it, is such a table;
-//! - columns of numbers must have a finite one in every row. Empty cells, `null` and NaN are missing values, and their rows bad ones.
+//! - columns of numbers must have a finite one in every row. Empty cells, `null` and NaN are missing values, and their rows bad ones; but for
+//!   tables that are [numbers and categories](SourceKind::Table), where any value may be missing but the label.
 
 use super::columns::{Columns, Inputs, Sample};
 use super::examples::{Example, Examples, Form, Input};
@@ -51,7 +53,14 @@ pub(super) fn read(files: &[PathBuf], kind: SourceKind, options: &SourceOptions)
         [one] => one.clone(),
         _ => path.parent().unwrap_or(path).to_path_buf(),
     };
-    let mut examples = Examples::new(&place, form, options);
+    let name = |column: usize| header_name(&table.header, column);
+    let mut examples = match &columns.inputs {
+        Inputs::Table(inputs) => {
+            Examples::of_table(&place, inputs.iter().map(|&column| name(column)), columns.label.map(name), options)
+        }
+        _ => Examples::new(&place, form, options),
+    };
+    examples.expect_beside(columns.side.iter().map(|(side, _)| *side));
     if files.len() > 1 || form == Form::ImageBytes {
         examples.continue_with(path);
     }
@@ -90,7 +99,7 @@ pub(super) fn read(files: &[PathBuf], kind: SourceKind, options: &SourceOptions)
         Form::Texts => "texts",
         Form::Pairs => "pairs of texts",
         Form::ImageFiles | Form::ImageBytes => "images",
-        Form::Numbers(_) => "rows",
+        Form::Numbers(_) | Form::Table => "rows",
     };
     let mut described = format!("{}; {}", header.form, columns.text(&header));
     if files.len() > 1 {
@@ -99,11 +108,17 @@ pub(super) fn read(files: &[PathBuf], kind: SourceKind, options: &SourceOptions)
     examples.finish(noun, &described, origins)
 }
 
+/// A column's name in the file, else its number.
+fn header_name(header: &Header, column: usize) -> String {
+    header.columns[column].name.clone().unwrap_or_else(|| column.to_string())
+}
+
 fn form(table: &Table, columns: &Columns) -> Form {
     match &columns.inputs {
         Inputs::Texts { second: None, .. } => Form::Texts,
         Inputs::Texts { second: Some(_), .. } => Form::Pairs,
         Inputs::Numbers(columns) => Form::Numbers(columns.len()),
+        Inputs::Table(_) => Form::Table,
         Inputs::Images(column) => {
             let holds_bytes = |record: &Record| {
                 let cell = record.cells.as_ref().ok().and_then(|cells| cells.get(*column));
@@ -150,7 +165,22 @@ fn example(
             }
             Input::Numbers(values)
         }
+        Inputs::Table(columns) => {
+            let mut values = Vec::with_capacity(columns.len());
+            for &column in columns {
+                values.push(value(take(column)).map_err(named(column))?);
+            }
+            Input::Values(values)
+        }
     };
+    let mut beside = Vec::with_capacity(columns.side.len());
+    for &(side, column) in &columns.side {
+        let text = value(take(column)).map_err(named(column))?;
+        if text.trim().is_empty() {
+            return Err(named(column)(format!("the {} is missing", side.name())));
+        }
+        beside.push((side, text.trim().to_owned()));
+    }
     let label = match columns.label {
         None => None,
         Some(column) => Some(
@@ -158,7 +188,19 @@ fn example(
                 .map_err(|reason| if reason.starts_with("label: ") { reason } else { named(column)(reason) })?,
         ),
     };
-    Ok(Example { input, label })
+    Ok(Example { input, label, side: beside })
+}
+
+/// A cell as text, empty where it is missing.
+fn value(cell: Cell) -> Result<String, String> {
+    match cell {
+        Cell::Missing => Ok(String::new()),
+        Cell::Text(text) => Ok(text),
+        Cell::Integer(number) => Ok(number.to_string()),
+        Cell::Number(number) => Ok(number.to_string()),
+        Cell::Truth(truth) => Ok(truth.to_string()),
+        other => Err(format!("expected one value, found {}", other.kind())),
+    }
 }
 
 fn image(cell: Cell, form: Form) -> Result<Input, String> {

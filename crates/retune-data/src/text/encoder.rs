@@ -141,6 +141,15 @@ impl TextEncoder {
         self.tokenizer.get_vocab_size(true).max(beyond)
     }
 
+    /// The token that stands for a hidden one, as it is written in texts: the special token of the file with `mask` in its name, such as
+    /// `[MASK]` or `<mask>`. `None` where it has none.
+    pub fn mask_token(&self) -> Option<String> {
+        let mut tokens: Vec<_> = self.tokenizer.get_added_tokens_decoder().into_iter().collect();
+        tokens.sort_by_key(|(id, _)| *id);
+        let is_mask = |token: &tokenizers::AddedToken| token.special && token.content.to_lowercase().contains("mask");
+        tokens.into_iter().map(|(_, token)| token).find(is_mask).map(|token| token.content)
+    }
+
     /// Tokens added to a text, or to a pair, to mark beginning and end.
     fn marks(&self, is_pair: bool) -> usize {
         self.tokenizer.get_post_processor().map_or(0, |post| post.added_tokens(is_pair))

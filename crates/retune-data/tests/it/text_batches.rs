@@ -2,11 +2,14 @@
 
 use crate::tokenizers::tokenizer;
 use proptest::prelude::*;
+use retune_data::augment::text::{Amount, CharacterNoise, SpanMasking, Typos, WordDeletion, WordList, WordSwap};
+use retune_data::augment::{TextAugmentation, TextAugmenter};
 use retune_data::dataset::Texts;
 use retune_data::{
     Batch, BatchSize, Cursor, DataError, Dataset, Inputs, Labels, Loader, LoaderOptions, TextEncoder, TextSettings,
 };
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
 
 fn encoder() -> Arc<TextEncoder> {
@@ -152,5 +155,116 @@ fn settings_that_do_not_belong_together_are_refused() {
         LoaderOptions { bucket: true, ..LoaderOptions::default() },
     ] {
         assert!(matches!(Loader::new(numbers.clone(), vec![0], options), Err(DataError::Setting { .. })));
+    }
+}
+
+/// Changes of words and characters, so strong that hardly a text stays as it is.
+fn augmenter() -> Option<Arc<TextAugmenter>> {
+    let amount = Amount { share: 0.3, probability: 1.0 };
+    let list = vec![
+        TextAugmentation::WordDeletion(WordDeletion { amount }),
+        TextAugmentation::WordSwap(WordSwap { amount }),
+        TextAugmentation::CharacterNoise(CharacterNoise { amount, ..CharacterNoise::default() }),
+    ];
+    Some(Arc::new(TextAugmenter::new(list, WordList::default(), None).unwrap()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_changed_text_is_the_same_in_every_batch_and_after_resuming(count in 1usize..60, options in options(), stop in 0usize..40) {
+        let data = pairs(count);
+        let options = LoaderOptions { text_augment: augmenter(), ..options };
+        let sequential = LoaderOptions::sequential(1, Default::default());
+        let alone = LoaderOptions { workers: Some(0), text_augment: augmenter(), ..sequential };
+        let expected = examples(&all(&loader(&data, alone), Cursor::default(), 3));
+        let one = loader(&data, LoaderOptions { workers: Some(0), prefetch: 1, ..options.clone() });
+        let whole = all(&one, Cursor::default(), 3);
+        prop_assert_eq!(&examples(&whole), &expected);
+        prop_assert_eq!(&all(&loader(&data, options), Cursor::default(), 3), &whole);
+        let stop = stop % whole.len();
+        prop_assert_eq!(&all(&one, whole[stop].next, 3), &whole[stop + 1..]);
+        // Another epoch has other texts; lengths are told of the unchanged ones.
+        if count > 20 {
+            let of_epoch = |epoch| expected.range((epoch, 0)..(epoch + 1, 0)).map(|(_, example)| example.clone()).collect::<Vec<_>>();
+            prop_assert!(of_epoch(0) != of_epoch(1));
+        }
+        let unchanged = loader(&data, LoaderOptions { workers: Some(0), ..LoaderOptions::default() });
+        prop_assert_eq!(one.token_statistics(), unchanged.token_statistics());
+        prop_assert!(one.changes_texts() && !unchanged.changes_texts());
+    }
+}
+
+#[test]
+fn few_augmentations_come_again_with_the_same_keys() {
+    let data = pairs(30);
+    let options =
+        LoaderOptions { text_augment: augmenter(), augmentations: NonZeroU64::new(2), ..LoaderOptions::default() };
+    let few = loader(&data, options.clone());
+    assert_eq!(
+        (few.augmentations(), loader(&data, LoaderOptions { augmentations: None, ..options }).augmentations()),
+        (Some(2), None)
+    );
+    let key = |loader: &Loader, id, epoch| loader.key(id, epoch).unwrap();
+    assert!((0..30).all(|id| key(&few, id, 0) == key(&few, id, 2) && few.text_of(id, 1) == few.text_of(id, 3)));
+    let differ = (0..30).filter(|&id| key(&few, id, 0) != key(&few, id, 1)).count();
+    assert!(differ > 20, "{differ} of 30 texts differ from epoch to epoch");
+    let plain = loader(&data, LoaderOptions::default());
+    let changed = (0..30).filter(|&id| key(&few, id, 0) != key(&plain, id, 0)).count();
+    assert!(changed > 20, "what is kept of unchanged texts is not taken for changed ones: {changed}");
+}
+
+#[test]
+fn labels_of_words_stay_with_their_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.conll");
+    let word = |i: usize| format!("{} {}", ["the", "lazy", "dog", "好吃"][i % 4], ["O", "B-X", "B-Y"][i % 3]);
+    let sentence = |i: usize| (0..=i % 7).map(|j| word(i + j) + "\n").collect::<String>();
+    std::fs::write(&path, (0..20).map(|i| sentence(i) + "\n").collect::<String>()).unwrap();
+    let data = Arc::new(retune_data::open(&path, &Default::default()).unwrap().train);
+    let encoder = TextEncoder::new(&tokenizer("wordpiece"), TextSettings::default(), None).unwrap().of_words().unwrap();
+    let encoder = Arc::new(encoder);
+    let new = |list: Vec<TextAugmentation>| {
+        let augmenter = TextAugmenter::new(list, WordList::default(), None).unwrap();
+        let (encoder, text_augment) = (Some(encoder.clone()), Some(Arc::new(augmenter)));
+        Loader::new(data.clone(), data.ids(), LoaderOptions { encoder, text_augment, ..LoaderOptions::default() })
+    };
+    let amount = Amount { share: 0.5, probability: 1.0 };
+    let error = new(vec![TextAugmentation::WordDeletion(WordDeletion { amount })]).unwrap_err().to_string();
+    assert!(error.contains("word-deletion") && error.contains("labels of words"), "{error}");
+    let changed = new(vec![
+        TextAugmentation::Typos(Typos { amount }),
+        TextAugmentation::SpanMasking(SpanMasking { amount, mean_length: 2.0 }),
+    ])
+    .unwrap();
+    let plain = new(vec![]).unwrap();
+    let mut differ = 0;
+    for id in data.ids() {
+        let classes = |loader: &Loader| match loader.batch_of(&[id], 0).unwrap().targets {
+            retune_data::Targets::TokenClasses(classes) => classes.into_iter().filter(|&c| c >= 0).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(classes(&changed), classes(&plain), "one label for each word, in their order");
+        differ += usize::from(changed.text_of(id, 0) != plain.text_of(id, 0));
+    }
+    assert!(differ > 15, "{differ} of 20 are changed");
+}
+
+#[test]
+fn masking_needs_a_mask_token() {
+    let data = pairs(10);
+    let masking = TextAugmentation::SpanMasking(SpanMasking::default());
+    let augmenter = Arc::new(TextAugmenter::new(vec![masking], WordList::default(), None).unwrap());
+    for (name, mask) in [("wordpiece", Some("[MASK]")), ("bytes_bpe", Some("<mask>")), ("regex_bpe", None)] {
+        let encoder = TextEncoder::new(&tokenizer(name), TextSettings::default(), None).unwrap();
+        assert_eq!(encoder.mask_token().as_deref(), mask);
+        let (encoder, text_augment) = (Some(Arc::new(encoder)), Some(augmenter.clone()));
+        let made =
+            Loader::new(data.clone(), data.ids(), LoaderOptions { encoder, text_augment, ..LoaderOptions::default() });
+        match mask {
+            Some(_) => assert!(made.is_ok()),
+            None => assert!(made.unwrap_err().to_string().contains("mask token")),
+        }
     }
 }

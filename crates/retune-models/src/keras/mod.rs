@@ -17,6 +17,7 @@
 //! | [`assign`] | values of a file → weights, and the other way round |
 //! | [`legacy_values`] | how Keras 1 and 2 arranged some weights differently |
 //! | [`sequential`] | making new Sequential models in Rust |
+//! | [`tabular`] | making new models for tables |
 
 pub(crate) mod assign;
 pub(crate) mod calls;
@@ -28,8 +29,10 @@ pub(crate) mod legacy_values;
 pub(crate) mod lowering;
 pub(crate) mod order;
 pub mod sequential;
+pub mod tabular;
 pub(crate) mod upgrade;
 pub(crate) mod values;
 
 pub(crate) use config::{KerasModel, Kind, LayerNode};
 pub use sequential::{LayerConfig, Sequential};
+pub use tabular::TableNetwork;

@@ -4,6 +4,11 @@ use super::document::{Located, Place};
 use super::keys::{FillKind, Recipe, value};
 use super::settings::Check;
 use retune_data::Augmentation;
+use retune_data::augment::TextAugmentation;
+use retune_data::augment::text::{
+    Amount, CaseChange, CharacterNoise, CharacterOperation, SentenceShuffling, SpanMasking, SynonymReplacement, Typos,
+    WordDeletion, WordSwap,
+};
 use retune_data::augment::{
     Brightness, Change, Contrast, Fill, HorizontalFlip, Mixing, Noise, PadCrop, Rotation, Sometimes, VerticalFlip,
 };
@@ -84,6 +89,50 @@ impl Check<'_> {
             self.document.problem(Place::Absent, "augment", error.to_string(), None);
         }
         mixes.then_some(mixing)
+    }
+
+    /// Changes of texts, in the order in which they act: sentences, words, characters; words are hidden last.
+    pub(super) fn augment_texts(&mut self, recipe: &Recipe) -> Vec<TextAugmentation> {
+        let keys = &recipe.augment;
+        let set = |key: &Option<Located<Amount>>| value(key).filter(|amount| amount.share != 0.0);
+        let mut list = Vec::new();
+        if let Some(probability) = value(&keys.sentence_shuffling).filter(|&probability| probability != 0.0) {
+            list.push(TextAugmentation::SentenceShuffling(SentenceShuffling { probability }));
+        }
+        list.extend(set(&keys.synonyms).map(|amount| TextAugmentation::Synonyms(SynonymReplacement { amount })));
+        list.extend(set(&keys.word_deletion).map(|amount| TextAugmentation::WordDeletion(WordDeletion { amount })));
+        list.extend(set(&keys.word_swap).map(|amount| TextAugmentation::WordSwap(WordSwap { amount })));
+        let operations = value(&keys.character_operations).unwrap_or_else(|| CharacterOperation::ALL.to_vec());
+        let noise = set(&keys.character_noise).map(|amount| CharacterNoise { amount, operations });
+        let deletion = set(&keys.character_deletion)
+            .map(|amount| CharacterNoise { amount, operations: vec![CharacterOperation::Delete] });
+        list.extend(noise.into_iter().chain(deletion).map(TextAugmentation::CharacterNoise));
+        list.extend(set(&keys.typos).map(|amount| TextAugmentation::Typos(Typos { amount })));
+        list.extend(set(&keys.case).map(|amount| TextAugmentation::Case(CaseChange { amount })));
+        let mean_length = value(&keys.span_length).unwrap_or(SpanMasking::default().mean_length);
+        list.extend(
+            set(&keys.span_masking).map(|amount| TextAugmentation::SpanMasking(SpanMasking { amount, mean_length })),
+        );
+        let noisy = keys.character_noise.is_some();
+        self.belongs("augment.character-operations", &keys.character_operations, noisy, "goes with `character-noise`");
+        let masked = keys.span_masking.is_some();
+        self.belongs("augment.span-length", &keys.span_length, masked, "goes with `span-masking`");
+        let replaced = keys.synonyms.is_some();
+        self.belongs("augment.synonyms-file", &keys.synonyms_file, replaced, "goes with `synonyms`");
+        let by_word = [&keys.synonyms, &keys.word_deletion, &keys.word_swap, &keys.span_masking];
+        let acts = by_word.iter().any(|key| key.is_some());
+        let owners = "goes with `synonyms`, `word-deletion`, `word-swap` or `span-masking`";
+        self.belongs("augment.words-file", &keys.words_file, acts, owners);
+        if let (Some(synonyms), None) = (&keys.synonyms, &keys.synonyms_file) {
+            let hint = Some("name a file of groups of words, such as `synonyms-file = \"synonyms.txt\"`".to_owned());
+            self.document.problem(synonyms.place.clone(), "augment.synonyms", "needs `synonyms-file`", hint);
+        }
+        for augmentation in &list {
+            if let Err(error) = augmentation.check() {
+                self.document.problem(Place::Absent, "augment", error.to_string(), None);
+            }
+        }
+        list
     }
 
     pub(super) fn augment(&mut self, recipe: &Recipe) -> Vec<Augmentation> {

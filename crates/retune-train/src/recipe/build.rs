@@ -1,9 +1,10 @@
 //! From settings to a job: the model changed as asked, the data divided and prepared, everything checked against each other.
 
-use super::keys::{Auto, CacheUse, Method, Recipe, Weights, value};
+use super::keys::{Auto, CacheUse, Method, ModelKind, Recipe, Weights, value};
 use super::method;
 use super::rates;
 use super::settings::Settings;
+use super::table;
 use crate::baselines::{PROBE_EXAMPLES, ProbePart};
 use crate::calibration::CalibrationSettings;
 use crate::check::{Facts, check_job, default_loss};
@@ -19,12 +20,13 @@ use crate::text;
 use crate::trainer::{Job, OptimizerSettings, Stage, TrainSettings, steps_per_epoch};
 use crate::warnings::warnings;
 use retune_cpu::Cpu;
-use retune_data::augment::Mixing;
+use retune_data::augment::text::{Synonyms, WordList};
+use retune_data::augment::{Mixing, TextAugmenter};
 use retune_data::column::user_cache;
 use retune_data::preprocess::TargetEncoding;
-use retune_data::split::few_per_class;
 use retune_data::{
-    Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, SourceKind, SourceOptions, Split, open,
+    Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, Sampling, SourceKind, SourceOptions,
+    StoredSplit, TableSchema, open,
 };
 use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, LoadReport, Mode, Model, Task};
@@ -48,6 +50,8 @@ pub struct Built {
     pub calibration: CalibrationSettings,
     /// What makes the figures less worth than they look.
     pub warnings: Vec<Warning>,
+    /// How the training data are divided.
+    pub split: StoredSplit,
     /// Language of the report. Default English.
     pub language: Language,
     /// Provenance; the data's hashes are computed here.
@@ -89,12 +93,23 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
     // The parent of a bare file name is the empty path.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let seed = settings.train().seed;
-    let (model, report, files) = load_model(settings, folder)?;
+    let (model, report, files, data, split) = match value(&settings.recipe().model.kind) {
+        Some(ModelKind::Table) => {
+            let (data, split) = load_data(settings, folder, None)?;
+            (table::model(settings, &data)?, None, ModelFiles::default(), data, split)
+        }
+        None => {
+            let (model, report, files) = load_model(settings, folder)?;
+            let (data, split) = load_data(settings, folder, Some(&model))?;
+            (model, report, files, data, split)
+        }
+    };
     let settings = &settings.for_model(&model);
     let recipe = settings.recipe();
-    let data = load_data(settings, folder, seed, &model)?;
+    let (data, made) = table::with_smote(settings, data)?;
     let asked = Asked { task: value(&recipe.model.task), pooling: value(&recipe.model.pooling) };
-    let Fitted { model, notes, is_new_head } = task::for_data(model, &data.train.0, asked, seed)?;
+    let Fitted { model, mut notes, is_new_head } = task::for_data(model, &data.train.0, asked, seed)?;
+    notes.extend(made);
     let (mut model, last_of_base) = changed(model, settings)?;
     let mut optimizer = settings.optimizer().clone();
     let layer_decay = value(&recipe.optimizer.layer_decay).unwrap_or(1.0);
@@ -149,9 +164,12 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         data,
         preprocessing,
         augment: settings.augment().to_vec(),
+        text_augment: text_augmenter(settings, folder)?,
         mixing: settings.mixing(),
         loss,
         class_weights: value(&recipe.loss.class_weights),
+        sampling: settings.sampling(),
+        draws: value(&recipe.data.sampling_size),
         optimizer,
         settings: TrainSettings { cache: cache(recipe, folder), ..settings.train().clone() },
         batch_sizes: settings.batch_sizes(),
@@ -162,7 +180,8 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         tolerance: value(&recipe.data.tolerance).unwrap_or(0),
         new_head,
     };
-    let manifest = manifest(&parts, files, folder, command)?;
+    let mut manifest = manifest(&parts, files, folder, command)?;
+    manifest.augment = augment_files(settings, folder)?;
     let output = value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path));
     let warnings = warnings(&parts.data, &parts.settings, &manifest, &output);
     let (job, facts) = parts.job(|steps_per_epoch| with_rates(outlines, settings, steps_per_epoch))?;
@@ -182,6 +201,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         notes,
         calibration,
         warnings,
+        split,
         language: Language::default(),
         manifest,
         recipe: recipe
@@ -191,6 +211,29 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         output,
         model_name: value(&recipe.output.model).unwrap_or(model_name),
     })
+}
+
+/// What changes texts, with the files that it needs; `None` where nothing does.
+fn text_augmenter(settings: &Settings, folder: &Path) -> Result<Option<Arc<TextAugmenter>>, TrainError> {
+    let keys = &settings.recipe().augment;
+    let list = settings.text_augment().to_vec();
+    if list.is_empty() {
+        return Ok(None);
+    }
+    let words = value(&keys.words_file).map(|path| WordList::read(&folder.join(path))).transpose()?;
+    let synonyms = value(&keys.synonyms_file).map(|path| Synonyms::read(&folder.join(path))).transpose()?;
+    Ok(Some(Arc::new(TextAugmenter::new(list, words.unwrap_or_default(), synonyms)?)))
+}
+
+/// The files of the recipe that change texts, for provenance.
+fn augment_files(settings: &Settings, folder: &Path) -> Result<Vec<FileManifest>, TrainError> {
+    let keys = &settings.recipe().augment;
+    let files = [value(&keys.words_file), value(&keys.synonyms_file)].into_iter().flatten();
+    let file = |path: PathBuf| {
+        let path = folder.join(path);
+        Ok(FileManifest { sha256: path_sha256(&path)?, path, address: None })
+    };
+    files.map(file).collect()
 }
 
 /// The stages with the recipe's schedule, which each of them goes through from its beginning.
@@ -240,14 +283,20 @@ pub struct JobParts {
     pub data: DataParts,
     /// From stored values to what the network takes.
     pub preprocessing: Preprocessing,
-    /// Random changes to training images.
+    /// Random changes to training images and numbers.
     pub augment: Vec<Augmentation>,
+    /// Random changes to training texts.
+    pub text_augment: Option<Arc<TextAugmenter>>,
     /// How examples are mixed, if they are.
     pub mixing: Option<Mixing>,
     /// The loss.
     pub loss: crate::losses::Loss,
     /// Weights of the classes.
     pub class_weights: Option<ClassWeights>,
+    /// How often training examples are drawn, if they are.
+    pub sampling: Option<Sampling>,
+    /// Examples drawn for an epoch.
+    pub draws: Option<usize>,
     /// The optimizer.
     pub optimizer: OptimizerSettings,
     /// How long and how often.
@@ -280,6 +329,7 @@ impl JobParts {
             self.preprocessing.score_range = Some(task::score_range(self.data.parts())?);
         }
         let class_weights = self.class_weights.map(|weights| weights.resolve(&train_data, &train_ids)).transpose()?;
+        let sampling = self.sampling.map(|sampling| sampling.resolve(&train_data, &train_ids)).transpose()?;
         let facts = check_job(&self.model, &train_data, &self.preprocessing, self.loss, self.input_shape.as_deref())?;
         let encoder = text::encoder_for(&self.model, &train_data, &mut self.preprocessing)?;
         let labels = self.model.task().map(|task| task.labels().to_vec()).filter(|labels| !labels.is_empty());
@@ -291,9 +341,12 @@ impl JobParts {
             bucket: self.bucket,
             encoder: encoder.clone(),
             shuffle: true,
+            sampling,
+            draws: self.draws,
             drop_last: self.drop_last,
             seed,
             augment: self.augment,
+            text_augment: self.text_augment,
             mixing: self.mixing,
             augmentations: self.settings.augmentations,
             preprocessing: self.preprocessing.clone(),
@@ -459,15 +512,38 @@ fn changed(mut model: Model, settings: &Settings) -> Result<(Model, Option<Strin
     Ok((model, last_of_base))
 }
 
-fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Result<DataParts, TrainError> {
+/// The data as the recipe reads them, for a model, or for a new one for tables, and how those of the training part are divided.
+fn load_data(
+    settings: &Settings,
+    folder: &Path,
+    model: Option<&Model>,
+) -> Result<(DataParts, StoredSplit), TrainError> {
     let keys = settings.recipe();
     let mut options = settings.source_options();
-    if model.tokenizer().is_some() {
+    if model.is_some_and(|model| model.tokenizer().is_some()) {
         options.kind.get_or_insert(SourceKind::Text);
+    }
+    let (table, names) = match model {
+        Some(model) => {
+            let stored = Stored::of(model)?.map(|stored| stored.preprocessing).unwrap_or_default();
+            (stored.table, stored.class_names)
+        }
+        None => (Some(TableSchema::default()), None),
+    };
+    if let Some(schema) = table {
+        if keys.model.head.is_none() {
+            // Classes have the numbers that the model's outputs have.
+            options.class_names = options.class_names.or(names);
+        }
+        let own = schema.source_options();
+        options.kind.get_or_insert(SourceKind::Table);
+        options.label = options.label.or(own.label);
+        options.labels = options.labels.or(own.labels);
+        options.header = options.header.or(own.header);
     }
     let path = folder.join(value(&keys.data.path).unwrap_or_default());
     let mut parts = open(&path, &options)?;
-    if let Some(names) = task::label_order(model, &parts.train) {
+    if let Some(names) = model.and_then(|model| task::label_order(model, &parts.train)) {
         options.class_names = Some(names);
         parts = open(&path, &options)?;
     }
@@ -482,15 +558,11 @@ fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Re
     };
     let validation = other(value(&keys.data.validation), parts.validation)?;
     let test = other(value(&keys.data.test), parts.test)?;
-    let share = |asked: Option<f64>, default: f64, given: bool| if given { 0.0 } else { asked.unwrap_or(default) };
-    let validation_share = share(value(&keys.split.validation), 0.1, validation.is_some());
-    let test_share = share(value(&keys.split.test), 0.0, test.is_some());
-    let split_seed = value(&keys.split.seed).unwrap_or(seed);
-    let split = Split::by_fraction(&train, validation_share, test_share, split_seed)?;
-    let mut train_ids = split.train;
-    if let Some(per_class) = value(&keys.data.per_class) {
-        train_ids = few_per_class(&train, &train_ids, per_class, split_seed)?;
-    }
+    // A part of its own is not touched where the folds of the training data test.
+    let test = test.filter(|_| keys.split.folds.is_none());
+    let split = settings.divide(&train, folder, [validation.is_some(), test.is_some()])?;
+    let stored = StoredSplit::new(&train, split.clone())?;
+    let train_ids = split.train;
     let whole = |data: Arc<Dataset>| {
         let ids = data.ids();
         (data, ids)
@@ -502,7 +574,8 @@ fn load_data(settings: &Settings, folder: &Path, seed: u64, model: &Model) -> Re
     };
     let (validation, test) = (or_split(validation, split.validation), or_split(test, split.test));
     let also = value(&keys.eval.also).map(|path| judged(&folder.join(path), &options)).transpose()?;
-    Ok(DataParts { train: (train, train_ids), validation, test, also: also.map(|data| whole(Arc::new(data))) })
+    let also = also.map(|data| whole(Arc::new(data)));
+    Ok((DataParts { train: (train, train_ids), validation, test, also }, stored))
 }
 
 /// The part of data that figures are made of: its test part, else its validation part, else all.
@@ -558,6 +631,7 @@ fn manifest(parts: &JobParts, files: ModelFiles, folder: &Path, command: &[Strin
         instruction_set: format!("{:?}", parts.cpu.level()),
         model: files.model,
         weights: files.weights,
+        augment: Vec::new(),
         data: data.collect::<Result<_, TrainError>>()?,
     })
 }

@@ -3,11 +3,13 @@
 use super::augment::{Posterize, Sharpness, Solarize};
 use super::document::{Document, Located, Place};
 use retune_data::Truncation;
+use retune_data::augment::text::{Amount, CharacterOperation};
 use retune_data::augment::{Affine, Blur, ColorJitter, Erasing, Perspective, Policy, RandomResizedCrop};
 use retune_data::labels::LabelType;
 use retune_data::preprocess::{Color, FeatureType, Filter, TargetEncoding};
 use retune_data::sources::text::{TextEncoding, TextFormat};
 use retune_data::sources::{Column, Layout, SourceKind};
+use retune_data::table::Smote;
 use retune_data::{ClassWeights, Storage};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -107,6 +109,14 @@ pub struct Group {
 
 fn one() -> f64 {
     1.0
+}
+
+/// A new model for data of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelKind {
+    /// For tables of numbers and categories.
+    Table,
 }
 
 /// Which weights are kept of a model.
@@ -217,6 +227,42 @@ pub struct ThresholdCosts {
     pub false_negative: f64,
 }
 
+/// How often examples are drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected `\"balanced\"`, `{ classes = [1.0, 3.0] }` or `{ column = \"weight\" }`")]
+pub enum SamplingKey {
+    /// Every class alike.
+    Balanced(SamplingName),
+    /// By weights of classes.
+    Classes(SamplingClasses),
+    /// By a column of weights.
+    Column(SamplingColumn),
+}
+
+/// The word `balanced`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SamplingName {
+    /// Every class alike.
+    Balanced,
+}
+
+/// Weights of classes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingClasses {
+    /// One for each class, in their order.
+    pub classes: Vec<f32>,
+}
+
+/// A column of weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingColumn {
+    /// Its name or number.
+    pub column: Column,
+}
+
 /// Whether values of frozen layers are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -277,6 +323,16 @@ sections! {
         "weights-file" weights_file: PathBuf,
         /// `pretrained` keeps the file's weights, `none` draws fresh ones to train from scratch. Default `pretrained`.
         "weights" weights: Weights,
+        /// `table` makes a new model for a table of numbers and categories instead of `path`: vectors that stand for categories, and numbers
+        /// normalized, go through dense layers. What columns are, and their statistics, come from the training part and are saved with
+        /// the model, so that `predict` and `eval` take a raw `.csv`. Default: none.
+        "kind" kind: ModelKind,
+        /// Units of the hidden layers of `kind = "table"`. Default `[128, 64]`.
+        "hidden" hidden: Vec<usize>,
+        /// Share of the units of its hidden layers that are dropped in training. Default 0.1.
+        "dropout" dropout: f64,
+        /// Numbers that stand for a category in it. Default 8.
+        "embedding" embedding: usize,
         /// Layers of a new model instead of `path`, one table each with Keras's names.
         /// Example: `layers = [{ class = "Dense", units = 10, activation = "softmax" }]`.
         "layers" layers: Vec<toml::Table>,
@@ -311,7 +367,8 @@ sections! {
         "validation" validation: PathBuf,
         /// Data for the final figures. Default: what `path` has, or `[split]`.
         "test" test: PathBuf,
-        /// The kind of data. Default: told from the path.
+        /// The kind of data; `table` for columns of numbers and categories, which a model for tables takes. Default: told from the path and
+        /// the model.
         "kind" kind: SourceKind,
         /// Rows and files that cannot be used: so many are left out, and listed in the run's folder, before it is an error. A text, label or
         /// number is missing where its place is empty, null or NaN, a label also where it is −1 of named classes. Default 0.
@@ -365,6 +422,14 @@ sections! {
         "drop-columns" drop_columns: Vec<Column>,
         /// Examples of each class to train on, drawn at random; the others do not train. Default: all.
         "per-class" per_class: usize,
+        /// Which draw of `per-class` examples, from 1, under one seed. Default: one of its own.
+        "draw" draw: u64,
+        /// Training examples drawn with replacement, in each epoch others: `"balanced"` (every class as often), `{ classes = [1.0, 3.0] }` (as
+        /// often as the weight of the class says, in the order of the classes), or `{ column = "weight" }` (as often as a column of
+        /// the table or a field of JSON lines says). Default: each example once an epoch.
+        "sampling" sampling: SamplingKey,
+        /// Examples that `sampling` draws for an epoch. Default: as many as there are to train on.
+        "sampling-size" sampling_size: usize,
     }
     /// How data is divided where it is not divided already.
     split: SplitKeys {
@@ -374,6 +439,19 @@ sections! {
         "test" test: f64,
         /// Seed of the division. Default: `train.seed`.
         "seed" seed: u64,
+        /// A column of a table or a field of JSON lines, by name or number: no value of it is in two parts. It is not an input. Default: none.
+        /// Example: `group = "patient"`.
+        "group" group: Column,
+        /// A column or field of times, numbers or dates such as 2024-05-31: the latest are for test, those before them for validation. It is
+        /// not an input. Default: none.
+        "time" time: Column,
+        /// Folds of cross-validation, of which each tests once, in place of `test`; `retune fit --folds 5` goes through all. Default: none.
+        "folds" folds: usize,
+        /// The fold that tests, from 1. Default 1.
+        "fold" fold: usize,
+        /// The `split.json` of a run, to divide the same data in the same way. Relative paths start at the recipe's folder. Default: none.
+        /// Example: `path = "runs/first/split.json"`.
+        "path" path: PathBuf,
     }
     /// From stored values to what the network takes. Stored with the saved model. Default: what the model's file says.
     preprocess: PreprocessKeys {
@@ -410,12 +488,16 @@ sections! {
         /// The lowest and the highest score of pairs there may be, for the task `similarity`: scores are brought from there to
         /// 0 to 1. Default: those of the data. Example: `score-range = [0, 5]`.
         "score-range" score_range: [f32; 2],
+        /// Bins of like many training rows that `kind = "table"` tells a number's place among, beside its value; 0 for none. Default: one for 50
+        /// training rows, 4 at least and 64 at most.
+        "bins" bins: usize,
         /// Type of inputs that are not images: `float` or `integer`. Default `float`.
         "features" features: FeatureType,
         /// How labels are given to the loss: `as-stored`, `integer`, `one-hot` or `value`. Default `as-stored`.
         "targets" targets: TargetEncoding,
     }
-    /// Random changes to training images.
+    /// Random changes to training examples. How much of a text is changed is a number, the share of its words or characters, or a table with
+    /// `share` and `probability`, the share of texts that are changed at all (default 1).
     augment: AugmentKeys {
         /// Share of images mirrored left to right. Default 0. Example: `horizontal-flip = 0.5`.
         "horizontal-flip" horizontal_flip: f32,
@@ -485,6 +567,38 @@ sections! {
         "cutmix" cutmix: f32,
         /// Share of examples that `mixup` and `cutmix` mix. Default 1.
         "mix-probability" mix_probability: f32,
+        /// Characters of texts got wrong, in the ways of `character-operations`. Default 0. Example: `character-noise = 0.02`.
+        "character-noise" character_noise: Amount,
+        /// How `character-noise` gets them wrong: `insert`, `delete`, `swap` (with the next), `replace`. Default: all four alike.
+        "character-operations" character_operations: Vec<CharacterOperation>,
+        /// Characters of texts left out; the last of a word never is. Default 0.
+        "character-deletion" character_deletion: Amount,
+        /// Letters and digits replaced by their neighbours on a QWERTY keyboard. Default 0.
+        "typos" typos: Amount,
+        /// Words of texts left out; one always stays. Default 0. Example: `word-deletion = { share = 0.1, probability = 0.5 }`.
+        "word-deletion" word_deletion: Amount,
+        /// Words that change places with another one of their text. Default 0.
+        "word-swap" word_swap: Amount,
+        /// Words replaced by others of `synonyms-file`, as a share of those that have any. Default 0.
+        "synonyms" synonyms: Amount,
+        /// Words that mean the same: a text file with one group a line, its words between tabs or spaces; lines that begin with `#` are left
+        /// out. Relative paths start at the recipe's folder. Example line: `good fine decent`.
+        "synonyms-file" synonyms_file: PathBuf,
+        /// Rows of tables made for classes that have few, once, of the training part (SMOTE): each lies between a row and one of its
+        /// `neighbours` (default 5) nearest of the class, until the class has `ratio` (default 1) times the rows of the largest.
+        /// Default: not. Example: `smote = { ratio = 0.5 }`.
+        "smote" smote: Smote,
+        /// Words hidden behind the tokenizer's mask token, in spans. Default 0.
+        "span-masking" span_masking: Amount,
+        /// Words of such a span in the mean, at least 1. Default 3.
+        "span-length" span_length: f32,
+        /// Share of texts whose sentences are put into another order. Default 0.
+        "sentence-shuffling" sentence_shuffling: f32,
+        /// Words put into small letters, large ones, or small ones behind a capital. Default 0.
+        "case" case: Amount,
+        /// The words of Chinese, for what acts on words: a text file with one word a line, its frequency behind a space where it is known
+        /// (jieba's `dict.txt` has this form). Those of `synonyms-file` are added. Default: every character is a word.
+        "words-file" words_file: PathBuf,
     }
     /// Which weights are trained.
     method: MethodKeys {
@@ -654,7 +768,7 @@ sections! {
         "cache-bytes" cache_bytes: u64,
         /// How it is kept: `f32`, as computed, or `f16`, which takes half the space and changes the result a little. Default `f32`.
         "cache-precision" cache_precision: FeaturePrecision,
-        /// How many different augmentations each image has: epoch e takes that of epoch e mod k, so that what frozen layers give for
+        /// How many different augmentations each example has: epoch e takes that of epoch e mod k, so that what frozen layers give for
         /// them can be kept. Default: another one in each epoch, and nothing is kept in training.
         "cache-augmentations" cache_augmentations: NonZeroU64,
         /// Whether dropout acts inside of frozen layers too, so that they give other values in each epoch. Default false: they compute what
@@ -714,7 +828,7 @@ impl Recipe {
     /// The recipe with every path absolute; relative ones start at `folder`.
     pub(super) fn with_absolute_paths(&self, folder: &Path) -> Recipe {
         let mut recipe = self.clone();
-        let Recipe { model, data, train, eval, output, .. } = &mut recipe;
+        let Recipe { model, data, split, augment, train, eval, output, .. } = &mut recipe;
         let paths = [
             &mut model.path,
             &mut model.weights_file,
@@ -722,6 +836,9 @@ impl Recipe {
             &mut data.validation,
             &mut data.test,
             &mut data.spool_folder,
+            &mut split.path,
+            &mut augment.synonyms_file,
+            &mut augment.words_file,
             &mut train.cache_folder,
             &mut eval.also,
             &mut output.path,
@@ -742,6 +859,9 @@ impl Recipe {
         "data.validation",
         "data.test",
         "data.spool-folder",
+        "split.path",
+        "augment.synonyms-file",
+        "augment.words-file",
         "train.cache-folder",
         "eval.also",
         "output.path",

@@ -13,6 +13,8 @@
 //! - [`augment`]: tables and checks of augmentation;
 //! - `images`: checks of preprocessing;
 //! - `method`: adapters, and what is trained;
+//! - `split`: how data are divided and drawn;
+//! - `table`: models for tables, rows made for rare classes;
 //! - `rates`: learning rates by layer, and of the factors of low-rank terms;
 //! - [`mod@build`]: from settings to a [`Job`](crate::trainer::Job).
 
@@ -24,6 +26,8 @@ pub mod keys;
 mod method;
 mod rates;
 pub mod settings;
+mod split;
+mod table;
 
 pub use build::{Built, build};
 pub use document::{Document, Problem, RecipeError};

@@ -2,8 +2,8 @@
 
 use super::document::{Document, Located, Place, RecipeError, nearest};
 use super::keys::{
-    Method, PrecisionKind, Recipe, ScheduleKeys, ThresholdCosts, ThresholdGoalKey, ThresholdKey, Weights, resolve,
-    value,
+    Method, PrecisionKind, Recipe, SamplingKey, ScheduleKeys, ThresholdCosts, ThresholdGoalKey, ThresholdKey, Weights,
+    resolve, value,
 };
 use crate::calibration::{CalibrationSettings, ThresholdChoice};
 use crate::losses::Loss;
@@ -12,7 +12,7 @@ use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, Parame
 use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, Schedule, Step, Warmup};
 use crate::task::TaskKind;
 use crate::trainer::{EarlyStopping, Every, OptimizerSettings, TrainSettings};
-use retune_data::augment::Mixing;
+use retune_data::augment::{Mixing, TextAugmentation};
 use retune_data::{Augmentation, Preprocessing, SourceOptions};
 use retune_models::Model;
 
@@ -24,6 +24,7 @@ pub struct Settings {
     train: TrainSettings,
     preprocessing: Option<Preprocessing>,
     augment: Vec<Augmentation>,
+    text_augment: Vec<TextAugmentation>,
     mixing: Option<Mixing>,
 }
 
@@ -36,16 +37,19 @@ impl Settings {
         let mut check = Check { document: &mut document };
         check.required(&recipe);
         check.ranges(&recipe);
+        check.split(&recipe);
+        check.table(&recipe);
         check.loss(&recipe);
         check.task(&recipe);
         let optimizer = check.optimizer(&mut recipe);
         check.schedule(&mut recipe);
         let preprocessing = check.preprocessing(&recipe);
         let augment = check.augment(&recipe);
+        let text_augment = check.augment_texts(&recipe);
         let mixing = check.mixing(&recipe);
         let train = check.train(&mut recipe);
         document.finish()?;
-        Ok(Settings { recipe, optimizer, train, preprocessing, augment, mixing })
+        Ok(Settings { recipe, optimizer, train, preprocessing, augment, text_augment, mixing })
     }
 
     /// The settings with the defaults for a model: those of an encoder of texts are a learning rate that suits the method, and a
@@ -119,6 +123,11 @@ impl Settings {
         &self.augment
     }
 
+    /// Augmentations of texts, in order.
+    pub fn text_augment(&self) -> &[TextAugmentation] {
+        &self.text_augment
+    }
+
     /// How examples are mixed, if they are.
     pub fn mixing(&self) -> Option<Mixing> {
         self.mixing
@@ -157,6 +166,12 @@ impl Settings {
             storage: value(&data.storage).unwrap_or_default(),
             spool_folder: value(&data.spool_folder),
             drop_columns: value(&data.drop_columns).unwrap_or_default(),
+            group: value(&self.recipe.split.group),
+            time: value(&self.recipe.split.time),
+            weight: match value(&data.sampling) {
+                Some(SamplingKey::Column(weight)) => Some(weight.column),
+                _ => None,
+            },
             ..SourceOptions::default()
         }
     }
@@ -243,7 +258,7 @@ pub(super) struct Check<'a> {
 
 impl Check<'_> {
     /// Notes a problem unless the value, if there is one, is within bounds.
-    fn require<T: std::fmt::Display>(
+    pub(super) fn require<T: std::fmt::Display>(
         &mut self,
         key: &str,
         field: &Option<Located<T>>,
@@ -273,6 +288,7 @@ impl Check<'_> {
     fn required(&mut self, recipe: &Recipe) {
         let model = &recipe.model;
         match (&model.path, &model.layers) {
+            (None, None) if model.kind.is_some() => (),
             (None, None) => {
                 let hint = Some("name a pretrained model, such as `path = \"model.keras\"`".to_owned());
                 self.document.problem(Place::Absent, "model.path", "is missing", hint);

@@ -27,6 +27,9 @@ pub struct Manifest {
     /// The file of weights loaded into the model (`model.weights-file`), if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<FileManifest>,
+    /// Files by which texts are changed: lists of words and synonyms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub augment: Vec<FileManifest>,
     /// The data.
     pub data: Vec<DataManifest>,
 }
@@ -94,6 +97,13 @@ impl Manifest {
             {
                 let what = format!("the {what} file `{}`", now.path.display());
                 return Err(changed(&what, &then.sha256, &now.sha256));
+            }
+        }
+        for then in &before.augment {
+            let now = self.augment.iter().find(|now| now.path.file_name() == then.path.file_name());
+            let sha256 = now.map_or("missing", |now| &now.sha256);
+            if sha256 != then.sha256 {
+                return Err(changed(&format!("the file `{}`", then.path.display()), &then.sha256, sha256));
             }
         }
         for then in &before.data {

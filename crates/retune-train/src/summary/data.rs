@@ -12,12 +12,12 @@ const UNEVEN: usize = 4;
 /// The facts on parts, each with its name, the training part first.
 pub(super) fn facts(parts: &[(&str, &Loader)], class_name: &dyn Fn(usize) -> String) -> DataFacts {
     let counts: Vec<Vec<usize>> =
-        parts.iter().filter_map(|(_, loader)| loader.data().class_counts(&loader.order(0))).collect();
+        parts.iter().filter_map(|(_, loader)| loader.data().class_counts(loader.ids())).collect();
     let classes = if counts.len() == parts.len() { counts.iter().map(Vec::len).max().unwrap_or(0) } else { 0 };
     let left_out = left_out(parts.iter().map(|(_, loader)| *loader));
     DataFacts {
         splits: parts.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        items: parts.iter().map(|(_, loader)| loader.len() as u64).collect(),
+        items: parts.iter().map(|(_, loader)| loader.ids().len() as u64).collect(),
         classes: (0..classes)
             .map(|class| ClassCounts {
                 name: class_name(class),

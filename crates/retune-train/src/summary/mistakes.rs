@@ -151,6 +151,12 @@ pub(crate) fn place(data: &Dataset, id: u64) -> String {
             // One more value than is shown, so that it is seen whether there are more.
             format!("example {id}: {}", values(&data.first_values(id, SHOWN_VALUES + 1)))
         }
+        Inputs::Table(table) if index < table.rows() => {
+            let cells = table.columns().iter().zip(table.row(index)).take(SHOWN_VALUES);
+            let cells: Vec<String> =
+                cells.map(|(column, text)| format!("{} {}", column.name(), text.unwrap_or("–"))).collect();
+            format!("example {id}: {}", shortened(&cells.join(", ")))
+        }
         _ => format!("example {id}"),
     }
 }

@@ -32,7 +32,7 @@ pub struct FeaturePlan {
 
 /// Different examples of a loader, each of its augmentations counted.
 fn examples(loader: &Loader) -> u64 {
-    loader.augmentations().unwrap_or(1) * loader.len() as u64
+    loader.augmentations().unwrap_or(1) * loader.ids().len() as u64
 }
 
 /// How many of them are kept.
@@ -40,7 +40,7 @@ fn present(loader: &Loader, part: &Part) -> u64 {
     // Of texts on disk it would take as long to see as to compute.
     let Some(augmentations) = loader.augmentations() else { return 0 };
     let has = |id: u64, epoch: u64| loader.key(id, epoch).is_ok_and(|key| part.has(&key));
-    let ids = loader.order(0);
+    let ids = loader.ids();
     let epochs = 0..augmentations;
     epochs.map(|epoch| ids.iter().filter(|id| has(**id, epoch)).count() as u64).sum()
 }

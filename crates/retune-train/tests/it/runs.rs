@@ -25,6 +25,7 @@ pub fn manifest() -> Manifest {
         instruction_set: "any".into(),
         model: None,
         weights: None,
+        augment: Vec::new(),
         data: vec![],
     }
 }

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::job::JobArguments;
 use super::text::{self, Table};
 use super::{Context, Result, paths};
-use retune::data::{BatchSize, TokenStatistics};
+use retune::data::{BatchSize, TableSchema, TokenStatistics};
 use retune::train::fit::{StagePlan, plan};
 use retune::train::recipe::Built;
 use retune::train::schedules::{Decay, Schedule};
@@ -48,17 +48,25 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let Built { job, facts, output, .. } = arguments.job.build(context)?;
     let epochs = job.settings.epochs;
     let rates = rates_text(&job);
+    let columns = job.train.preprocessing().table.as_ref().map(columns_text);
     let plan = plan(job, if arguments.no_timing { 0 } else { TRIAL_STEPS })?;
     let mut table = Table::new(&[]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
     let [train, validation, test] = plan.examples.map(text::count);
     row("examples", format!("{train} to train, {validation} to validate, {test} to test"));
     match &plan.tokens {
-        None => row("input", format!("{:?}", facts.input_shape.as_deref().unwrap_or_default())),
+        None => {
+            let shape = || format!("{:?}", facts.input_shape.as_deref().unwrap_or_default());
+            row("input", columns.unwrap_or_else(shape));
+        }
         Some(tokens) => {
             let TokenStatistics { examples, mean, p95, most, truncated, words_cut, .. } = tokens.statistics;
             let share = 100.0 * truncated as f64 / examples.max(1) as f64;
             row("tokens of a text", format!("{mean:.1} in the mean, 95 % up to {p95}, at most {most}"));
+            if tokens.is_estimate {
+                let text = "estimates: texts are changed in each epoch, and lengths are those before";
+                row("tokens and batches", text.to_owned());
+            }
             row("texts cut off", format!("{}, {share:.1} %", text::count(truncated)));
             if words_cut > 0 {
                 row("words cut off", format!("{}; they are neither learned nor judged", text::count(words_cut)));
@@ -205,6 +213,12 @@ fn rates_text(job: &Job) -> String {
         format!("{learning_rate} by {}, {decay}{after}", job.optimizer.optimizer.name())
     };
     job.stages.iter().map(of).collect::<Vec<_>>().join("; then ")
+}
+
+/// `6 columns of numbers, 8 of categories`
+fn columns_text(schema: &TableSchema) -> String {
+    let numbers = text::counted(schema.numbers().count(), "column", "columns");
+    format!("{numbers} of numbers, {} of categories", schema.category_width())
 }
 
 /// `32 texts, 745 tokens`

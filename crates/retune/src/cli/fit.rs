@@ -3,8 +3,9 @@
 use super::interrupt::Interrupt;
 use super::job::JobArguments;
 use super::progress::Progress;
-use super::{Context, Result, outcome, seeds, text};
+use super::{Context, Result, outcome, repeats, text};
 use retune::train::fit::fit;
+use retune::train::repeats::RepeatKind;
 
 /// What the first Ctrl-C says.
 pub const STOPPING: &str = "stopping: the step at hand is finished and saved; Ctrl-C again aborts at once";
@@ -17,12 +18,23 @@ pub struct Arguments {
     /// Train with so many seeds, from `train.seed` on, each in a folder of its own; finished ones are not done again
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: Option<u64>,
+    /// Train on each of so many folds, so that every example is tested once, each in a folder of its own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1000), conflicts_with = "seeds")]
+    folds: Option<u64>,
+    /// Train on so many draws of `data.per-class` examples of each class, each in a folder of its own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000), conflicts_with_all = ["seeds", "folds"])]
+    draws: Option<u64>,
 }
 
 /// Trains in a new run folder.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
-    if let Some(count) = arguments.seeds {
-        return seeds::run(context, &arguments.job, count);
+    let repeats = [
+        (RepeatKind::Seeds, arguments.seeds),
+        (RepeatKind::Folds, arguments.folds),
+        (RepeatKind::Draws, arguments.draws),
+    ];
+    if let Some((kind, count)) = repeats.into_iter().find_map(|(kind, count)| Some((kind, count?))) {
+        return repeats::run(context, &arguments.job, kind, count);
     }
     let built = arguments.job.build(context)?;
     let facts = &built.facts;

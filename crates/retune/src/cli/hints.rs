@@ -235,6 +235,8 @@ const HINTS: &[(&str, &str)] = &[
     ("texts go to a model folder with a `tokenizer.json`", "文本需要带 `tokenizer.json` 的模型文件夹"),
     ("stack the arrays, or call `predict` for each", "请把数组叠在一起，或分别调用 `predict`"),
     ("--model MODEL --data DATA", "--model 模型 --data 数据"),
+    ("call `predict` for each", "请对每个文件分别运行 `predict`"),
+    ("`preview` shows texts, and images of 1 or 3 channels", "`preview` 显示文本，以及单通道或三通道的图像"),
     ("`preview` shows images of 1 or 3 channels", "`preview` 显示单通道或三通道的图像"),
     ("name a file that ends in .html; the PNG is written beside it", "请指定以 .html 结尾的文件，PNG 将写在它旁边"),
     ("name a file for them with `--output y.npy`", "请用 `--output y.npy` 指定文件"),

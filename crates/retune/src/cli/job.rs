@@ -8,7 +8,7 @@ use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
 use retune::train::recipe::{self, Built, Settings};
-use retune::train::seeds::folder_of;
+use retune::train::repeats::{Repeat, RepeatKind};
 use retune::train::stored::Stored;
 use std::path::{Path, PathBuf};
 
@@ -90,26 +90,56 @@ impl JobArguments {
         }
     }
 
-    /// The same job with several seeds, each in its own folder in the job's: the folder of all, and the job of each seed. The data are
-    /// divided the same way for all, unless the recipe has a seed for that.
-    pub fn of_seeds(&self, context: &Context, count: u64) -> Result<(PathBuf, Vec<(u64, JobArguments)>)> {
+    /// The same job several times, each in its own folder in the job's: the folder of all, and the job of each repeat. Under several seeds
+    /// the data are divided the same way for all, unless the recipe has a seed for that.
+    pub fn of_repeats(
+        &self,
+        context: &Context,
+        kind: RepeatKind,
+        count: u64,
+    ) -> Result<(PathBuf, Vec<(Repeat, JobArguments)>)> {
         let quiet = Context { console: context.console.silenced(), ..*context };
         let ((settings, folder, name), _) = self.settings(&quiet)?;
         let recipe = settings.recipe();
         let own = recipe.output.path.as_ref().map(|path| folder.join(&path.value));
         let root = paths::tidy(&self.output.clone().or(own).unwrap_or_else(|| folder.join("runs").join(name)));
-        let first = settings.train().seed;
-        let of_seed = |seed: u64| {
-            let mut job = JobArguments { seed: Some(seed), output: Some(folder_of(&root, seed)), ..self.clone() };
-            // These are what differs; whatever else the user sets counts for all.
-            job.overrides
-                .retain(|text| !["train.seed", "output.path"].iter().any(|key| text.trim_start().starts_with(key)));
-            if recipe.split.seed.is_none() {
-                job.overrides.insert(0, format!("split.seed={first}"));
-            }
-            (seed, job)
+        if kind == RepeatKind::Draws && recipe.data.per_class.is_none() {
+            let failure = Failure::usage("`--draws` draws few examples of each class, and nothing says how many");
+            return Err(failure.hint("add `per-class = 8` to `[data]`, or `--set data.per-class=8`"));
+        }
+        let first = match kind {
+            RepeatKind::Seeds => settings.train().seed,
+            RepeatKind::Folds | RepeatKind::Draws => 1,
         };
-        Ok((root.clone(), (first..first + count).map(of_seed).collect()))
+        // These are what differs; whatever else the user sets counts for all.
+        let own_keys: &[&str] = match kind {
+            RepeatKind::Seeds => &["train.seed"],
+            RepeatKind::Folds => &["split.folds", "split.fold"],
+            RepeatKind::Draws => &["data.draw"],
+        };
+        let of_repeat = |number: u64| {
+            let repeat = kind.number(number);
+            let mut job = JobArguments { output: Some(repeat.folder(&root)), ..self.clone() };
+            let is_own = |text: &str| {
+                let key = text.split('=').next().unwrap_or_default().trim();
+                key == "output.path" || own_keys.contains(&key)
+            };
+            job.overrides.retain(|text| !is_own(text));
+            match repeat {
+                Repeat::Seed(seed) => {
+                    job.seed = Some(seed);
+                    if recipe.split.seed.is_none() {
+                        job.overrides.insert(0, format!("split.seed={first}"));
+                    }
+                }
+                Repeat::Fold(fold) => {
+                    job.overrides.extend([format!("split.folds={count}"), format!("split.fold={fold}")]);
+                }
+                Repeat::Draw(draw) => job.overrides.push(format!("data.draw={draw}")),
+            }
+            (repeat, job)
+        };
+        Ok((root.clone(), (first..first + count).map(of_repeat).collect()))
     }
 
     /// A recipe, and the exact address of its model on the Hub.
@@ -141,11 +171,15 @@ impl JobArguments {
         let Located { path, address } = models::locate(context, model_path)?;
         let model_path = path.as_path();
         let (model, _) = Model::load(model_path)?;
-        let kind = model.tokenizer().map(|_| SourceKind::Text);
-        let train = data::open(data_path, &SourceOptions { kind, ..SourceOptions::default() })?.train;
+        let stored = Stored::of(&model)?;
+        let options = match stored.as_ref().and_then(|stored| stored.preprocessing.table.as_ref()) {
+            Some(schema) => schema.source_options(),
+            None => SourceOptions { kind: model.tokenizer().map(|_| SourceKind::Text), ..SourceOptions::default() },
+        };
+        let train = data::open(data_path, &options)?.train;
         let mut overrides =
             vec![format!("model.path={}", text_value(model_path)), format!("data.path={}", text_value(data_path))];
-        if Stored::of(&model)?.is_none() {
+        if stored.is_none() {
             overrides.extend(fitting_inputs(&model, &train));
             if self.scale.is_none()
                 && train.has_images()
@@ -158,7 +192,13 @@ impl JobArguments {
             }
         }
         // Models with a task get the head that suits the labels by themselves.
-        if let Some(head) = fitting_head(&model, &train).filter(|_| model.task().is_none()) {
+        let knows = |name: &String| {
+            let own = stored.as_ref().and_then(|stored| stored.preprocessing.class_names.as_ref());
+            own.is_some_and(|own| own.contains(name))
+        };
+        // Classes of a table that the model knows by their names keep their outputs.
+        let is_known = train.table().is_some() && train.class_names().is_some_and(|names| names.iter().all(knows));
+        if let Some(head) = fitting_head(&model, &train).filter(|_| model.task().is_none() && !is_known) {
             overrides.push(head);
         }
         overrides.extend(self.all_overrides(context)?);

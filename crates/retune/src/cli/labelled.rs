@@ -25,19 +25,24 @@ impl Labelled {
     pub fn open(predictor: &Predictor, path: &Path, input_shape: Option<&[usize]>) -> Result<Labelled> {
         paths::must_exist(path)?;
         let takes_texts = predictor.model().tokenizer().is_some();
-        let options = SourceOptions {
-            // A model that gives vectors compares texts, which have scores.
-            labels: match predictor.model().task() {
-                _ if !takes_texts => None,
-                Some(Task::Embedding { .. }) => Some(LabelType::Real),
-                Some(Task::TokenClassification { .. }) => Some(LabelType::WordClass),
-                _ => None,
+        let table = predictor.preprocessing().table.as_ref();
+        let names = predictor.preprocessing().class_names.clone();
+        let options = match table {
+            Some(schema) => SourceOptions { class_names: names, ..schema.source_options() },
+            None => SourceOptions {
+                // A model that gives vectors compares texts, which have scores.
+                labels: match predictor.model().task() {
+                    _ if !takes_texts => None,
+                    Some(Task::Embedding { .. }) => Some(LabelType::Real),
+                    Some(Task::TokenClassification { .. }) => Some(LabelType::WordClass),
+                    _ => None,
+                },
+                kind: takes_texts.then_some(SourceKind::Text),
+                // Labels of texts are numbered as the model numbers them.
+                class_names: names.filter(|_| takes_texts),
+                input_shape: input_shape.map(<[usize]>::to_vec),
+                ..SourceOptions::default()
             },
-            kind: takes_texts.then_some(SourceKind::Text),
-            // Labels of texts are numbered as the model numbers them.
-            class_names: predictor.preprocessing().class_names.clone().filter(|_| takes_texts),
-            input_shape: input_shape.map(<[usize]>::to_vec),
-            ..SourceOptions::default()
         };
         let parts = data::open(path, &options)?;
         let (part, data) = match (parts.test, parts.validation) {

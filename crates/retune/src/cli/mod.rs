@@ -14,7 +14,7 @@
 //! | `data_sources`, `model_features` | data by itself: its form and columns; its features by a model |
 //! | `fit`, `resume` | training |
 //! | `preview` | examples as training sees them |
-//! | `seeds` | training with several seeds, as one run |
+//! | `repeats` | training with several seeds, folds or draws, as one run |
 //! | `runs` | runs as a table, and side by side |
 //! | `watch` | a run as it goes on |
 //! | `curve` | a line as text |
@@ -55,9 +55,9 @@ mod paths;
 mod predict;
 mod preview;
 mod progress;
+mod repeats;
 mod resume;
 mod runs;
-mod seeds;
 mod text;
 mod watch;
 

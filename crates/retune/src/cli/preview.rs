@@ -6,7 +6,7 @@ use super::{Context, Result, text};
 use retune::data::decode::DecodedImage;
 use retune::data::pictures::{grid, pictures, png};
 use retune::data::thumbnail::thumbnail;
-use retune::data::{Batch, Dataset};
+use retune::data::{Batch, Dataset, Loader};
 use retune::formats::atomic::write_bytes_atomic;
 use retune::train::report::png_address;
 use serde_json::json;
@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 /// Write a sheet of examples as training sees them.
 ///
 /// One row for each example, one column for each epoch; augmentation, mixup and CutMix act as in training with the same seed. Mixed are
-/// the examples of the sheet with one another. Beside the sheet (HTML, one file) the pictures are written as one PNG.
+/// the examples of the sheet with one another. Beside the sheet (HTML, one file) pictures are written as one PNG; texts are shown before
+/// and after their changes.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("output", |output| output.value_name("FILE").help("The sheet [default: preview.html]")))]
 pub struct Arguments {
@@ -40,16 +41,20 @@ const STORED_SIDE: u32 = 256;
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let built = arguments.job.build(context)?;
     let loader = &built.job.train;
-    if !loader.data().has_images() {
-        return Err(Failure::new("the data has no pictures to show").hint("`preview` shows images of 1 or 3 channels"));
-    }
     let sheet = arguments.job.output.clone().unwrap_or_else(|| PathBuf::from("preview.html"));
+    if loader.data().texts().is_some() {
+        return texts(context, arguments, loader, &sheet);
+    }
+    if !loader.data().has_images() {
+        let failure = Failure::new("the data has neither pictures nor texts to show");
+        return Err(failure.hint("`preview` shows texts, and images of 1 or 3 channels"));
+    }
     let image = sheet.with_extension("png");
     if image == sheet {
         return Err(Failure::usage(format!("`{}` would be both the sheet and its pictures", sheet.display()))
             .hint("name a file that ends in .html; the PNG is written beside it"));
     }
-    let asked: Vec<u64> = loader.order(0).into_iter().take(usize::from(arguments.examples)).collect();
+    let asked = first_examples(loader, arguments.examples);
     let epochs: Vec<Batch> =
         (0..u64::from(arguments.columns)).map(|epoch| loader.batch_of(&asked, epoch)).collect::<Result<_, _>>()?;
     // Without those that cannot be read.
@@ -82,6 +87,59 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     Ok(())
 }
 
+/// The first examples that training meets, each once.
+fn first_examples(loader: &Loader, count: u16) -> Vec<u64> {
+    let mut seen = std::collections::HashSet::new();
+    loader.order(0).into_iter().filter(|id| seen.insert(*id)).take(usize::from(count)).collect()
+}
+
+/// Writes the sheet of texts: each as it is stored, then as it is in each epoch.
+fn texts(context: &Context, arguments: &Arguments, loader: &Loader, sheet: &Path) -> Result {
+    if !loader.changes_texts() {
+        context.console.note("nothing in `[augment]` changes texts, so every epoch sees them as they are stored");
+    }
+    let data = loader.data();
+    let ids = first_examples(loader, arguments.examples);
+    let epochs = 0..u64::from(arguments.columns);
+    let (mut body, mut shown) = (String::new(), Vec::new());
+    for &id in &ids {
+        let text = |(first, second): (String, Option<String>)| match second {
+            Some(second) => format!("{first}\n{second}"),
+            None => first,
+        };
+        let stored = match data.words_of(id) {
+            Some(words) => words.join(" "),
+            None => {
+                let (first, second) = data.texts().and_then(|texts| texts.get(id as usize)).unwrap_or_default();
+                text((first.to_owned(), second.map(str::to_owned)))
+            }
+        };
+        let changed: Vec<String> = epochs.clone().filter_map(|epoch| loader.text_of(id, epoch).map(text)).collect();
+        let class = data.labels().class_of(id as usize).map_or_else(String::new, |class| data.class_name(class));
+        let place = escape(&data.place(id));
+        let _ = write!(body, "<tr><th scope=\"row\">{}<small>{place}</small></th>", escape(&class));
+        let _ = write!(body, "<td class=\"text\">{}</td>", escape(&stored));
+        for text in &changed {
+            let same = if *text == stored { " same" } else { "" };
+            let _ = write!(body, "<td class=\"text{same}\">{}</td>", escape(text));
+        }
+        body.push_str("</tr>\n");
+        shown.push(json!({ "id": id, "stored": stored, "changed": changed }));
+    }
+    let columns: String = (1..=epochs.end).map(|epoch| format!("<th scope=\"col\">epoch {epoch}</th>")).collect();
+    let head = format!("<thead><tr><th></th><th scope=\"col\">as stored</th>{columns}</tr></thead>");
+    let page = format!("{HEAD}{TEXTS}<table>\n{head}\n<tbody>\n{body}</tbody>\n</table>\n</body>\n</html>\n");
+    write(sheet, page.as_bytes())?;
+    let said = format!(
+        "{} in {}: `{}`",
+        text::counted(ids.len(), "example", "examples"),
+        text::counted(usize::from(arguments.columns), "epoch", "epochs"),
+        sheet.display()
+    );
+    context.console.result(&said, || json!({ "sheet": sheet, "examples": shown, "columns": arguments.columns }));
+    Ok(())
+}
+
 fn write(path: &Path, bytes: &[u8]) -> Result {
     let failed = |error| Failure::new(format!("cannot write `{}`: {error}", path.display()));
     write_bytes_atomic(path, bytes).map_err(failed)
@@ -105,7 +163,7 @@ fn page(data: &Dataset, ids: &[u64], epochs: &[Batch], rows: &[Vec<DecodedImage>
     }
     let columns: String = (1..=epochs.len()).map(|epoch| format!("<th scope=\"col\">epoch {epoch}</th>")).collect();
     let head = format!("<thead><tr><th></th><th scope=\"col\">as stored</th>{columns}</tr></thead>");
-    Ok(format!("{HEAD}<table>\n{head}\n<tbody>\n{body}</tbody>\n</table>\n</body>\n</html>\n"))
+    Ok(format!("{HEAD}{PICTURES}<table>\n{head}\n<tbody>\n{body}</tbody>\n</table>\n</body>\n</html>\n"))
 }
 
 /// The classes of example `i` of a batch and their shares, where it was mixed of several.
@@ -138,9 +196,14 @@ table { border-collapse: collapse; }
 th, td { padding: 3px; font-weight: 500; text-align: left; vertical-align: middle; }
 th small { display: block; max-width: 14rem; overflow-wrap: anywhere; font-weight: 400; opacity: .7; }
 img { display: block; min-width: 72px; image-rendering: pixelated; }
+.text { min-width: 14rem; max-width: 24rem; padding: .5rem; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; font-weight: 400; }
+.same { opacity: .5; }
 </style>
 </head>
 <body>
 <h1>Examples as training sees them</h1>
-<p>One row for each example: as it is stored, then one column for each epoch, scaling and normalization undone.</p>
 ";
+
+const PICTURES: &str = "<p>One row for each example: as it is stored, then one column for each epoch, scaling and normalization undone.</p>\n";
+
+const TEXTS: &str = "<p>One row for each example: as it is stored, then one column for each epoch, pale where nothing is changed.</p>\n";

@@ -1,7 +1,7 @@
 //! `retune runs`: runs as a table, and several of them side by side.
 
 use super::failure::Failure;
-use super::seeds::value_text;
+use super::repeats::value_text;
 use super::text::{self, Table};
 use super::{Context, Result, paths};
 use retune::train::language::fill;

@@ -2,7 +2,7 @@
 
 use super::curve::curve;
 use super::failure::Failure;
-use super::seeds::value_text;
+use super::repeats::value_text;
 use super::text;
 use super::{Context, Result, paths};
 use retune::train::language::fill;

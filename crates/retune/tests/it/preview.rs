@@ -39,3 +39,50 @@ fn what_cannot_be_shown_is_said() {
     let error = place.run(&["preview", "tiny.toml", "--set", "augment.blur={ kernel = 4 }"]).fails(1);
     assert!(error.contains("an odd number"), "{error}");
 }
+
+#[test]
+fn texts_are_shown_before_and_after() {
+    let place = Workplace::new();
+    crate::texts::prepare(&place);
+    let arguments = [
+        "preview",
+        "--model",
+        "base",
+        "--data",
+        "reviews.tsv",
+        "--examples",
+        "6",
+        "--columns",
+        "4",
+        "--output",
+        "t.html",
+    ];
+    let set = ["--set", "augment.word-deletion=0.5", "--set", "augment.sentence-shuffling=0.5"];
+    let sheet = |more: &[&str]| place.run(&[&["--json"], &arguments[..], &set[..], more].concat()).json();
+    let said = sheet(&[]);
+    let examples = said["examples"].as_array().unwrap();
+    assert_eq!(examples.len(), 6);
+    let changed = |example: &serde_json::Value| {
+        let texts = example["changed"].as_array().unwrap();
+        assert_eq!(texts.len(), 4);
+        texts.iter().any(|text| text != &example["stored"])
+    };
+    assert!(examples.iter().filter(|example| changed(example)).count() > 3, "{said}");
+    assert_eq!(said, sheet(&[]));
+    let html = String::from_utf8(place.read("t.html")).unwrap();
+    assert!(html.contains(examples[0]["stored"].as_str().unwrap()) && !html.contains("<img"));
+    let plan =
+        place.run(&[&["check", "--no-timing", "--model", "base", "--data", "reviews.tsv"], &set[..]].concat()).ok();
+    assert!(plan.contains("texts are changed in each epoch"), "{plan}");
+    let error = place
+        .run(&["check", "--no-timing", "--model", "base", "--data", "reviews.tsv", "--set", "augment.span-masking=0.2"])
+        .fails(1);
+    assert!(error.contains("mask token"), "{error}");
+    let wrong = ["--set", "augment.synonyms=0.2", "--set", "augment.span-length=2", "--set", "augment.typos=1.5"];
+    let error = place
+        .run(&[&["check", "--no-timing", "--model", "base", "--data", "reviews.tsv"], &wrong[..]].concat())
+        .fails(1);
+    for part in ["synonyms-file", "augment.span-length", "typos"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}

@@ -5,6 +5,12 @@ use crate::support::{Workplace, golden};
 /// A place with a tiny encoder in `base`, and `reviews.tsv` whose label is told by a word.
 pub fn place() -> Workplace {
     let place = Workplace::new();
+    prepare(&place);
+    place
+}
+
+/// Puts them into a place.
+pub fn prepare(place: &Workplace) {
     std::fs::create_dir(place.path("base")).unwrap();
     for name in ["config.json", "model.safetensors"] {
         std::fs::copy(golden(&format!("transformers/bert_classification/{name}")), place.path("base").join(name))
@@ -18,7 +24,6 @@ pub fn place() -> Workplace {
         text += &format!("{} {} {word} {}\t{label}\n", words[i % 12], words[i * 5 % 11], words[i * 7 % 12]);
     }
     place.write("reviews.tsv", text);
-    place
 }
 
 const OPTIONS: [&str; 10] = [

@@ -298,7 +298,8 @@ fn quotes_in_pairs(lines: &[&str]) -> bool {
 fn is_header(rows: &[Fields], options: &SourceOptions) -> bool {
     let is_named = |column: &Column| matches!(column, Column::Name(_));
     let columns = [&options.text, &options.text_pair, &options.label, &options.image];
-    if columns.into_iter().flatten().chain(&options.drop_columns).any(is_named) {
+    let beside = [&options.group, &options.time, &options.weight];
+    if columns.into_iter().chain(beside).flatten().chain(&options.drop_columns).any(is_named) {
         return true;
     }
     let mut rows = rows.iter().map(|(_, row)| row.as_deref().unwrap_or(&[]));

@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path, is_labelled: bool, options: &SourceOptions) -> R
         let example = match line.problem {
             Some(problem) => Err(problem),
             None if is_labelled => labelled(text, options),
-            None => Ok(Example { input: Input::Text(text.to_owned()), label: None }),
+            None => Ok(Example { input: Input::Text(text.to_owned()), label: None, side: Vec::new() }),
         };
         examples.push(|| format!("{}, line {}", path.display(), line.number), example)?;
     }
@@ -41,6 +41,7 @@ fn labelled(line: &str, options: &SourceOptions) -> Result<Example, String> {
         Some((label, text)) if !text.trim().is_empty() => Ok(Example {
             input: Input::Text(text.trim().to_owned()),
             label: Some(RawLabel::One(label.to_owned()).checked(options)?),
+            side: Vec::new(),
         }),
         _ => Err("expected a label and a text with a space between, found one word".to_owned()),
     }

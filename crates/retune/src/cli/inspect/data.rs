@@ -131,6 +131,7 @@ fn inputs_text(inputs: &Inputs) -> String {
                 None => format!("{kind} of different sizes"),
             }
         }
+        Inputs::Table(table) => format!("a table of {} columns", table.columns().len()),
         _ => "unknown".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
-//! `retune predict`: labels and probabilities of images and of texts ([`texts`]), labels of words with entities ([`words`]), similarities of
+//! `retune predict`: labels and probabilities of images, of texts ([`texts`]) and of rows of tables ([`tables`]), labels of words with entities ([`words`]), similarities of
 //! pairs of texts, vectors of single ones ([`vectors`]), or the network's raw outputs for arrays.
 
+mod tables;
 mod texts;
 mod vectors;
 mod words;
@@ -34,7 +35,7 @@ pub struct Arguments {
     /// The model: a file, a folder, or `hf://org/name`
     #[arg(long, value_name = "MODEL")]
     model: PathBuf,
-    /// Image files or folders of them; texts as .txt (one a line), .csv, .tsv or .jsonl; words as .conll; or one .npy file of network inputs
+    /// Image files or folders of them; a table as .csv or .tsv; texts as .txt (one a line), .csv, .tsv or .jsonl; words as .conll; or one .npy file of network inputs
     #[arg(long, value_name = "FILE", required_unless_present = "text", num_args = 1..)]
     input: Vec<PathBuf>,
     /// A text; may be given several times
@@ -73,6 +74,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         arguments.text.is_empty() && !arguments.input.iter().any(is_array) && model.tokenizer().is_none();
     if arguments.test_time_augmentation.is_some() && !shows_images {
         return Err(Failure::usage("`--test-time-augmentation` is for images"));
+    }
+    let table = Stored::of(&model)?.and_then(|stored| stored.preprocessing.table);
+    if let (Some(schema), [_, ..]) = (&table, arguments.input.as_slice())
+        && !arguments.input.iter().any(is_array)
+    {
+        return tables::predict(context, arguments, model, schema);
     }
     match arguments.input.as_slice() {
         [array] if is_array(array) => predict_array(context, arguments, &model, array),

@@ -1,4 +1,4 @@
-//! `retune fit --seeds N`: the same training with several seeds, as one result.
+//! `retune fit --seeds N`, `--folds N`, `--draws N`: the same training several times, as one result.
 
 use super::fit::STOPPING;
 use super::interrupt::Interrupt;
@@ -8,20 +8,26 @@ use super::text::Table;
 use super::{Context, Failure, Result};
 use retune::train::language::fill;
 use retune::train::metrics::{Metric, Repeated};
-use retune::train::seeds::{SeedsOutcome, fit_seeds};
+use retune::train::repeats::{Repeat, RepeatKind, RepeatsOutcome, fit_repeats};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 
 retune::train::texts! {
-    /// The words of a run of several seeds.
+    /// The words of a run of several repeats.
     pub(super) struct Words {
-        begins: "seed {seed} ({place} of {count}), in `{folder}`",
-            "种子 {seed}（第 {place} 个，共 {count} 个），位于 `{folder}`";
-        finished: "seed {seed} ({place} of {count}) is finished already",
-            "种子 {seed}（第 {place} 个，共 {count} 个）已完成";
-        summary: "{runs} of {count} seeds gave a result", "{count} 个种子中有 {runs} 个得到结果";
-        failed: "seed {seed} failed: {error}", "种子 {seed} 失败：{error}";
+        seed: "seed", "种子";
+        seeds: "seeds", "种子";
+        fold: "fold", "折";
+        folds: "folds", "折";
+        draw: "draw", "抽样";
+        draws: "draws", "抽样";
+        begins: "{what} {number} ({place} of {count}), in `{folder}`",
+            "{what} {number}（第 {place} 个，共 {count} 个），位于 `{folder}`";
+        finished: "{what} {number} ({place} of {count}) is finished already",
+            "{what} {number}（第 {place} 个，共 {count} 个）已完成";
+        summary: "{runs} of {count} {what} gave a result", "{count} 个{what}中有 {runs} 个得到结果";
+        failed: "{what} {number} failed: {error}", "{what} {number} 失败：{error}";
         items: "on {part} items", "在{part}样本上";
         test: "test", "测试";
         validation: "validation", "验证";
@@ -33,37 +39,56 @@ retune::train::texts! {
         difference: "difference", "差异";
         stopped: "stopped; what is done is saved", "已停止；已完成的部分均已保存";
         go_on: "the same command goes on where this one stopped", "同一命令会从停止处继续";
-        none: "no seed gave a result", "没有种子得到结果";
+        none: "none gave a result", "均未得到结果";
         figures: "figures", "数字";
     }
 }
 
-/// Trains with `count` seeds.
-pub fn run(context: &Context, job: &JobArguments, count: u64) -> Result {
+impl Words {
+    fn one(&self, kind: RepeatKind) -> &'static str {
+        match kind {
+            RepeatKind::Seeds => self.seed,
+            RepeatKind::Folds => self.fold,
+            RepeatKind::Draws => self.draw,
+        }
+    }
+
+    fn many(&self, kind: RepeatKind) -> &'static str {
+        match kind {
+            RepeatKind::Seeds => self.seeds,
+            RepeatKind::Folds => self.folds,
+            RepeatKind::Draws => self.draws,
+        }
+    }
+}
+
+/// Trains `count` times.
+pub fn run(context: &Context, job: &JobArguments, kind: RepeatKind, count: u64) -> Result {
     let words = Words::of(context.language);
-    let (root, jobs) = job.of_seeds(context, count)?;
-    let seeds: Vec<u64> = jobs.iter().map(|(seed, _)| *seed).collect();
+    let (root, jobs) = job.of_repeats(context, kind, count)?;
+    let repeats: Vec<Repeat> = jobs.iter().map(|(repeat, _)| *repeat).collect();
     let interrupt = Interrupt::listen(STOPPING)?;
     let mut progress = Progress::new(context.console, "training");
     let mut place = 0;
-    let outcome = fit_seeds(
+    let outcome = fit_repeats(
         &root,
-        &seeds,
-        |seed, _: &Path| {
-            let job = jobs.iter().find(|(of, _)| *of == seed).map_or(job, |(_, job)| job);
+        kind,
+        &repeats,
+        |repeat, _: &Path| {
+            let job = jobs.iter().find(|(of, _)| *of == repeat).map_or(job, |(_, job)| job);
             // What is said of the first is said of all.
             let quiet = Context { console: context.console.silenced(), ..*context };
-            job.build(if seed == seeds[0] { context } else { &quiet })
+            job.build(if Some(&repeat) == repeats.first() { context } else { &quiet })
         },
-        |seed, built| {
+        |repeat, built| {
             place += 1;
-            let (seed, place, count) = (seed.to_string(), place.to_string(), count.to_string());
-            let values = [("seed", &*seed), ("place", &*place), ("count", &*count)];
+            let (number, place, count) = (repeat.number().to_string(), place.to_string(), count.to_string());
+            let values = [("what", words.one(kind)), ("number", &*number), ("place", &*place), ("count", &*count)];
             context.console.note(match built {
                 None => fill(words.finished, &values),
                 Some(built) => {
                     let folder = built.output.display().to_string();
-                    fill(words.begins, &[values[0], values[1], values[2], ("folder", &folder)])
+                    fill(words.begins, &[&values[..], &[("folder", &*folder)]].concat())
                 }
             });
         },
@@ -71,16 +96,16 @@ pub fn run(context: &Context, job: &JobArguments, count: u64) -> Result {
         &interrupt.flag(),
     );
     progress.finish();
-    report(context, &outcome?, count, words)
+    report(context, &outcome?, kind, count, words)
 }
 
-fn report(context: &Context, outcome: &SeedsOutcome, count: u64, words: &Words) -> Result {
+fn report(context: &Context, outcome: &RepeatsOutcome, kind: RepeatKind, count: u64, words: &Words) -> Result {
     if outcome.is_interrupted {
         return Err(Failure::interrupted(words.stopped).hint(words.go_on));
     }
     let failed = outcome.failed().count();
     let (runs, all) = ((outcome.runs.len() - failed).to_string(), count.to_string());
-    let mut out = fill(words.summary, &[("runs", &runs), ("count", &all)]);
+    let mut out = fill(words.summary, &[("runs", &runs), ("count", &all), ("what", words.many(kind))]);
     if let Some(part) = &outcome.part {
         let part = if part == "validation" { words.validation } else { words.test };
         let _ = write!(out, ", {}", fill(words.items, &[("part", part)]));
@@ -106,11 +131,15 @@ fn report(context: &Context, outcome: &SeedsOutcome, count: u64, words: &Words) 
     }
     out += &table.render(0);
     for run in outcome.failed() {
-        let (seed, error) = (run.seed.to_string(), run.error.clone().unwrap_or_default());
+        let (number, error) = (run.repeat.number().to_string(), run.error.clone().unwrap_or_default());
         let error = error.lines().next().unwrap_or_default().to_owned();
-        let _ = writeln!(out, "{}", fill(words.failed, &[("seed", &seed), ("error", &error)]));
+        let _ = writeln!(
+            out,
+            "{}",
+            fill(words.failed, &[("what", words.one(kind)), ("number", &number), ("error", &error)])
+        );
     }
-    let _ = write!(out, "\n{}  {}", words.figures, outcome.root.join("seeds.json").display());
+    let _ = write!(out, "\n{}  {}", words.figures, outcome.root.join(kind.file()).display());
     context.console.result(out.trim_end(), || json!(outcome));
     match failed as u64 == count {
         true => Err(Failure::new(words.none).reported()),
