@@ -189,8 +189,10 @@ impl Loader {
         let without = |id: &u64| unusable.iter().any(|bad| bad.id == *id);
         let ids: Vec<u64> = if unusable.is_empty() { ids } else { ids.into_iter().filter(|id| !without(id)).collect() };
         if ids.is_empty() {
-            return Err(DataError::NoExamples {
-                place: format!("{}, of examples that can be used,", preparer.data().description()),
+            let origin = preparer.data().description().to_owned();
+            return Err(match unusable.len() > tolerance {
+                true => DataError::BadExamples { total: unusable.len(), origin, tolerance, bad: unusable },
+                false => DataError::NoExamples { place: format!("{origin}, of examples that can be used,") },
             });
         }
         let order = match sampling {
