@@ -370,7 +370,7 @@ impl Dataset {
         }
         let indices: Vec<usize> = (0..count).map(|index| index * total / count).collect();
         let inputs = match &self.inputs {
-            Inputs::Images(_) | Inputs::Features(_) => return Ok(None),
+            Inputs::Images(_) | Inputs::Features(_) | Inputs::Table(_) => return Ok(None),
             Inputs::Texts(texts) => {
                 let of = |column: &TextColumn| indices.iter().filter_map(|&index| column.get(index)).collect();
                 Inputs::Texts(Texts { first: of(&texts.first), second: texts.second.as_ref().map(of) })

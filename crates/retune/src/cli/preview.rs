@@ -10,6 +10,7 @@ use retune::data::{Batch, Dataset, Loader};
 use retune::formats::atomic::write_bytes_atomic;
 use retune::train::report::png_address;
 use serde_json::json;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -111,7 +112,7 @@ fn texts(context: &Context, arguments: &Arguments, loader: &Loader, sheet: &Path
             Some(words) => words.join(" "),
             None => {
                 let (first, second) = data.texts().and_then(|texts| texts.get(id as usize)).unwrap_or_default();
-                text((first.to_owned(), second.map(str::to_owned)))
+                text((first.into_owned(), second.map(Cow::into_owned)))
             }
         };
         let changed: Vec<String> = epochs.clone().filter_map(|epoch| loader.text_of(id, epoch).map(text)).collect();
