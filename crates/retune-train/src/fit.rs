@@ -7,7 +7,7 @@ use crate::card::CardFacts;
 use crate::comparison::{Baseline, BaselineKind, Comparison};
 use crate::error::TrainError;
 use crate::features::StoreCounts;
-use crate::language::Language;
+use crate::language::{Language, Said};
 use crate::metrics::{Resampling, Scored};
 use crate::recipe::{self, Built};
 use crate::report::Warning;
@@ -334,11 +334,10 @@ fn finish(
     let planned_bytes = trainer.run_bytes()?;
     let (start, mut energy) = (Instant::now(), EnergyMeter::start());
     if let Some(plan) = trainer.feature_plan().filter(|plan| plan.present > 0) {
-        let text = format!(
-            "values of frozen layers are there for {} of {} examples, in `{}`",
-            plan.present,
-            plan.examples,
-            plan.folder.display()
+        let (present, examples, folder) = (plan.present, plan.examples, plan.folder.display());
+        let text = Said::new(
+            format!("values of frozen layers are there for {present} of {examples} examples, in `{folder}`"),
+            format!("{examples} 个样本中有 {present} 个的冻结层的值已存于 `{folder}`"),
         );
         observer.event(&Event::Note { text: &text });
     }

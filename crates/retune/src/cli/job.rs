@@ -7,6 +7,7 @@ use super::{Context, Result, models, outcome, paths};
 use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
+use retune::train::language::Said;
 use retune::train::recipe::{self, Built, Settings};
 use retune::train::seeds::folder_of;
 use retune::train::stored::Stored;
@@ -70,7 +71,7 @@ impl JobArguments {
             model.address = address;
         }
         for note in &built.notes {
-            context.console.note(format!("note: {note}"));
+            context.console.said(&Said::new(format!("note: {note}"), format!("注意：{note}")));
         }
         for warning in &built.warnings {
             context.console.note(outcome::warning_text(warning, context.language));
@@ -86,7 +87,8 @@ impl JobArguments {
         match (&self.recipe, &self.model, &self.data) {
             (Some(path), _, _) => self.read_recipe(context, path),
             (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data),
-            _ => Err(Failure::usage("name a recipe, or a model and data").hint("--model MODEL --data DATA")),
+            _ => Err(Failure::usage(Said::new("name a recipe, or a model and data", "请指定配方，或模型和数据"))
+                .hint("--model MODEL --data DATA")),
         }
     }
 
@@ -151,10 +153,12 @@ impl JobArguments {
                 && train.has_images()
                 && !self.overrides.iter().any(|o| o.starts_with("preprocess."))
             {
-                context.console.note(
+                context.console.said(&Said::new(
                     "note: the model does not say how its inputs were scaled; pixels are given as 0–255\n\
                      hint: for a model trained on 0–1, add `--scale 0.00392156862745098`",
-                );
+                    "注意：模型没有说明其输入如何缩放；像素按 0–255 给出\n\
+                     提示：对在 0–1 上训练的模型，请加上 `--scale 0.00392156862745098`",
+                ));
             }
         }
         // Models with a task get the head that suits the labels by themselves.
@@ -192,7 +196,12 @@ impl JobArguments {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|e| Failure::new(format!("cannot tell where `{}` is: {e}", path.display())))
+    std::path::absolute(path).map_err(|e| {
+        Failure::new(Said::new(
+            format!("cannot tell where `{}` is: {e}", path.display()),
+            format!("无法确定 `{}` 的位置：{e}", path.display()),
+        ))
+    })
 }
 
 /// Settings that bring the data's images to the model's input.

@@ -1,6 +1,6 @@
 //! `retune fit --seeds N`: the same training with several seeds, as one result.
 
-use super::fit::STOPPING;
+use super::fit::stopping;
 use super::interrupt::Interrupt;
 use super::job::JobArguments;
 use super::progress::Progress;
@@ -43,8 +43,8 @@ pub fn run(context: &Context, job: &JobArguments, count: u64) -> Result {
     let words = Words::of(context.language);
     let (root, jobs) = job.of_seeds(context, count)?;
     let seeds: Vec<u64> = jobs.iter().map(|(seed, _)| *seed).collect();
-    let interrupt = Interrupt::listen(STOPPING)?;
-    let mut progress = Progress::new(context.console, "training");
+    let interrupt = Interrupt::listen(stopping(context.language))?;
+    let mut progress = Progress::new(context.console, ("training", "训练"));
     let mut place = 0;
     let outcome = fit_seeds(
         &root,
