@@ -18,6 +18,7 @@
 //! | [`mod@clean`] | what is left out by which rule, and the new data set |
 //! | `text_file` | whole files, their bytes cut into lines |
 //! | [`error`] | [`AuditError`] |
+//! | [`language`] | words for people, in English and Chinese |
 //!
 //! Everything is the same on every run and with any number of threads; nothing is random.
 
@@ -27,6 +28,7 @@ pub mod error;
 pub mod facts;
 pub mod findings;
 pub mod fingerprint;
+pub mod language;
 pub mod near;
 pub mod normalize;
 pub mod probe;
@@ -38,4 +40,5 @@ pub use collection::{Collection, Sources};
 pub use error::AuditError;
 pub use facts::Facts;
 pub use findings::{Finding, Kind, Severity};
+pub use language::{Language, Said};
 pub use report::Report;

@@ -1,6 +1,7 @@
 //! What can be known before training: whether model, data and loss fit each other, and what it will cost.
 
 use crate::error::TrainError;
+use crate::language::Said;
 use crate::losses::{Loss, TargetForm};
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{Dataset, Inputs, LabelKind, Preprocessing, TokenInputs};
@@ -73,14 +74,20 @@ pub fn check_job(
         }
         inputs => {
             return Err(TrainError::unfit(
-                format!("the network has {} inputs, the data one", inputs.len()),
+                Said::new(
+                    format!("the network has {} inputs, the data one", inputs.len()),
+                    format!("网络有 {} 个输入，数据只有一个", inputs.len()),
+                ),
                 "training takes networks of one input",
             ));
         }
     };
     let [output] = network.outputs.as_slice() else {
         return Err(TrainError::unfit(
-            format!("the network has {} outputs", network.outputs.len()),
+            Said::new(
+                format!("the network has {} outputs", network.outputs.len()),
+                format!("网络有 {} 个输出", network.outputs.len()),
+            ),
             "training takes networks of one output; cut the model off at one of them",
         ));
     };
@@ -117,11 +124,17 @@ fn check_texts(inputs: &[NetworkInput], data: &Dataset) -> Result<(), TrainError
     match (takes_tokens(inputs), data.texts().is_some()) {
         (true, true) => Ok(()),
         (true, false) => Err(TrainError::unfit(
-            format!("the model takes texts, but `{}` holds none", data.description()),
+            Said::new(
+                format!("the model takes texts, but `{}` holds none", data.description()),
+                format!("模型接受文本，而 `{}` 中没有文本", data.description()),
+            ),
             "name the column of texts with `text` in `[data]`, or use a model for these inputs",
         )),
         _ => Err(TrainError::unfit(
-            format!("`{}` holds texts, but the model takes none", data.description()),
+            Said::new(
+                format!("`{}` holds texts, but the model takes none", data.description()),
+                format!("`{}` 中是文本，而模型不接受文本", data.description()),
+            ),
             "use a folder with a text encoder and its `tokenizer.json`",
         )),
     }
@@ -164,11 +177,20 @@ fn check_words(model: &Model, data: &Dataset) -> Result<(), TrainError> {
     match (of_tokens, data.label_kind()) {
         (true, LabelKind::WordClasses { .. } | LabelKind::None) => Ok(()),
         (true, kind) => Err(TrainError::unfit(
-            format!("the model gives a label for each word, but the labels of `{}` are {kind:?}", data.description()),
+            Said::new(
+                format!(
+                    "the model gives a label for each word, but the labels of `{}` are {kind:?}",
+                    data.description()
+                ),
+                format!("模型为每个词给出标签，而 `{}` 的标签是 {kind:?}", data.description()),
+            ),
             "give words with labels, a word a line or lists in `.jsonl`; or set `labels = \"word-class\"` in `[data]`",
         )),
         (false, LabelKind::WordClasses { .. }) => Err(TrainError::unfit(
-            format!("the words of `{}` have labels, but the model gives none for words", data.description()),
+            Said::new(
+                format!("the words of `{}` have labels, but the model gives none for words", data.description()),
+                format!("`{}` 的词带有标签，而模型不为词给出标签", data.description()),
+            ),
             "use a folder with a text encoder and its `tokenizer.json`",
         )),
         (false, _) => Ok(()),
@@ -213,9 +235,15 @@ fn check_input(expected: &[usize], prepared: Option<&[usize]>, data: &Dataset) -
         _ => "use data of the model's shape, or another model".to_owned(),
     };
     Err(TrainError::unfit(
-        format!(
-            "the model's input does not fit the data: it takes {expected:?}, one prepared example of `{}` is {prepared:?}",
-            data.description()
+        Said::new(
+            format!(
+                "the model's input does not fit the data: it takes {expected:?}, one prepared example of `{}` is {prepared:?}",
+                data.description()
+            ),
+            format!(
+                "模型的输入与数据不符：模型接受 {expected:?}，而 `{}` 准备好的一个样本是 {prepared:?}",
+                data.description()
+            ),
         ),
         hint,
     ))
@@ -229,11 +257,18 @@ fn check_ending(loss: Loss, output: &NetworkOutput) -> Result<(), TrainError> {
         FinalActivation::None => {
             return match loss.from_logits() {
                 Some(false) => Err(TrainError::unfit(
-                    format!(
-                        "`{}` with `from-logits = false` takes probabilities, but the network's last layer `{}` ends in neither \
+                    Said::new(
+                        format!(
+                            "`{}` with `from-logits = false` takes probabilities, but the network's last layer `{}` ends in neither \
                          softmax nor sigmoid",
-                        loss.name(),
-                        output.name
+                            loss.name(),
+                            output.name
+                        ),
+                        format!(
+                            "`{}` 在 `from-logits = false` 时接受概率，而网络的最后一层 `{}` 既不以 softmax 也不以 sigmoid 结尾",
+                            loss.name(),
+                            output.name
+                        ),
                     ),
                     "set `from-logits = true` in `[loss]`, or give the last layer `activation = \"softmax\"`",
                 )),
@@ -243,10 +278,16 @@ fn check_ending(loss: Loss, output: &NetworkOutput) -> Result<(), TrainError> {
     };
     if loss.from_logits() == Some(true) {
         return Err(TrainError::unfit(
-            format!(
-                "the network's last layer `{}` ends in {ending}, but `from-logits = true` says that it gives logits: \
+            Said::new(
+                format!(
+                    "the network's last layer `{}` ends in {ending}, but `from-logits = true` says that it gives logits: \
                  {ending} would be applied twice, and the network would hardly learn",
-                output.name
+                    output.name
+                ),
+                format!(
+                    "网络的最后一层 `{}` 以 {ending} 结尾，而 `from-logits = true` 表示它给出 logits：{ending} 会被用两次，网络几乎学不到东西",
+                    output.name
+                ),
             ),
             format!("set `from-logits = false` in `[loss]`, or leave {ending} out of the last layer"),
         ));
@@ -254,11 +295,17 @@ fn check_ending(loss: Loss, output: &NetworkOutput) -> Result<(), TrainError> {
     let classes = matches!(loss.target_form(), TargetForm::ClassIndex | TargetForm::ClassProbabilities);
     match (ending, loss) {
         ("softmax", Loss::BinaryCrossEntropy { .. }) => Err(TrainError::unfit(
-            "binary cross-entropy takes independent probabilities, but the network ends in softmax",
+            Said::new(
+                "binary cross-entropy takes independent probabilities, but the network ends in softmax",
+                "二元交叉熵接受互相独立的概率，而网络以 softmax 结尾",
+            ),
             "use `sparse-categorical-cross-entropy` or `categorical-cross-entropy`, or end the network in sigmoid",
         )),
         ("sigmoid", _) if classes => Err(TrainError::unfit(
-            format!("`{}` takes classes that exclude one another, but the network ends in sigmoid", loss.name()),
+            Said::new(
+                format!("`{}` takes classes that exclude one another, but the network ends in sigmoid", loss.name()),
+                format!("`{}` 接受互斥的类别，而网络以 sigmoid 结尾", loss.name()),
+            ),
             "use `binary-cross-entropy`, or end the network in softmax",
         )),
         _ => Ok(()),
@@ -277,26 +324,38 @@ fn check_labels(loss: Loss, data: &Dataset, targets: TargetEncoding, output: &[u
     match (loss.target_form(), is_index) {
         (_, _) if kind == LabelKind::None => {
             return Err(TrainError::unfit(
-                format!("the data `{}` has no labels", data.description()),
+                Said::new(
+                    format!("the data `{}` has no labels", data.description()),
+                    format!("数据 `{}` 没有标签", data.description()),
+                ),
                 "give data with labels, one folder per class, or a column of labels",
             ));
         }
         (form, _) if form != TargetForm::ClassIndex && matches!(kind, LabelKind::WordClasses { .. }) => {
             return Err(TrainError::unfit(
-                format!("words have one class each, which `{}` does not take", loss.name()),
+                Said::new(
+                    format!("words have one class each, which `{}` does not take", loss.name()),
+                    format!("每个词有一个类别，而 `{}` 不接受这种标签", loss.name()),
+                ),
                 "use `kind = \"sparse-categorical-cross-entropy\"` in `[loss]`",
             ));
         }
         (TargetForm::ClassProbabilities, true) => {
             return Err(TrainError::unfit(
-                "categorical cross-entropy takes one-hot labels, but these are integers",
+                Said::new(
+                    "categorical cross-entropy takes one-hot labels, but these are integers",
+                    "分类交叉熵接受 one-hot 标签，而这些是整数",
+                ),
                 "use `kind = \"sparse-categorical-cross-entropy\"` in `[loss]`, or set `targets = \"one-hot\"` in \
                  `[preprocess]`",
             ));
         }
         (TargetForm::ClassIndex, false) => {
             return Err(TrainError::unfit(
-                "sparse categorical cross-entropy takes integer labels, but these are vectors",
+                Said::new(
+                    "sparse categorical cross-entropy takes integer labels, but these are vectors",
+                    "稀疏分类交叉熵接受整数标签，而这些是向量",
+                ),
                 "use `kind = \"categorical-cross-entropy\"` in `[loss]`, or set `targets = \"integer\"` in `[preprocess]`",
             ));
         }
@@ -305,19 +364,28 @@ fn check_labels(loss: Loss, data: &Dataset, targets: TargetEncoding, output: &[u
     let Some(classes) = data.class_count() else { return Ok(()) };
     match loss.target_form() {
         TargetForm::ClassIndex | TargetForm::ClassProbabilities if units < classes => Err(TrainError::unfit(
-            format!("the network tells {units} classes apart, the data has {classes}"),
+            Said::new(
+                format!("the network tells {units} classes apart, the data has {classes}"),
+                format!("网络区分 {units} 个类别，数据有 {classes} 个"),
+            ),
             format!(
                 "give the model a head of {classes} units, such as `head = [{{ class = \"Dense\", units = {classes}, activation = \"softmax\" }}]`"
             ),
         )),
         TargetForm::ClassProbabilities if units != classes => Err(TrainError::unfit(
-            format!("the network tells {units} classes apart, the data has {classes}"),
+            Said::new(
+                format!("the network tells {units} classes apart, the data has {classes}"),
+                format!("网络区分 {units} 个类别，数据有 {classes} 个"),
+            ),
             format!("give the model a head of {classes} units, or set `classes = {units}` in `[data]`"),
         )),
         TargetForm::Binary if targets == TargetEncoding::Value && (units != 1 || classes > 2) => {
             Err(TrainError::unfit(
-                format!(
-                    "binary cross-entropy on class numbers takes two classes and one output, found {classes} and {units}"
+                Said::new(
+                    format!(
+                        "binary cross-entropy on class numbers takes two classes and one output, found {classes} and {units}"
+                    ),
+                    format!("对类别编号用二元交叉熵需要两个类别和一个输出，实际为 {classes} 和 {units}"),
                 ),
                 "use a categorical cross-entropy with softmax",
             ))

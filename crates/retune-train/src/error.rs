@@ -1,5 +1,6 @@
 //! What can go wrong in a run, said with the place and what to do.
 
+use crate::language::Said;
 use retune_cpu::CpuError;
 use retune_data::DataError;
 use retune_graph::GraphError;
@@ -50,7 +51,7 @@ pub enum TrainError {
     #[error("{problem}\nhint: {hint}")]
     Unfit {
         /// What is wrong, in a sentence.
-        problem: String,
+        problem: Said,
         /// What to do.
         hint: String,
     },
@@ -169,7 +170,7 @@ impl TrainError {
         move |source| TrainError::Write { path, source }
     }
 
-    pub(crate) fn unfit(problem: impl Into<String>, hint: impl Into<String>) -> TrainError {
+    pub(crate) fn unfit(problem: impl Into<Said>, hint: impl Into<String>) -> TrainError {
         TrainError::Unfit { problem: problem.into(), hint: hint.into() }
     }
 }

@@ -7,7 +7,7 @@ use crate::card::CardFacts;
 use crate::comparison::{Baseline, BaselineKind, Comparison};
 use crate::error::TrainError;
 use crate::features::StoreCounts;
-use crate::language::Language;
+use crate::language::{Language, Said};
 use crate::metrics::{Resampling, Scored};
 use crate::recipe::{self, Built};
 use crate::report::Warning;
@@ -347,11 +347,10 @@ fn finish(
     let planned_bytes = trainer.run_bytes()?;
     let (start, mut energy) = (Instant::now(), EnergyMeter::start());
     if let Some(plan) = trainer.feature_plan().filter(|plan| plan.present > 0) {
-        let text = format!(
-            "values of frozen layers are there for {} of {} examples, in `{}`",
-            plan.present,
-            plan.examples,
-            plan.folder.display()
+        let (present, examples, folder) = (plan.present, plan.examples, plan.folder.display());
+        let text = Said::new(
+            format!("values of frozen layers are there for {present} of {examples} examples, in `{folder}`"),
+            format!("{examples} 个样本中有 {present} 个的冻结层的值已存于 `{folder}`"),
         );
         observer.event(&Event::Note { text: &text });
     }
@@ -359,7 +358,10 @@ fn finish(
     let left_out = write_left_out(run.root(), loaders(trainer.job()))?;
     if left_out > 0 {
         let path = run.root().join(LEFT_OUT);
-        let text = format!("{left_out} rows or files cannot be used and are left out, listed in `{}`", path.display());
+        let text = Said::new(
+            format!("{left_out} rows or files cannot be used and are left out, listed in `{}`", path.display()),
+            format!("有 {left_out} 行或文件无法使用，已被略去，列在 `{}` 中", path.display()),
+        );
         observer.event(&Event::Note { text: &text });
     }
     // The weights are still those that the run began with, also when it is resumed.
@@ -400,8 +402,10 @@ fn finish(
     let more = write_left_out(&root, loaders(trainer.job()))?.saturating_sub(left_out);
     if more > 0 {
         let path = root.join(LEFT_OUT);
-        let text =
-            format!("{more} more could not be used on the way and were left out, listed in `{}`", path.display());
+        let text = Said::new(
+            format!("{more} more could not be used on the way and were left out, listed in `{}`", path.display()),
+            format!("途中又有 {more} 个无法使用，已被略去，列在 `{}` 中", path.display()),
+        );
         observer.event(&Event::Note { text: &text });
     }
     if ending == Ending::Interrupted {

@@ -38,7 +38,6 @@ pub mod error;
 mod exact;
 pub mod features;
 pub mod fit;
-pub mod language;
 pub mod losses;
 pub mod metrics;
 pub mod optimizers;
@@ -56,6 +55,8 @@ pub mod text;
 pub mod trainer;
 pub mod views;
 mod warnings;
+
+pub use retune_audit::{language, texts};
 
 pub use builder::{FineTune, FineTuned};
 pub use error::TrainError;

@@ -3,6 +3,7 @@
 use super::{Dropped, Repaired};
 use crate::collection::{Collection, Place};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// A line of the log.
@@ -10,7 +11,7 @@ use std::io::{self, Write};
 struct Entry<'a> {
     action: &'static str,
     rule: &'static str,
-    reason: &'a str,
+    reason: Cow<'a, str>,
     #[serde(flatten)]
     place: Place,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +30,7 @@ pub fn write(
     let dropped = dropped.iter().map(|Dropped { item, rule, kept, reason }| Entry {
         action: "dropped",
         rule: rule.name(),
-        reason,
+        reason: reason.into(),
         place: collection.place(*item),
         kept: kept.map(|kept| collection.place(kept)),
         text: None,
@@ -37,7 +38,7 @@ pub fn write(
     let repaired = repaired.iter().map(|Repaired { item, damage, meant }| Entry {
         action: "repaired",
         rule: "encoding",
-        reason: damage.words(),
+        reason: damage.words().english().to_owned().into(),
         place: collection.place(*item),
         kept: None,
         text: Some(meant),

@@ -172,7 +172,7 @@ impl Draft<'_> {
         let Some(judged) = label_errors::judge(self.collection, facts, features) else { return };
         let classes = self.collection.classes();
         for (item, suspect) in judged.suspects {
-            let reason = format!("looks like `{}`, by {}", classes[suspect.suggested], judged.source);
+            let reason = format!("looks like `{}`, by {}", classes[suspect.suggested], judged.source.english());
             self.drop(Rule::LabelErrors, item, None, reason);
         }
     }

@@ -9,7 +9,7 @@ pub mod part;
 pub mod table;
 
 pub use open::Sources;
-pub use part::{Content, Part, SplitName};
+pub use part::{Content, Noun, Part, SplitName};
 pub use table::Table;
 
 use crate::error::AuditError;

@@ -2,10 +2,12 @@
 
 use super::table::Table;
 use crate::error::AuditError;
+use crate::findings::{counted, grouped};
+use crate::language::Said;
 use retune_data::decode::DecodedImage;
 use retune_data::{BadExample, Dataset, Inputs, LabelKind, Labels, Origins};
 use retune_tensor::Values;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
@@ -38,6 +40,58 @@ impl SplitName {
             SplitName::Validation => "validation",
             SplitName::Test => "test",
         }
+    }
+}
+
+impl SplitName {
+    /// What the part is called.
+    pub fn word(self) -> Said {
+        match self {
+            SplitName::Train => Said::new(self.name(), "训练集"),
+            SplitName::Validation => Said::new(self.name(), "验证集"),
+            SplitName::Test => Said::new(self.name(), "测试集"),
+        }
+    }
+}
+
+/// What examples are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noun {
+    /// One of them, in English.
+    pub one: &'static str,
+    /// Several, in English.
+    pub many: &'static str,
+    /// Behind a number, with the measure word, in Chinese.
+    pub chinese: &'static str,
+}
+
+impl Noun {
+    /// Whatever they are.
+    pub const EXAMPLE: Noun = Noun { one: "example", many: "examples", chinese: "个样本" };
+    /// Images.
+    pub const IMAGE: Noun = Noun { one: "image", many: "images", chinese: "张图像" };
+    /// Pairs of texts.
+    pub const PAIR: Noun = Noun { one: "pair of texts", many: "pairs of texts", chinese: "对文本" };
+    /// Rows of a table.
+    pub const ROW: Noun = Noun { one: "row", many: "rows", chinese: "行" };
+    /// Texts.
+    pub const TEXT: Noun = Noun { one: "text", many: "texts", chinese: "条文本" };
+
+    /// `1 text`, `2,345 texts`; `2,345 条文本`.
+    pub fn counted(self, n: usize) -> Said {
+        Said::new(counted(n, (self.one, self.many)), self.chinese(n))
+    }
+
+    /// `2,345 条文本`.
+    pub(crate) fn chinese(self, n: usize) -> String {
+        format!("{} {}", grouped(n), self.chinese)
+    }
+}
+
+/// Singular and plural, in English.
+impl Serialize for Noun {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.one, self.many).serialize(serializer)
     }
 }
 
@@ -103,15 +157,15 @@ impl Part {
     }
 
     /// What an example is called.
-    pub fn noun(&self) -> (&'static str, &'static str) {
+    pub fn noun(&self) -> Noun {
         match &self.content {
-            Content::Examples(data) if data.has_images() => ("image", "images"),
+            Content::Examples(data) if data.has_images() => Noun::IMAGE,
             Content::Examples(data) => match data.inputs() {
-                Inputs::Texts(texts) if texts.second.is_some() => ("pair of texts", "pairs of texts"),
-                Inputs::Texts(_) => ("text", "texts"),
-                _ => ("example", "examples"),
+                Inputs::Texts(texts) if texts.second.is_some() => Noun::PAIR,
+                Inputs::Texts(_) => Noun::TEXT,
+                _ => Noun::EXAMPLE,
             },
-            Content::Table(_) => ("row", "rows"),
+            Content::Table(_) => Noun::ROW,
         }
     }
 

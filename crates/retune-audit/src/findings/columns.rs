@@ -1,8 +1,9 @@
 //! Columns of tables that teach nothing, or too much: constant ones, identifiers, mostly missing ones, and such that tell the label
 //! by themselves.
 
-use super::{Finding, Kind, Remedy, Severity, counted, grouped, verb};
+use super::{Finding, Kind, Remedy, Severity, counted, grouped, listed, verb};
 use crate::collection::{Collection, Content, Table};
+use crate::language::Said;
 use crate::report::quoted;
 use std::collections::HashMap;
 
@@ -28,6 +29,24 @@ pub enum Fault {
     Constant,
     /// Most rows have none.
     MostlyMissing,
+}
+
+impl Fault {
+    /// What is wrong, behind the names of columns, in English and Chinese.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Fault::TellsLabel => (
+                "by itself tells the label: is it known before the label is?",
+                "单独就能决定标签：在得知标签之前，它是已知的吗？",
+            ),
+            Fault::Identifier => (
+                "has another value in every row, like an identifier: it can be learned by heart, and means nothing in new data.",
+                "每行的值都不同，像是编号：它会被死记硬背，对新数据毫无意义。",
+            ),
+            Fault::Constant => ("has the same value in every row.", "每行的值都相同。"),
+            Fault::MostlyMissing => ("has no value in most rows.", "大多数行没有值。"),
+        }
+    }
 }
 
 /// Whether a cell means that there is no value.
@@ -91,18 +110,11 @@ pub fn find(collection: &Collection) -> Option<Finding> {
         columns.map(|column| format!("`{}`", table.column_name(column))).collect::<Vec<_>>()
     };
     let mut details = Vec::new();
-    for (fault, words) in [
-        (Fault::TellsLabel, "by itself tells the label: is it known before the label is?"),
-        (
-            Fault::Identifier,
-            "has another value in every row, like an identifier: it can be learned by heart, and means nothing in new data.",
-        ),
-        (Fault::Constant, "has the same value in every row."),
-        (Fault::MostlyMissing, "has no value in most rows."),
-    ] {
+    for fault in [Fault::TellsLabel, Fault::Identifier, Fault::Constant, Fault::MostlyMissing] {
         let names = names(fault);
         if !names.is_empty() {
-            details.push(format!("{} {words}", names.join(", ")));
+            let (english, chinese) = fault.words();
+            details.push(Said::new(format!("{} {english}", names.join(", ")), format!("{} {chinese}", listed(&names))));
         }
     }
     let values: Vec<String> = faults
@@ -115,14 +127,20 @@ pub fn find(collection: &Collection) -> Option<Finding> {
     Some(Finding {
         kind: Kind::Columns,
         severity: if faults[0].0 == Fault::TellsLabel { Severity::Problem } else { Severity::Warning },
-        title: format!(
-            "{} {} nothing, or too much.",
-            counted(faults.len(), ("column", "columns")),
-            verb(faults.len(), "teaches", "teach")
+        title: Said::new(
+            format!(
+                "{} {} nothing, or too much.",
+                counted(faults.len(), ("column", "columns")),
+                verb(faults.len(), "teaches", "teach")
+            ),
+            format!("{} 列没有信息，或泄露了标签。", grouped(faults.len())),
         ),
-        why: format!(
-            "Of {} columns these make training worse, or figures too good to be true.",
-            grouped(table.width().saturating_sub(1))
+        why: Said::new(
+            format!(
+                "Of {} columns these make training worse, or figures too good to be true.",
+                grouped(table.width().saturating_sub(1))
+            ),
+            format!("在 {} 列之中，这些列会让训练变差，或让指标好得不真实。", grouped(table.width().saturating_sub(1))),
         ),
         count: faults.len(),
         details,

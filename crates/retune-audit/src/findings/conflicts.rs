@@ -4,6 +4,7 @@ use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, pe
 use crate::clean::Rule;
 use crate::collection::{Collection, Item};
 use crate::facts::Facts;
+use crate::language::Said;
 use std::collections::BTreeMap;
 
 /// A group of items of the same input whose labels differ.
@@ -43,19 +44,29 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     Some(Finding {
         kind: Kind::Conflicts,
         severity: if share >= 0.001 { Severity::Problem } else { Severity::Warning },
-        title: format!(
-            "{} {} with different labels: {} ({}).",
-            counted(found.len(), ("input", "inputs")),
-            verb(found.len(), "stands there", "stand there"),
-            counted(count, noun),
-            percent(count, collection.len())
+        title: Said::new(
+            format!(
+                "{} {} with different labels: {} ({}).",
+                counted(found.len(), ("input", "inputs")),
+                verb(found.len(), "stands there", "stand there"),
+                noun.counted(count).english(),
+                percent(count, collection.len())
+            ),
+            format!(
+                "{} 个输入带有互相矛盾的标签：共 {}（{}）。",
+                grouped(found.len()),
+                noun.chinese(count),
+                percent(count, collection.len())
+            ),
         ),
-        why: "At most one of the labels is right: the others teach what is wrong, and no model can get all of them right.".to_owned(),
+        why: Said::new(
+            "At most one of the labels is right: the others teach what is wrong, and no model can get all of them right.",
+            "这些标签中至多有一个正确：其余的会教错模型，任何模型都不可能全部答对。",
+        ),
         count,
-        details: vec![format!(
-            "In {} of {} cases more than half of the labels agree.",
-            grouped(decided),
-            grouped(found.len())
+        details: vec![Said::new(
+            format!("In {} of {} cases more than half of the labels agree.", grouped(decided), grouped(found.len())),
+            format!("{} 组中有 {} 组，过半数的标签一致。", grouped(found.len()), grouped(decided)),
         )],
         examples: found.iter().take(examples).map(|conflict| example(collection, conflict)).collect(),
         remedy: Remedy::Clean(Rule::Conflicts),
@@ -76,5 +87,5 @@ fn example(collection: &Collection, conflict: &Conflict) -> Example {
         }
     }
     firsts.extend(others);
-    Example::new(collection, &firsts, format!("{} labels", labels.len()))
+    Example::new(collection, &firsts, Said::new(format!("{} labels", labels.len()), format!("{} 种标签", labels.len())))
 }

@@ -1,10 +1,11 @@
 //! Texts of which nothing can be seen: none at all, or invisible characters only.
 
 use super::unreadable::is_empty;
-use super::{Example, Finding, Kind, Remedy, Severity, counted, noun, percent, verb};
+use super::{Example, Finding, Kind, Remedy, Severity, noun, percent, verb};
 use crate::clean::Rule;
 use crate::collection::{Collection, Item};
 use crate::facts::Facts;
+use crate::language::Said;
 
 /// All such items, ascending.
 pub fn items(facts: &Facts) -> Vec<Item> {
@@ -20,16 +21,22 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     (!items.is_empty()).then(|| Finding {
         kind: Kind::Empty,
         severity: Severity::Problem,
-        title: format!(
-            "{} {} empty ({}).",
-            counted(items.len(), noun(collection)),
-            verb(items.len(), "is", "are"),
-            percent(items.len(), collection.len())
+        title: Said::new(
+            format!(
+                "{} {} empty ({}).",
+                noun(collection).counted(items.len()).english(),
+                verb(items.len(), "is", "are"),
+                percent(items.len(), collection.len())
+            ),
+            format!("{}为空（{}）。", noun(collection).chinese(items.len()), percent(items.len(), collection.len())),
         ),
-        why: "There is nothing to learn from, and whatever is predicted for nothing is chance.".to_owned(),
+        why: Said::new(
+            "There is nothing to learn from, and whatever is predicted for nothing is chance.",
+            "其中没有可学的内容，对空输入的任何预测都只是碰运气。",
+        ),
         count: items.len(),
         details: Vec::new(),
-        examples: items.iter().take(examples).map(|&item| Example::new(collection, &[item], "")).collect(),
+        examples: items.iter().take(examples).map(|&item| Example::new(collection, &[item], Said::default())).collect(),
         remedy: Remedy::Clean(Rule::Empty),
     })
 }

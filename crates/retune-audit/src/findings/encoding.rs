@@ -6,9 +6,10 @@
 //! - GBK that was read as Latin-1 (`ÕâÊÇ`), told by pairs of bytes that are all of the common characters of GB 2312;
 //! - entities of HTML (`&amp;`) and control characters.
 
-use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, percent, verb};
+use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, percent, verb};
 use crate::collection::{Collection, Item, part::shortened};
 use crate::facts::Facts;
+use crate::language::{Language, Said};
 use encoding_rs::{GB18030, WINDOWS_1252};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -30,13 +31,18 @@ pub enum Damage {
 
 impl Damage {
     /// What happened, in words.
-    pub fn words(self) -> &'static str {
+    pub fn words(self) -> Said {
         match self {
-            Damage::Lost => "with characters that are lost (they stand as `\u{fffd}`, or as what it became)",
-            Damage::Utf8AsLatin1 => "in UTF-8 that was read as Latin-1",
-            Damage::GbkAsLatin1 => "in GBK that was read as Latin-1",
-            Damage::Controls => "with control characters",
-            Damage::Entities => "with entities of HTML, such as `&amp;`",
+            Damage::Lost => Said::new(
+                "with characters that are lost (they stand as `\u{fffd}`, or as what it became)",
+                "有字符已经丢失（显示为 `\u{fffd}` 或由它变成的字符）",
+            ),
+            Damage::Utf8AsLatin1 => {
+                Said::new("in UTF-8 that was read as Latin-1", "是 `UTF-8` 文本，却按 `Latin-1` 读取")
+            }
+            Damage::GbkAsLatin1 => Said::new("in GBK that was read as Latin-1", "是 `GBK` 文本，却按 `Latin-1` 读取"),
+            Damage::Controls => Said::new("with control characters", "含有控制字符"),
+            Damage::Entities => Said::new("with entities of HTML, such as `&amp;`", "含有 `HTML` 实体，例如 `&amp;`"),
         }
     }
 }
@@ -139,31 +145,52 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     found.sort_by_key(|(item, damage, _)| (*damage, *item));
     let example = |(item, damage, meant): &(Item, Damage, Option<String>)| {
         let note = match meant {
-            Some(meant) => format!("was meant to be: {}", shortened(meant)),
-            None => damage.words().to_owned(),
+            Some(meant) => {
+                let meant = shortened(meant);
+                Said::new(format!("was meant to be: {meant}"), format!("原意应为：{meant}"))
+            }
+            None => damage.words(),
         };
         Example::new(collection, &[*item], note)
+    };
+    let detail = |(damage, n): (&Damage, &usize)| {
+        let words = damage.words();
+        Said::new(
+            format!("{} {}.", grouped(*n), words.english()),
+            format!("{}{}。", noun(collection).chinese(*n), words.of(Language::Chinese)),
+        )
     };
     Some(Finding {
         kind: Kind::Encoding,
         severity: if is_grave { Severity::Warning } else { Severity::Note },
-        title: format!(
-            "{} {} damaged on the way ({}).",
-            counted(found.len(), noun(collection)),
-            verb(found.len(), "was", "were"),
-            percent(found.len(), collection.len())
+        title: Said::new(
+            format!(
+                "{} {} damaged on the way ({}).",
+                noun(collection).counted(found.len()).english(),
+                verb(found.len(), "was", "were"),
+                percent(found.len(), collection.len())
+            ),
+            format!(
+                "{}的编码已损坏（{}）。",
+                noun(collection).chinese(found.len()),
+                percent(found.len(), collection.len())
+            ),
         ),
-        why: "A model learns the damage instead of the words, and meets whole words later.".to_owned(),
+        why: Said::new(
+            "A model learns the damage instead of the words, and meets whole words later.",
+            "模型学到的是乱码而不是词语，而日后遇到的却是完好的词语。",
+        ),
         count: found.len(),
-        details: kinds.iter().map(|(damage, n)| format!("{} {}.", grouped(*n), damage.words())).collect(),
+        details: kinds.iter().map(detail).collect(),
         examples: found.iter().take(examples).map(example).collect(),
         remedy: match found.iter().any(|(_, _, meant)| meant.is_some()) {
             true => Remedy::Repair,
-            false => Remedy::Advice(
-            "Export the texts again with the right encoding; or name the encoding of the file with `--encoding`, if it is only read \
-             wrongly."
-                .to_owned(),
-        )},
+            false => Remedy::Advice(Said::new(
+                "Export the texts again with the right encoding; or name the encoding of the file with `--encoding`, if it is only \
+                 read wrongly.",
+                "请以正确的编码重新导出文本；如果只是读取有误，请用 `--encoding` 指定文件的编码。",
+            )),
+        },
     })
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Repetitions across splits are [overlap](super::overlap). White space at the ends of a text does not count, as no model sees it.
 
-use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, percent, verb};
+use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, percent, verb};
 use crate::clean::Rule;
 use crate::collection::{Collection, Item, Part};
 use crate::facts::Facts;
 use crate::fingerprint::{fingerprint, groups_of_equal};
+use crate::language::Said;
 use crate::text_file::Lines;
 use retune_data::Origins;
 
@@ -32,35 +33,53 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     let mut details = Vec::new();
     let whole = whole_rows(collection);
     if whole > 0 && whole < repeated {
-        details.push(format!(
-            "{} of them {} an earlier row to the byte; the others differ in other columns, or in white space at the ends.",
-            grouped(whole),
-            verb(whole, "repeats", "repeat")
+        details.push(Said::new(
+            format!(
+                "{} of them {} an earlier row to the byte; the others differ in other columns, or in white space at the ends.",
+                grouped(whole),
+                verb(whole, "repeats", "repeat")
+            ),
+            format!("其中 {} 行与前面的某一行逐字节相同；其余的在其他列或首尾空白处不同。", grouped(whole)),
         ));
     } else if whole >= repeated {
-        details.push("All of them repeat an earlier row to the byte, label included.".to_owned());
+        details.push(Said::new(
+            "All of them repeat an earlier row to the byte, label included.",
+            "它们都与前面的某一行逐字节相同，标签也相同。",
+        ));
     }
     groups.sort_by_key(|group| (std::cmp::Reverse(group.len()), group[0]));
-    details.push(format!("The most frequent one stands {} times.", grouped(groups[0].len())));
+    let most = grouped(groups[0].len());
+    details.push(Said::new(
+        format!("The most frequent one stands {most} times."),
+        format!("重复最多的一个出现 {most} 次。"),
+    ));
     let share = repeated as f64 / collection.len() as f64;
     Some(Finding {
         kind: Kind::ExactDuplicates,
         severity: if share >= 0.01 { Severity::Problem } else { Severity::Warning },
-        title: format!(
-            "{} {} an earlier one ({}).",
-            counted(repeated, noun),
-            verb(repeated, "repeats", "repeat"),
-            percent(repeated, collection.len())
+        title: Said::new(
+            format!(
+                "{} {} an earlier one ({}).",
+                noun.counted(repeated).english(),
+                verb(repeated, "repeats", "repeat"),
+                percent(repeated, collection.len())
+            ),
+            format!("{}与前面的重复（{}）。", noun.chinese(repeated), percent(repeated, collection.len())),
         ),
-        why: "What is repeated weighs more in training than it should, and where validation is drawn from the same rows, it \
-              also stands on both sides."
-            .to_owned(),
+        why: Said::new(
+            "What is repeated weighs more in training than it should, and where validation is drawn from the same rows, it \
+             also stands on both sides.",
+            "重复的内容在训练中的比重过大；如果验证集也从这些行中划出，它还会同时出现在两边。",
+        ),
         count: repeated,
         details,
         examples: groups
             .iter()
             .take(examples)
-            .map(|group| Example::new(collection, group, format!("{} times", group.len())))
+            .map(|group| {
+                let note = Said::new(format!("{} times", group.len()), format!("出现 {} 次", group.len()));
+                Example::new(collection, group, note)
+            })
             .collect(),
         remedy: Remedy::Clean(Rule::ExactDuplicates),
     })

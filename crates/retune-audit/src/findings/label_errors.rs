@@ -4,10 +4,11 @@
 //! Texts and rows of tables have features of their own ([`ngrams`], [`columns`]); for images, and for better ones of texts, the frozen outputs of a model are given.
 //! Where the probe is hardly better than always saying the most frequent class, its word counts for nothing, and nothing is found.
 
-use super::{Example, Finding, Kind, Remedy, Severity, counted, noun, percent};
+use super::{Example, Finding, Kind, Remedy, Severity, noun, percent};
 use crate::clean::Rule;
 use crate::collection::{Collection, Content, Item};
 use crate::facts::Facts;
+use crate::language::{Language, Said};
 use crate::probe::{Features, Suspect, columns, confident, folds, ngrams};
 use std::collections::HashMap;
 
@@ -28,7 +29,7 @@ pub struct ModelFeatures {
     /// Their features.
     pub features: Features,
     /// What they are, for the report.
-    pub source: String,
+    pub source: Said,
 }
 
 /// What the probe says.
@@ -43,7 +44,7 @@ pub struct Judged {
     /// Accuracy of always saying the most frequent class.
     pub majority: f64,
     /// What the features are.
-    pub source: String,
+    pub source: Said,
 }
 
 /// Judges the labels of the training part; `None` where they are not classes, or nothing can be said.
@@ -79,12 +80,12 @@ pub fn judge(collection: &Collection, facts: &Facts, model: Option<&ModelFeature
         }
         (None, Some(table)) => {
             let rows: Vec<usize> = rows.iter().map(|(_, item)| collection.at(*item).1).collect();
-            (columns::features(table, &rows), "the columns".to_owned())
+            (columns::features(table, &rows), Said::new("the columns", "各列"))
         }
         (None, None) => {
             let texts: Vec<String> =
                 rows.iter().filter_map(|(_, item)| collection.text(*item).map(|text| text.into_owned())).collect();
-            (ngrams::features(&texts), "words and pairs of words".to_owned())
+            (ngrams::features(&texts), Said::new("words and pairs of words", "单词和相邻词对"))
         }
     };
     let named = |same: &Vec<Item>| same.iter().map(|&item| (item, u64::from(same[0]))).collect::<Vec<_>>();
@@ -114,34 +115,50 @@ pub fn find(collection: &Collection, facts: &Facts, model: Option<&ModelFeatures
     }
     let name = |class: usize| &collection.classes()[class];
     let example = |(item, suspect): &(Item, Suspect)| {
-        let note = format!(
-            "looks like `{}` ({:.0} %), its label has {:.1} %",
-            name(suspect.suggested),
-            100.0 * suspect.other,
-            100.0 * suspect.own
+        let (suggested, other, own) = (name(suspect.suggested), 100.0 * suspect.other, 100.0 * suspect.own);
+        let note = Said::new(
+            format!("looks like `{suggested}` ({other:.0} %), its label has {own:.1} %"),
+            format!("更像 `{suggested}`（{other:.0} %），现有标签的概率为 {own:.1} %"),
         );
         Example::new(collection, &[*item], note)
     };
     let count = judged.suspects.len();
+    let (accuracy, majority) = (100.0 * judged.accuracy, 100.0 * judged.majority);
     Some(Finding {
         kind: Kind::LabelErrors,
         severity: Severity::Warning,
-        title: format!(
-            "{} may have the wrong label ({} of {} judged).",
-            counted(count, noun(collection)),
-            percent(count, judged.examples),
-            super::grouped(judged.examples)
+        title: Said::new(
+            format!(
+                "{} may have the wrong label ({} of {} judged).",
+                noun(collection).counted(count).english(),
+                percent(count, judged.examples),
+                super::grouped(judged.examples)
+            ),
+            format!(
+                "{}的标签可能有误（占所检查的 {} 个样本的 {}）。",
+                noun(collection).chinese(count),
+                super::grouped(judged.examples),
+                percent(count, judged.examples)
+            ),
         ),
-        why: "A probe that was fitted to other examples is as sure of another class here as it is elsewhere. It can be wrong: the first \
-              ones are worth a look, the last ones are hard examples rather than mistakes. Mending the labels that are wrong is better \
-              than leaving all of them out."
-            .to_owned(),
+        why: Said::new(
+            "A probe that was fitted to other examples is as sure of another class here as it is elsewhere. It can be wrong: the first \
+             ones are worth a look, the last ones are hard examples rather than mistakes. Mending the labels that are wrong is better \
+             than leaving all of them out.",
+            "用其他样本拟合的线性探针在这里确信是另一个类别，把握与在别处一样大。它也可能出错：排在前面的值得一看，排在后面的多是难例而非错误。\
+             改正错误的标签，胜过把它们全部去掉。",
+        ),
         count,
-        details: vec![format!(
-            "The probe, logistic regression on {}, is right on {:.1} % of what it has not seen; the most frequent class has {:.1} %.",
-            judged.source,
-            100.0 * judged.accuracy,
-            100.0 * judged.majority
+        details: vec![Said::new(
+            format!(
+                "The probe, logistic regression on {}, is right on {accuracy:.1} % of what it has not seen; the most frequent class has \
+                 {majority:.1} %.",
+                judged.source.english()
+            ),
+            format!(
+                "该探针是基于{}的逻辑回归，在未见过的样本上答对 {accuracy:.1} %；最常见类别占 {majority:.1} %。",
+                judged.source.of(Language::Chinese)
+            ),
         )],
         examples: judged.suspects.iter().take(examples).map(example).collect(),
         remedy: Remedy::Clean(Rule::LabelErrors),

@@ -6,6 +6,7 @@
 use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, verb};
 use crate::collection::{Collection, Item};
 use crate::facts::Facts;
+use crate::language::{Language, Said};
 use crate::normalize::is_ideograph;
 use rayon::prelude::*;
 
@@ -52,24 +53,32 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     let noun = noun(collection);
     let mut parts = Vec::new();
     if !long.is_empty() {
-        parts.push(format!(
-            "{} {} far longer than the rest (over {} characters)",
-            super::counted(long.len(), noun),
-            verb(long.len(), "is", "are"),
-            grouped(fence as usize)
+        parts.push(Said::new(
+            format!(
+                "{} {} far longer than the rest (over {} characters)",
+                noun.counted(long.len()).english(),
+                verb(long.len(), "is", "are"),
+                grouped(fence as usize)
+            ),
+            format!("{}远长于其余（超过 {} 个字符）", noun.chinese(long.len()), grouped(fence as usize)),
         ));
     }
     if !short.is_empty() {
-        parts.push(format!(
-            "{} {} fewer than two letters or digits",
-            super::counted(short.len(), noun),
-            verb(short.len(), "has", "have")
+        parts.push(Said::new(
+            format!(
+                "{} {} fewer than two letters or digits",
+                noun.counted(short.len()).english(),
+                verb(short.len(), "has", "have")
+            ),
+            format!("{}不足两个字母或数字", noun.chinese(short.len())),
         ));
     }
-    let [middle, most, nearly_all] = [0.5, 0.95, 0.99].map(|share| grouped(at(share) as usize));
+    let [middle, most, nearly_all, longest] = [0.5, 0.95, 0.99, 1.0].map(|share| grouped(at(share) as usize));
     let shown = |list: &[(Item, u32)], take: usize| -> Vec<Example> {
         let example = |(item, length): &(Item, u32)| {
-            Example::new(collection, &[*item], format!("{} characters", grouped(*length as usize)))
+            let length = grouped(*length as usize);
+            let note = Said::new(format!("{length} characters"), format!("{length} 个字符"));
+            Example::new(collection, &[*item], note)
         };
         list.iter().take(take).map(example).collect()
     };
@@ -78,18 +87,28 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     Some(Finding {
         kind: Kind::Lengths,
         severity: Severity::Note,
-        title: format!("{}.", parts.join("; ")),
-        why: "Long texts are cut off at the model's most tokens, and make batches slow; of the shortest nobody could tell the label."
-            .to_owned(),
+        title: Said::new(
+            format!("{}.", parts.iter().map(Said::english).collect::<Vec<_>>().join("; ")),
+            format!("{}。", parts.iter().map(|part| part.of(Language::Chinese)).collect::<Vec<_>>().join("；")),
+        ),
+        why: Said::new(
+            "Long texts are cut off at the model's most tokens, and make batches slow; of the shortest nobody could tell the label.",
+            "过长的文本会在模型的最大词元数处截断，并拖慢批次；而最短的文本，谁也说不出它的标签。",
+        ),
         count: long.len() + short.len(),
-        details: vec![format!(
-            "Half of all have at most {middle} characters, 95 % at most {most}, 99 % at most {nearly_all}, the longest {}.",
-            grouped(at(1.0) as usize)
+        details: vec![Said::new(
+            format!(
+                "Half of all have at most {middle} characters, 95 % at most {most}, 99 % at most {nearly_all}, the longest {longest}."
+            ),
+            format!(
+                "半数不超过 {middle} 个字符，95 % 不超过 {most} 个，99 % 不超过 {nearly_all} 个，最长 {longest} 个。"
+            ),
         )],
         examples: all,
-        remedy: Remedy::Advice(
-            "Look at them; `retune check --model MODEL --data DATA` says how many a model would cut off.".to_owned(),
-        ),
+        remedy: Remedy::Advice(Said::new(
+            "Look at them; `retune check --model MODEL --data DATA` says how many a model would cut off.",
+            "请查看它们；`retune check --model MODEL --data DATA` 会说明模型将截断多少条。",
+        )),
     })
 }
 

@@ -31,8 +31,9 @@ pub mod sizes;
 pub mod unreadable;
 
 use crate::clean::Rule;
-use crate::collection::{Collection, Item, Place, SplitName};
+use crate::collection::{Collection, Item, Noun, Place, SplitName};
 use crate::facts::Facts;
+use crate::language::Said;
 use serde::Serialize;
 
 /// Kinds of findings, the most important ones first.
@@ -88,13 +89,13 @@ pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
     /// The finding in one sentence.
-    pub title: String,
+    pub title: Said,
     /// Why it matters, in a sentence or two.
-    pub why: String,
+    pub why: Said,
     /// Number of examples (columns, classes) concerned.
     pub count: usize,
     /// More figures, a sentence each.
-    pub details: Vec<String>,
+    pub details: Vec<Said>,
     /// Some of what was found.
     pub examples: Vec<Example>,
     /// What to do: a command, or words.
@@ -105,8 +106,8 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Example {
     /// What is to be said of it; may be empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub note: String,
+    #[serde(skip_serializing_if = "Said::is_empty")]
+    pub note: Said,
     /// The places, at most a few of them.
     pub places: Vec<Place>,
     /// The items at these places, for pictures.
@@ -126,18 +127,29 @@ pub enum Remedy {
     /// Another command, such as a setting of `retune fit`.
     Setting(String),
     /// Words.
-    Advice(String),
+    Advice(Said),
 }
 
 /// Places that one example shows.
 const PLACES: usize = 4;
 
+impl Severity {
+    /// The word for it.
+    pub fn word(self) -> Said {
+        match self {
+            Severity::Problem => Said::new("problem", "问题"),
+            Severity::Warning => Said::new("warning", "警告"),
+            Severity::Note => Said::new("note", "提示"),
+        }
+    }
+}
+
 impl Example {
     /// Items that belong together.
-    pub fn new(collection: &Collection, items: &[Item], note: impl Into<String>) -> Example {
+    pub fn new(collection: &Collection, items: &[Item], note: Said) -> Example {
         let items: Vec<Item> = items.iter().take(PLACES).copied().collect();
         let places = items.iter().map(|&item| collection.place(item)).collect();
-        Example { note: note.into(), places, items }
+        Example { note, places, items }
     }
 }
 
@@ -195,8 +207,13 @@ pub(crate) fn percent(part: usize, whole: usize) -> String {
 }
 
 /// What an example of the collection is called.
-pub(crate) fn noun(collection: &Collection) -> (&'static str, &'static str) {
-    collection.parts().first().map_or(("example", "examples"), |part| part.noun())
+pub(crate) fn noun(collection: &Collection) -> Noun {
+    collection.parts().first().map_or(Noun::EXAMPLE, |part| part.noun())
+}
+
+/// Names in Chinese, one after the other.
+pub(crate) fn listed(names: &[String]) -> String {
+    names.join("、")
 }
 
 /// `verb` for one, `verbs` for several.

@@ -1,10 +1,11 @@
 //! Nearly the same input several times: texts that differ in case, width or white space, or of which most short pieces are the same;
 //! pictures stored again, resized, made brighter.
 
-use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, percent, verb};
+use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, percent, verb};
 use crate::clean::Rule;
 use crate::collection::{Collection, Item};
 use crate::facts::Facts;
+use crate::language::Said;
 use std::collections::HashMap;
 
 /// All items that are nearly the same, without those that are exactly so: each group's first item, the others with their
@@ -51,35 +52,50 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     let across: usize = groups.iter().map(across).sum();
     let mut details = Vec::new();
     if across > 0 {
-        details.push(format!("{} of these pairs {} two splits.", grouped(across), verb(across, "joins", "join")));
+        details.push(Said::new(
+            format!("{} of these pairs {} two splits.", grouped(across), verb(across, "joins", "join")),
+            format!("其中 {} 对横跨两个部分（例如训练集和测试集）。", grouped(across)),
+        ));
     }
     let differing = groups.iter().flat_map(|(first, members)| members.iter().map(move |member| (*first, member.0)));
     let differing = differing.filter(|&(a, b)| collection.label(a) != collection.label(b)).count();
     if differing > 0 {
-        details.push(format!(
-            "{} of them {} another label than the one {} like: see whether a small difference changes the meaning.",
-            grouped(differing),
-            verb(differing, "has", "have"),
-            verb(differing, "it is", "they are")
+        details.push(Said::new(
+            format!(
+                "{} of them {} another label than the one {} like: see whether a small difference changes the meaning.",
+                grouped(differing),
+                verb(differing, "has", "have"),
+                verb(differing, "it is", "they are")
+            ),
+            format!("其中 {} 的标签与其近似者不同：请看细微的差别是否改变了含义。", noun.chinese(differing)),
         ));
     }
     groups.sort_by_key(|(first, members)| (std::cmp::Reverse(members.len()), *first));
     let example = |(first, members): &(Item, Vec<(Item, f32)>)| {
         let least = members.iter().map(|member| member.1).fold(1.0, f32::min);
         let items: Vec<Item> = std::iter::once(*first).chain(members.iter().map(|member| member.0)).collect();
-        Example::new(collection, &items, format!("{} alike, similarity at least {least:.2}", items.len()))
+        let note = Said::new(
+            format!("{} alike, similarity at least {least:.2}", items.len()),
+            format!("{} 个近似，相似度至少 {least:.2}", items.len()),
+        );
+        Example::new(collection, &items, note)
     };
     Some(Finding {
         kind: Kind::NearDuplicates,
         severity: Severity::Warning,
-        title: format!(
-            "{} {} nearly the same as an earlier one ({}).",
-            counted(near, noun),
-            verb(near, "is", "are"),
-            percent(near, collection.len())
+        title: Said::new(
+            format!(
+                "{} {} nearly the same as an earlier one ({}).",
+                noun.counted(near).english(),
+                verb(near, "is", "are"),
+                percent(near, collection.len())
+            ),
+            format!("{}与前面的几乎相同（{}）。", noun.chinese(near), percent(near, collection.len())),
         ),
-        why: "Variants of one example teach little that is new, and make validation easier than the world is."
-            .to_owned(),
+        why: Said::new(
+            "Variants of one example teach little that is new, and make validation easier than the world is.",
+            "同一样本的变体没有多少新内容，还会让验证比真实情况容易。",
+        ),
         count: near,
         details,
         examples: groups.iter().take(examples).map(example).collect(),

@@ -5,9 +5,10 @@
 //! their mean brightness.
 
 use super::lengths::quantile;
-use super::{Example, Finding, Kind, Remedy, Severity, counted, noun, percent, verb};
+use super::{Example, Finding, Kind, Remedy, Severity, noun, percent, verb};
 use crate::collection::{Collection, Content, Item, Table};
 use crate::facts::Facts;
+use crate::language::Said;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -42,7 +43,7 @@ pub fn far_off(values: &[(Item, f64)], far: f64) -> Vec<(Item, f64)> {
 
 /// The finding.
 pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<Finding> {
-    let found: Vec<(Item, String)> = match collection.parts().first()? {
+    let found: Vec<(Item, Said)> = match collection.parts().first()? {
         part if part.has_texts() => texts(collection, facts),
         part if part.has_images() => images(facts),
         part => match &part.content {
@@ -53,13 +54,23 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     (!found.is_empty()).then(|| Finding {
         kind: Kind::Outliers,
         severity: Severity::Note,
-        title: format!(
-            "{} {} unlike all others ({}).",
-            counted(found.len(), noun(collection)),
-            verb(found.len(), "is", "are"),
-            percent(found.len(), collection.len())
+        title: Said::new(
+            format!(
+                "{} {} unlike all others ({}).",
+                noun(collection).counted(found.len()).english(),
+                verb(found.len(), "is", "are"),
+                percent(found.len(), collection.len())
+            ),
+            format!(
+                "{}与其他的都不同（{}）。",
+                noun(collection).chinese(found.len()),
+                percent(found.len(), collection.len())
+            ),
         ),
-        why: "They may be of another language, kind or unit, or not belong here at all.".to_owned(),
+        why: Said::new(
+            "They may be of another language, kind or unit, or not belong here at all.",
+            "它们可能属于另一种语言、类型或单位，或者根本不该在这里。",
+        ),
         count: found.len(),
         details: Vec::new(),
         examples: found
@@ -67,11 +78,14 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
             .take(examples)
             .map(|(item, note)| Example::new(collection, &[*item], note.clone()))
             .collect(),
-        remedy: Remedy::Advice("Look at them, and take out what does not belong.".to_owned()),
+        remedy: Remedy::Advice(Said::new(
+            "Look at them, and take out what does not belong.",
+            "请查看它们，并去掉不属于这里的。",
+        )),
     })
 }
 
-fn texts(collection: &Collection, facts: &Facts) -> Vec<(Item, String)> {
+fn texts(collection: &Collection, facts: &Facts) -> Vec<(Item, Said)> {
     let items: Vec<Item> = collection.items().filter(|&item| facts.is_usable(item)).collect();
     let characters = |item: Item| collection.text(item).map(|text| text.to_lowercase()).unwrap_or_default();
     let counts: HashMap<char, u64> = items
@@ -96,44 +110,51 @@ fn texts(collection: &Collection, facts: &Facts) -> Vec<(Item, String)> {
             (n >= LEAST_CHARACTERS).then(|| (item, sum / n as f64))
         })
         .collect();
-    let note = |z: f64| if z > 0.0 { "unusual characters" } else { "few characters, again and again" };
-    far_off(&values, FAR).into_iter().map(|(item, z)| (item, note(z).to_owned())).collect()
+    let note = |z: f64| match z > 0.0 {
+        true => Said::new("unusual characters", "字符少见"),
+        false => Said::new("few characters, again and again", "反复使用少数字符"),
+    };
+    far_off(&values, FAR).into_iter().map(|(item, z)| (item, note(z))).collect()
 }
 
-fn images(facts: &Facts) -> Vec<(Item, String)> {
+fn images(facts: &Facts) -> Vec<(Item, Said)> {
     let known = || facts.images.iter().enumerate().filter_map(|(item, image)| Some((item as Item, (*image)?)));
     let values: Vec<(Item, f64)> = known().map(|(item, image)| (item, f64::from(image.brightness))).collect();
     let count = values.len();
-    let plain: Vec<(Item, String)> = known()
+    let plain: Vec<(Item, Said)> = known()
         .filter(|(_, image)| image.contrast < PLAIN)
-        .map(|(item, _)| (item, "of one colour, nearly".to_owned()))
+        .map(|(item, _)| (item, Said::new("of one colour, nearly", "几乎是单一颜色")))
         .collect();
     // Where most are plain, that is what the images are.
     let plain = if plain.len() * 2 > count { Vec::new() } else { plain };
-    let bright = |z: f64| if z > 0.0 { "far brighter than the others" } else { "far darker than the others" };
-    let far = far_off(&values, FAR).into_iter().map(|(item, z)| (item, bright(z).to_owned()));
-    let mut all: Vec<(Item, String)> = plain.into_iter().chain(far).collect();
+    let bright = |z: f64| match z > 0.0 {
+        true => Said::new("far brighter than the others", "远比其他图像亮"),
+        false => Said::new("far darker than the others", "远比其他图像暗"),
+    };
+    let far = far_off(&values, FAR).into_iter().map(|(item, z)| (item, bright(z)));
+    let mut all: Vec<(Item, Said)> = plain.into_iter().chain(far).collect();
     let mut seen = std::collections::HashSet::new();
     all.retain(|(item, _)| seen.insert(*item));
     all
 }
 
 /// Numbers of the training part, by column.
-fn numbers(table: &Table) -> Vec<(Item, String)> {
-    let mut worst: HashMap<Item, (f64, String)> = HashMap::new();
+fn numbers(table: &Table) -> Vec<(Item, Said)> {
+    let mut worst: HashMap<Item, (f64, Said)> = HashMap::new();
     for column in (0..table.width()).filter(|&column| Some(column) != table.label_column()) {
         let number = |row: usize| table.cell(row, column)?.parse::<f64>().ok().filter(|value| value.is_finite());
         let rows = (0..table.rows().len()).filter(|&row| table.is_whole(row));
         let values: Vec<(Item, f64)> = rows.filter_map(|row| Some((row as Item, number(row)?))).collect();
         for (item, z) in far_off(&values, FAR_IN_TABLES) {
-            let entry = worst.entry(item).or_insert((0.0, String::new()));
+            let entry = worst.entry(item).or_insert((0.0, Said::default()));
             if z.abs() > entry.0 {
                 let cell = table.cell(item as usize, column).unwrap_or_default();
-                *entry = (z.abs(), format!("`{}` is {cell}", table.column_name(column)));
+                let name = table.column_name(column);
+                *entry = (z.abs(), Said::new(format!("`{name}` is {cell}"), format!("`{name}` 为 {cell}")));
             }
         }
     }
-    let mut found: Vec<(Item, (f64, String))> = worst.into_iter().collect();
+    let mut found: Vec<(Item, (f64, Said))> = worst.into_iter().collect();
     found.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then(a.0.cmp(&b.0)));
     found.into_iter().map(|(item, (_, note))| (item, note)).collect()
 }

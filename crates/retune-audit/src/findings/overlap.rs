@@ -2,10 +2,11 @@
 //!
 //! Texts count as the same after [normalization](crate::normalize), pictures also as verified near duplicates, all else if equal.
 
-use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, percent, size_of, verb};
+use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, percent, size_of, verb};
 use crate::clean::Rule;
 use crate::collection::{Collection, Item, SplitName};
 use crate::facts::Facts;
+use crate::language::{Language, Said};
 use std::collections::BTreeMap;
 
 /// Groups of items that are the same input, of which some stand in different splits; items ascending, so training comes first.
@@ -66,36 +67,57 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     let sentence = |((later, earlier), shared): (&(std::cmp::Reverse<SplitName>, SplitName), &Shared)| {
         let (later, total) = (later.0, size_of(collection, later.0));
         let different = match shared.inputs == shared.items {
-            true => String::new(),
-            false => format!(", {} different ones", grouped(shared.inputs)),
+            true => Said::default(),
+            false => {
+                let inputs = grouped(shared.inputs);
+                Said::new(format!(", {inputs} different ones"), format!("，其中不同的有 {inputs} 个"))
+            }
         };
-        format!(
-            "{} of the {} of {later} also {} in {earlier} ({}{different}).",
-            grouped(shared.items),
-            counted(total, noun),
-            verb(shared.items, "stands", "stand"),
-            percent(shared.items, total)
+        Said::new(
+            format!(
+                "{} of the {} of {later} also {} in {earlier} ({}{}).",
+                grouped(shared.items),
+                noun.counted(total).english(),
+                verb(shared.items, "stands", "stand"),
+                percent(shared.items, total),
+                different.english()
+            ),
+            format!(
+                "{}的 {}中有 {} 个也出现在{}中（{}{}）。",
+                later.word().of(Language::Chinese),
+                noun.chinese(total),
+                grouped(shared.items),
+                earlier.word().of(Language::Chinese),
+                percent(shared.items, total),
+                different.of(Language::Chinese)
+            ),
         )
     };
-    let mut sentences: Vec<String> = shared.iter().map(sentence).collect();
+    let mut sentences: Vec<Said> = shared.iter().map(sentence).collect();
     let title = sentences.remove(0);
     let count = shared.values().map(|shared| shared.items).sum();
     let differing = groups.iter().filter(|group| has_several_labels(collection, group)).count();
     if differing > 0 {
-        sentences.push(format!("In {} of these groups the labels differ.", grouped(differing)));
+        let differing = grouped(differing);
+        sentences.push(Said::new(
+            format!("In {differing} of these groups the labels differ."),
+            format!("其中 {differing} 组的标签不一致。"),
+        ));
     }
     Some(Finding {
         kind: Kind::Overlap,
         severity: Severity::Problem,
         title,
-        why: "A model is measured on what it has seen: the figure is too good, and says too little about new data."
-            .to_owned(),
+        why: Said::new(
+            "A model is measured on what it has seen: the figure is too good, and says too little about new data.",
+            "模型会在它见过的内容上接受评估：指标偏高，对新数据说明不了什么。",
+        ),
         count,
         details: sentences,
         examples: groups
             .iter()
             .take(examples)
-            .map(|group| Example::new(collection, &across(collection, group), ""))
+            .map(|group| Example::new(collection, &across(collection, group), Said::default()))
             .collect(),
         remedy: Remedy::Clean(Rule::Overlap),
     })

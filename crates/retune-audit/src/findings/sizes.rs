@@ -1,9 +1,10 @@
 //! Images far smaller than the rest, or of strange proportions.
 
 use super::lengths::quantile;
-use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, verb};
+use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, verb};
 use crate::collection::{Collection, Item};
 use crate::facts::{Facts, ImageFacts};
+use crate::language::Said;
 
 /// A shorter side below this share of the middle one is too small.
 const SMALL: f32 = 0.25;
@@ -32,31 +33,46 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
         return None;
     }
     odd.sort_by_key(|(item, image)| (side(image), *item));
+    let (least, most) = (sides[0], sides[sides.len() - 1]);
     let small = odd.iter().filter(|(_, image)| is_small(image)).count();
     Some(Finding {
         kind: Kind::Sizes,
         severity: Severity::Note,
-        title: format!(
-            "{} {} far smaller than the rest, or {}.",
-            counted(odd.len(), noun(collection)),
-            verb(odd.len(), "is", "are"),
-            verb(odd.len(), "a strip", "strips")
+        title: Said::new(
+            format!(
+                "{} {} far smaller than the rest, or {}.",
+                noun(collection).counted(odd.len()).english(),
+                verb(odd.len(), "is", "are"),
+                verb(odd.len(), "a strip", "strips")
+            ),
+            format!("{}远小于其余，或过于狭长。", noun(collection).chinese(odd.len())),
         ),
-        why: "Enlarged to the size of the others they are blurred, and strips lose most of what they show.".to_owned(),
+        why: Said::new(
+            "Enlarged to the size of the others they are blurred, and strips lose most of what they show.",
+            "放大到其他图像的尺寸后会变得模糊，狭长的图像则会失去大部分内容。",
+        ),
         count: odd.len(),
         details: vec![
-            format!("{} small, {} strips.", grouped(small), grouped(odd.len() - small)),
-            format!(
-                "The shorter side is {middle} pixels in the middle, from {} to {}.",
-                sides[0],
-                sides[sides.len() - 1]
+            Said::new(
+                format!("{} small, {} strips.", grouped(small), grouped(odd.len() - small)),
+                format!("{} 张过小，{} 张过于狭长。", grouped(small), grouped(odd.len() - small)),
+            ),
+            Said::new(
+                format!("The shorter side is {middle} pixels in the middle, from {least} to {most}."),
+                format!("短边的中位数为 {middle} 像素，范围为 {least} 至 {most}。"),
             ),
         ],
         examples: odd
             .iter()
             .take(examples)
-            .map(|(item, image)| Example::new(collection, &[*item], format!("{}×{} pixels", image.width, image.height)))
+            .map(|(item, ImageFacts { width, height, .. })| {
+                let note = Said::new(format!("{width}×{height} pixels"), format!("{width}×{height} 像素"));
+                Example::new(collection, &[*item], note)
+            })
             .collect(),
-        remedy: Remedy::Advice("Look at them: previews and icons often end up among photos.".to_owned()),
+        remedy: Remedy::Advice(Said::new(
+            "Look at them: previews and icons often end up among photos.",
+            "请查看它们：缩略图和图标常常混入照片之中。",
+        )),
     })
 }

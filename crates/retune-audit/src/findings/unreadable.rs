@@ -1,9 +1,10 @@
 //! Rows and files that cannot be used: broken, cut short, of another encoding, without label, with too few columns.
 
-use super::{Example, Finding, Kind, Remedy, Severity, counted, grouped, noun, percent};
+use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, percent};
 use crate::clean::Rule;
 use crate::collection::{Collection, Item};
 use crate::facts::Facts;
+use crate::language::Said;
 use retune_data::BadExample;
 use std::collections::BTreeMap;
 
@@ -33,19 +34,29 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
     Some(Finding {
         kind: Kind::Unreadable,
         severity: Severity::Problem,
-        title: format!(
-            "{} cannot be used ({}).",
-            counted(found.len(), noun(collection)),
-            percent(found.len(), collection.len())
+        title: Said::new(
+            format!(
+                "{} cannot be used ({}).",
+                noun(collection).counted(found.len()).english(),
+                percent(found.len(), collection.len())
+            ),
+            format!(
+                "{}无法使用（{}）。",
+                noun(collection).chinese(found.len()),
+                percent(found.len(), collection.len())
+            ),
         ),
-        why: "Training refuses such data unless it is told to leave them out (`tolerance` in the recipe's `[data]`)."
-            .to_owned(),
+        why: Said::new(
+            "Training refuses such data unless it is told to leave them out (`tolerance` in the recipe's `[data]`).",
+            "训练会拒绝这样的数据，除非指明将其略去（配方 `[data]` 中的 `tolerance`）。",
+        ),
         count: found.len(),
-        details: kinds.iter().take(5).map(|(kind, n)| format!("{}: {kind}.", grouped(*n))).collect(),
+        // The readers say what is wrong, in English.
+        details: kinds.iter().take(5).map(|(kind, n)| Said::as_it_is(format!("{}: {kind}.", grouped(*n)))).collect(),
         examples: found
             .iter()
             .take(examples)
-            .map(|(item, bad)| Example::new(collection, &[*item], bad.reason.clone()))
+            .map(|(item, bad)| Example::new(collection, &[*item], Said::as_it_is(bad.reason.clone())))
             .collect(),
         remedy: Remedy::Clean(Rule::Unreadable),
     })

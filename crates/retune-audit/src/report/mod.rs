@@ -3,16 +3,20 @@
 //! - [`Report::text`] for a terminal (`text`);
 //! - [`Report::html`], one file that needs nothing else (`html`, `markup`, `style.css`);
 //! - [`Report::json`] for programs.
+//!
+//! `words` holds the words of the first two.
 
 mod html;
 mod markup;
 mod text;
+mod words;
 
 use crate::clean::Rule;
-use crate::collection::{Collection, SplitName};
+use crate::collection::{Collection, Noun, SplitName};
 use crate::facts::Facts;
 use crate::findings::label_errors::ModelFeatures;
 use crate::findings::{self, Finding, Remedy};
+use crate::language::Language;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -43,8 +47,8 @@ pub struct PartSummary {
     pub description: String,
     /// Number of examples, unusable ones included.
     pub examples: usize,
-    /// What an example is called, in singular and plural.
-    pub noun: (&'static str, &'static str),
+    /// What an example is called.
+    pub noun: Noun,
 }
 
 impl Report {
@@ -90,7 +94,7 @@ impl Report {
         format!("retune clean {} --output {output} --drop {}", self.arguments, rules.join(","))
     }
 
-    /// The report as JSON: the structure itself, each finding with its command.
+    /// The report as JSON: the structure itself, each finding with its command; its words are English.
     pub fn json(&self) -> Value {
         let mut value = json!(self);
         if let Some(Value::Array(findings)) = value.get_mut("findings") {
@@ -102,13 +106,13 @@ impl Report {
     }
 
     /// The report as people read it in a terminal.
-    pub fn text(&self) -> String {
-        text::page(self)
+    pub fn text(&self, language: Language) -> String {
+        text::page(self, language)
     }
 
     /// The report as one HTML file that needs nothing else. Pictures are taken from the collection.
-    pub fn html(&self, collection: &Collection) -> String {
-        html::page(self, collection)
+    pub fn html(&self, collection: &Collection, language: Language) -> String {
+        html::page(self, collection, language)
     }
 }
 

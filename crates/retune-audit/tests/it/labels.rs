@@ -4,7 +4,7 @@ use crate::support::{Folder, check};
 use retune_audit::collection::Item;
 use retune_audit::findings::label_errors::{ModelFeatures, judge};
 use retune_audit::probe::Features;
-use retune_audit::{Kind, Severity};
+use retune_audit::{Kind, Said, Severity};
 use std::collections::BTreeSet;
 
 /// Reviews whose words tell their label, of which those given are labelled wrongly.
@@ -37,7 +37,7 @@ fn planted_mistakes_come_first() {
     let first: BTreeSet<usize> = judged.suspects.iter().take(6).map(|(item, _)| *item as usize).collect();
     assert_eq!(first, BTreeSet::from(wrong));
     assert!(judged.accuracy > 0.9 && judged.majority < 0.55, "{judged:?}");
-    assert!(finding.examples[0].note.starts_with("looks like `"), "{}", finding.examples[0].note);
+    assert!(finding.examples[0].note.english().starts_with("looks like `"), "{:?}", finding.examples[0].note);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn features_of_a_model_take_the_place_of_words() {
     let features = ModelFeatures {
         items: (0..200 as Item).collect(),
         features: Features::dense(2, values.collect()),
-        source: "a model".into(),
+        source: Said::as_it_is("a model"),
     };
     let judged = judge(&checked.collection, &checked.facts, Some(&features)).unwrap();
     assert_eq!(judged.suspects.iter().map(|s| s.0).collect::<Vec<_>>(), [77]);
@@ -85,5 +85,5 @@ fn rows_of_a_table_are_judged_by_their_columns() {
     let checked = check(&folder.write("a.csv", format!("size,colour,age,label\n{rows}")));
     let judged = judge(&checked.collection, &checked.facts, None).unwrap();
     assert_eq!(judged.suspects.iter().map(|s| s.0 as usize).collect::<BTreeSet<_>>(), BTreeSet::from(wrong));
-    assert_eq!(judged.source, "the columns");
+    assert_eq!(judged.source.english(), "the columns");
 }

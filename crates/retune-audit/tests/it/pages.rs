@@ -3,6 +3,7 @@
 use crate::images::{picture, stored};
 use crate::support::{Folder, check};
 use image::ImageFormat;
+use retune_audit::Language;
 
 #[test]
 fn the_forms_tell_the_same() {
@@ -10,7 +11,8 @@ fn the_forms_tell_the_same() {
     let rows = "<b>bold</b> & text\tx\n<b>bold</b> & text\tx\nanother good text\ty\nAnother good text\tx\n\ty\n";
     let path = folder.write("my data.tsv", format!("text\tlabel\n{rows}"));
     let checked = check(&path);
-    let (text, html, json) = (checked.report.text(), checked.report.html(&checked.collection), checked.report.json());
+    let (report, language) = (&checked.report, Language::English);
+    let (text, html, json) = (report.text(language), report.html(&checked.collection, language), report.json());
     let findings = json["findings"].as_array().unwrap();
     assert_eq!(findings.len(), checked.report.findings.len());
     assert!(findings.len() >= 3);
@@ -37,7 +39,7 @@ fn pictures_are_shown_in_the_page() {
         folder.write(&format!("data/{}/{number}.png", number % 2), stored(picture(number / 3), ImageFormat::Png));
     }
     let checked = check(&folder.path("data"));
-    let html = checked.report.html(&checked.collection);
+    let html = checked.report.html(&checked.collection, Language::English);
     assert!(html.matches("<img src=\"data:image/png;base64,").count() >= 3, "{html}");
 }
 
@@ -49,5 +51,7 @@ fn nothing_wrong_is_said_as_such() {
     let rows = (0..24).map(|i| format!("{} {} {}\t{}\n", word(i), word(i + 100), word(i + 55), i % 2));
     let path = folder.write("a.tsv", format!("text\tlabel\n{}", rows.collect::<String>()));
     let checked = check(&path);
-    assert!(checked.report.text().ends_with("nothing wrong was found\n"), "{}", checked.report.text());
+    let text = |language| checked.report.text(language);
+    assert!(text(Language::English).ends_with("nothing wrong was found\n"), "{}", text(Language::English));
+    assert!(text(Language::Chinese).ends_with("没有发现问题\n"), "{}", text(Language::Chinese));
 }

@@ -29,7 +29,7 @@ fn useless_columns_are_named_with_the_setting_that_drops_them() {
     let command = checked.report.command(finding).unwrap();
     assert_eq!(command, "retune fit RECIPE --set 'data.drop-columns=[\"PassengerId\", \"Name\", \"Port\", \"Cabin\"]'");
     assert!(
-        finding.details[0].starts_with("`PassengerId`, `Name` has another value in every row"),
+        finding.details[0].english().starts_with("`PassengerId`, `Name` has another value in every row"),
         "{:?}",
         finding.details
     );
@@ -44,7 +44,7 @@ fn a_column_that_tells_the_label_is_a_problem() {
     let checked = check(&folder.write("a.csv", format!("x,outcome,label\n{rows}")));
     let finding = checked.finding(Kind::Columns);
     assert_eq!(finding.severity, Severity::Problem);
-    assert!(finding.details[0].starts_with("`outcome` by itself tells the label"), "{:?}", finding.details);
+    assert!(finding.details[0].english().starts_with("`outcome` by itself tells the label"), "{:?}", finding.details);
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn rows_are_compared_without_their_label() {
     assert_eq!(checked.finding(Kind::ExactDuplicates).count, 2);
     assert_eq!(rows(checked.finding(Kind::Conflicts), 0), [7, 63]);
     assert_eq!(rows(checked.finding(Kind::Unreadable), 0), [64]);
-    assert!(checked.finding(Kind::Overlap).title.starts_with("1 of the 2 rows of test also stands in train"));
+    assert!(checked.finding(Kind::Overlap).title.english().starts_with("1 of the 2 rows of test also stands in train"));
     let outliers = checked.finding(Kind::Outliers);
     assert_eq!((outliers.count, rows(outliers, 0)), (1, vec![65]));
-    assert_eq!(outliers.examples[0].note, "`a` is 99999999");
+    assert_eq!(outliers.examples[0].note.english(), "`a` is 99999999");
 }
 
 #[test]

@@ -169,8 +169,12 @@ impl Tokens {
     pub(super) fn text(&self, data: &Dataset, id: u64, drawn: Drawn) -> Option<(String, Option<String>)> {
         let (first, second) = data.texts()?.get(id as usize)?;
         Some(match (&self.source, data.words_of(id)) {
-            (Source::Made { augmenter: Some(augmenter), .. }, Some(words)) => (augmenter.words(&words, drawn).join(" "), None),
-            (Source::Made { augmenter: Some(augmenter), .. }, None) => augmenter.texts(&first, second.as_deref(), drawn),
+            (Source::Made { augmenter: Some(augmenter), .. }, Some(words)) => {
+                (augmenter.words(&words, drawn).join(" "), None)
+            }
+            (Source::Made { augmenter: Some(augmenter), .. }, None) => {
+                augmenter.texts(&first, second.as_deref(), drawn)
+            }
             _ => (first.into_owned(), second.map(Cow::into_owned)),
         })
     }

@@ -47,7 +47,10 @@ pub(super) fn is_image_column_name(name: &str) -> bool {
 /// What the examples of a table are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Inputs {
-    Texts { first: usize, second: Option<usize> },
+    Texts {
+        first: usize,
+        second: Option<usize>,
+    },
     Images(usize),
     Numbers(Vec<usize>),
     /// Numbers and categories.

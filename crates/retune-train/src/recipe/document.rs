@@ -1,5 +1,6 @@
 //! A recipe's text as sections of values, each with its place.
 
+use crate::language::Said;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +26,7 @@ pub struct Problem {
     /// Section and key, for example `optimizer.learning-rate`.
     pub key: String,
     /// What is wrong.
-    pub message: String,
+    pub message: Said,
     /// What to do.
     pub hint: Option<String>,
 }
@@ -108,7 +109,7 @@ impl Document {
             problems: vec![Problem {
                 place: error.span().map_or(Place::Absent, Place::Text),
                 key: String::new(),
-                message: error.message().to_owned(),
+                message: error.message().into(),
                 hint: None,
             }],
         };
@@ -163,7 +164,7 @@ impl Document {
     }
 
     /// Notes a problem.
-    pub fn problem(&mut self, place: Place, key: impl Into<String>, message: impl Into<String>, hint: Option<String>) {
+    pub fn problem(&mut self, place: Place, key: impl Into<String>, message: impl Into<Said>, hint: Option<String>) {
         self.problems.push(Problem { place, key: key.into(), message: message.into(), hint });
     }
 
@@ -190,7 +191,12 @@ impl Document {
                     Some(name) => format!("did you mean `[{name}]`?"),
                     None => format!("sections are {}", sections.collect::<Vec<_>>().join(", ")),
                 });
-                self.problem(place.unwrap_or(Place::Absent), section, "there is no such section", hint);
+                self.problem(
+                    place.unwrap_or(Place::Absent),
+                    section,
+                    Said::new("there is no such section", "没有这一节"),
+                    hint,
+                );
                 continue;
             };
             for (key, entry) in entries {
@@ -200,7 +206,12 @@ impl Document {
                     (None, Some(name)) => format!("did you mean `{name}`?"),
                     (None, None) => format!("keys of `[{section}]` are {}", keys.join(", ")),
                 });
-                self.problem(entry.place, format!("{section}.{key}"), "there is no such key", hint);
+                self.problem(
+                    entry.place,
+                    format!("{section}.{key}"),
+                    Said::new("there is no such key", "没有这个键"),
+                    hint,
+                );
             }
         }
     }

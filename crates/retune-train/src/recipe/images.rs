@@ -3,6 +3,7 @@
 use super::document::{Located, Place};
 use super::keys::{FitKind, Recipe, value};
 use super::settings::Check;
+use crate::language::Said;
 use retune_data::preprocess::{Fit, Normalize, Rescale, Resize};
 use retune_data::{Preprocessing, TextSettings};
 
@@ -46,9 +47,24 @@ impl Check<'_> {
         let keys = &recipe.preprocess;
         let fit = value(&keys.resize_fit).unwrap_or(FitKind::Stretch);
         let is_set = keys.resize.is_some();
-        self.belongs("preprocess.resize-filter", &keys.resize_filter, is_set, "goes with `resize`");
-        self.belongs("preprocess.resize-antialias", &keys.resize_antialias, is_set, "goes with `resize`");
-        self.belongs("preprocess.resize-fit", &keys.resize_fit, is_set, "goes with `resize`");
+        self.belongs(
+            "preprocess.resize-filter",
+            &keys.resize_filter,
+            is_set,
+            ("goes with `resize`", "要与 `resize` 一起使用"),
+        );
+        self.belongs(
+            "preprocess.resize-antialias",
+            &keys.resize_antialias,
+            is_set,
+            ("goes with `resize`", "要与 `resize` 一起使用"),
+        );
+        self.belongs(
+            "preprocess.resize-fit",
+            &keys.resize_fit,
+            is_set,
+            ("goes with `resize`", "要与 `resize` 一起使用"),
+        );
         let is_crop = fit == FitKind::CenterCrop;
         self.belongs(
             "preprocess.crop-fraction",
@@ -56,7 +72,12 @@ impl Check<'_> {
             is_crop,
             "belongs to `resize-fit = \"center-crop\"`",
         );
-        self.belongs("preprocess.pad-value", &keys.pad_value, fit == FitKind::Pad, "belongs to `resize-fit = \"pad\"`");
+        self.belongs(
+            "preprocess.pad-value",
+            &keys.pad_value,
+            fit == FitKind::Pad,
+            ("belongs to `resize-fit = \"pad\"`", "属于 `resize-fit = \"pad\"`"),
+        );
         let [height, width] = value(&keys.resize)?;
         Some(Resize {
             height,
@@ -72,7 +93,13 @@ impl Check<'_> {
     }
 
     /// Notes a problem where a key is given that has no meaning as things are.
-    pub(super) fn belongs<T>(&mut self, key: &str, field: &Option<Located<T>>, has_meaning: bool, message: &str) {
+    pub(super) fn belongs<T>(
+        &mut self,
+        key: &str,
+        field: &Option<Located<T>>,
+        has_meaning: bool,
+        message: impl Into<Said>,
+    ) {
         if let (Some(located), false) = (field, has_meaning) {
             self.document.problem(located.place.clone(), key, message, None);
         }

@@ -6,6 +6,7 @@ use super::keys::{
     resolve, value,
 };
 use crate::calibration::{CalibrationSettings, ThresholdChoice};
+use crate::language::{Language, Said};
 use crate::losses::Loss;
 use crate::metrics::{Metric, ThresholdGoal};
 use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
@@ -256,19 +257,38 @@ pub(super) struct Check<'a> {
     pub(super) document: &'a mut Document,
 }
 
+/// What numbers may be, in English and Chinese.
+const AT_LEAST_1: (&str, &str) = ("at least 1", "不小于 1 的数");
+const ABOVE_0: (&str, &str) = ("a number above 0", "大于 0 的数");
+const SHARE_BELOW_1: (&str, &str) = ("a share from 0 to below 1", "0 到 1（不含 1）的比例");
+const SHARE: (&str, &str) = ("a share from 0 to 1", "0 到 1 的比例");
+const FROM_0: (&str, &str) = ("a number from 0 up", "不小于 0 的数");
+const BETWEEN_0_AND_1: (&str, &str) = ("a number between 0 and 1", "0 与 1 之间的数");
+const ABOVE_0_TO_1: (&str, &str) = ("a number above 0, at most 1", "大于 0 且不超过 1 的数");
+
+/// A key has no meaning for what is chosen.
+fn meaningless(kind: &str) -> Said {
+    Said::new(format!("has no meaning for `{kind}`"), format!("对 `{kind}` 没有意义"))
+}
+
 impl Check<'_> {
     /// Notes a problem unless the value, if there is one, is within bounds.
     pub(super) fn require<T: std::fmt::Display>(
         &mut self,
         key: &str,
         field: &Option<Located<T>>,
-        expected: &str,
+        expected: impl Into<Said>,
         fits: impl Fn(&T) -> bool,
     ) {
         if let Some(Located { value, place }) = field
             && !fits(value)
         {
-            self.document.problem(place.clone(), key, format!("expected {expected}, found {value}"), None);
+            let expected = expected.into();
+            let message = Said::new(
+                format!("expected {expected}, found {value}"),
+                format!("应为{}，实际为 {value}", expected.of(Language::Chinese)),
+            );
+            self.document.problem(place.clone(), key, message, None);
         }
     }
 
@@ -281,7 +301,12 @@ impl Check<'_> {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("it may be {}", names.join(", ")),
             };
-            self.document.problem(place.clone(), key, format!("`{value}` is not known"), Some(hint));
+            self.document.problem(
+                place.clone(),
+                key,
+                Said::new(format!("`{value}` is not known"), format!("不认识 `{value}`")),
+                Some(hint),
+            );
         }
     }
 
@@ -291,18 +316,23 @@ impl Check<'_> {
             (None, None) if model.kind.is_some() => (),
             (None, None) => {
                 let hint = Some("name a pretrained model, such as `path = \"model.keras\"`".to_owned());
-                self.document.problem(Place::Absent, "model.path", "is missing", hint);
+                self.document.problem(Place::Absent, "model.path", Said::new("is missing", "缺失"), hint);
             }
             (Some(_), Some(layers)) => {
                 let hint = Some("keep one of the two; new layers behind a model are its `head`".to_owned());
-                self.document.problem(layers.place.clone(), "model.layers", "stands beside `path`", hint);
+                self.document.problem(
+                    layers.place.clone(),
+                    "model.layers",
+                    Said::new("stands beside `path`", "与 `path` 同时出现"),
+                    hint,
+                );
             }
             (None, Some(layers)) if model.input_shape.is_none() => {
                 let hint = Some("for example `input-shape = [28, 28, 1]`".to_owned());
                 self.document.problem(
                     layers.place.clone(),
                     "model.input-shape",
-                    "`layers` need the input's shape",
+                    Said::new("`layers` need the input's shape", "`layers` 需要输入的形状"),
                     hint,
                 );
             }
@@ -310,21 +340,29 @@ impl Check<'_> {
         }
         if recipe.data.path.is_none() {
             let hint = Some("name the data, such as `path = \"photos\"`".to_owned());
-            self.document.problem(Place::Absent, "data.path", "is missing", hint);
+            self.document.problem(Place::Absent, "data.path", Said::new("is missing", "缺失"), hint);
         }
         if let (Some(wrap), None) = (&model.wrap, &model.head) {
             let hint = Some("add `head = [{ class = \"Dense\", units = 10, activation = \"softmax\" }]`".to_owned());
-            self.document.problem(wrap.place.clone(), "model.wrap", "needs a `head`", hint);
+            self.document.problem(wrap.place.clone(), "model.wrap", Said::new("needs a `head`", "需要 `head`"), hint);
         }
         if let (Some(wrap), Some(_)) = (&model.wrap, &model.head_after) {
-            let message = "does not go with `head-after`: the whole model is wrapped, or its head replaced";
+            let message = (
+                "does not go with `head-after`: the whole model is wrapped, or its head replaced",
+                "不能与 `head-after` 并用：要么包裹整个模型，要么替换它的头",
+            );
             self.document.problem(wrap.place.clone(), "model.wrap", message, None);
         }
         for (key, layers) in [("model.head", &model.head), ("model.layers", &model.layers)] {
             let Some(Located { value, place }) = layers else { continue };
             if value.is_empty() || value.iter().any(|layer| !layer.get("class").is_some_and(toml::Value::is_str)) {
                 let hint = Some("each layer is a table such as `{ class = \"Dense\", units = 10 }`".to_owned());
-                self.document.problem(place.clone(), key, "every layer needs a `class`", hint);
+                self.document.problem(
+                    place.clone(),
+                    key,
+                    Said::new("every layer needs a `class`", "每一层都需要 `class`"),
+                    hint,
+                );
             }
         }
     }
@@ -361,7 +399,12 @@ impl Check<'_> {
         for (key, place, name, owner) in owners.into_iter().chain(shared) {
             let Some(place) = place.filter(|_| owner != kind) else { continue };
             let hint = Some(format!("set `kind = \"{name}\"`, the method it belongs to, or leave it out"));
-            self.document.problem(place.clone(), format!("method.{key}"), "does not belong to this method", hint);
+            self.document.problem(
+                place.clone(),
+                format!("method.{key}"),
+                Said::new("does not belong to this method", "不属于这种方法"),
+                hint,
+            );
         }
     }
 
@@ -370,17 +413,17 @@ impl Check<'_> {
         let positive = |x: &f64| x.is_finite() && *x > 0.0;
         let from_zero = |x: &f64| x.is_finite() && *x >= 0.0;
         let (split, train, eval, output) = (&recipe.split, &recipe.train, &recipe.eval, &recipe.output);
-        self.require("split.validation", &split.validation, "a share from 0 to below 1", share);
-        self.require("split.test", &split.test, "a share from 0 to below 1", share);
-        self.require("train.epochs", &train.epochs, "at least 1", |&n| n > 0);
-        self.require("train.max-steps", &train.max_steps, "at least 1", |&n| n > 0);
-        self.require("train.batch-size", &train.batch_size, "at least 1", |&n| n > 0);
-        self.require("train.batch-tokens", &train.batch_tokens, "at least 1", |&n| n > 0);
-        self.require("preprocess.max-tokens", &recipe.preprocess.max_tokens, "at least 1", |&n| n > 0);
-        self.require("train.accumulate", &train.accumulate, "at least 1", |&n| n > 0);
+        self.require("split.validation", &split.validation, SHARE_BELOW_1, share);
+        self.require("split.test", &split.test, SHARE_BELOW_1, share);
+        self.require("train.epochs", &train.epochs, AT_LEAST_1, |&n| n > 0);
+        self.require("train.max-steps", &train.max_steps, AT_LEAST_1, |&n| n > 0);
+        self.require("train.batch-size", &train.batch_size, AT_LEAST_1, |&n| n > 0);
+        self.require("train.batch-tokens", &train.batch_tokens, AT_LEAST_1, |&n| n > 0);
+        self.require("preprocess.max-tokens", &recipe.preprocess.max_tokens, AT_LEAST_1, |&n| n > 0);
+        self.require("train.accumulate", &train.accumulate, AT_LEAST_1, |&n| n > 0);
         self.require("train.threads", &train.threads, "1 to 1024", |&n| (1..=1024).contains(&n));
-        self.require("eval.batch-size", &eval.batch_size, "at least 1", |&n| n > 0);
-        self.require("eval.every-steps", &eval.every_steps, "at least 1", |&n| n > 0);
+        self.require("eval.batch-size", &eval.batch_size, AT_LEAST_1, |&n| n > 0);
+        self.require("eval.every-steps", &eval.every_steps, AT_LEAST_1, |&n| n > 0);
         if let Some(Located { value, place }) = &eval.threshold {
             let is_sound = match value {
                 ThresholdKey::Given(threshold) => (0.0..=1.0).contains(threshold),
@@ -392,36 +435,39 @@ impl Check<'_> {
                 }
             };
             if !is_sound {
-                let message = "expected a number from 0 to 1, or costs from 0 up that are not both 0";
+                let message = (
+                    "expected a number from 0 to 1, or costs from 0 up that are not both 0",
+                    "应为 0 到 1 的数，或不小于 0 且不全为 0 的代价",
+                );
                 self.document.problem(place.clone(), "eval.threshold", message, None);
             }
         }
-        self.require("output.save-every-steps", &output.save_every_steps, "at least 1", |&n| n > 0);
-        self.require("output.keep-last", &output.keep_last, "at least 1", |&n| n > 0);
+        self.require("output.save-every-steps", &output.save_every_steps, AT_LEAST_1, |&n| n > 0);
+        self.require("output.keep-last", &output.keep_last, AT_LEAST_1, |&n| n > 0);
         let is_mark = |c: &char| c.is_ascii() && !matches!(c, '"' | '\n' | '\r');
         self.require("data.delimiter", &recipe.data.delimiter, "one ASCII character, no quotation mark", is_mark);
-        self.require("data.per-class", &recipe.data.per_class, "at least 1", |&n| n > 0);
+        self.require("data.per-class", &recipe.data.per_class, AT_LEAST_1, |&n| n > 0);
         let method = &recipe.method;
-        self.require("method.rank", &method.rank, "at least 1", |&n| n > 0);
-        self.require("method.size", &method.size, "at least 1", |&n| n > 0);
-        self.require("method.virtual-tokens", &method.virtual_tokens, "at least 1", |&n| n > 0);
-        self.require("method.alpha", &method.alpha, "a number above 0", |x| x.is_finite() && *x > 0.0);
-        self.require("method.dropout", &method.dropout, "a share from 0 to below 1", |x| (0.0..1.0).contains(x));
-        self.require("method.head-epochs", &method.head_epochs, "at least 1", |&n| n > 0);
-        self.require("method.head-learning-rate", &method.head_learning_rate, "a number above 0", positive);
-        self.require("method.unfreeze-every", &method.unfreeze_every, "at least 1", |&n| n > 0);
-        self.require("method.up-rate-factor", &method.up_rate_factor, "a number above 0", positive);
+        self.require("method.rank", &method.rank, AT_LEAST_1, |&n| n > 0);
+        self.require("method.size", &method.size, AT_LEAST_1, |&n| n > 0);
+        self.require("method.virtual-tokens", &method.virtual_tokens, AT_LEAST_1, |&n| n > 0);
+        self.require("method.alpha", &method.alpha, ABOVE_0, |x| x.is_finite() && *x > 0.0);
+        self.require("method.dropout", &method.dropout, SHARE_BELOW_1, |x| (0.0..1.0).contains(x));
+        self.require("method.head-epochs", &method.head_epochs, AT_LEAST_1, |&n| n > 0);
+        self.require("method.head-learning-rate", &method.head_learning_rate, ABOVE_0, positive);
+        self.require("method.unfreeze-every", &method.unfreeze_every, AT_LEAST_1, |&n| n > 0);
+        self.require("method.up-rate-factor", &method.up_rate_factor, ABOVE_0, positive);
         self.method_keys(recipe);
         let o = &recipe.optimizer;
-        self.require("optimizer.learning-rate", &o.learning_rate, "a number above 0", positive);
-        self.require("optimizer.layer-decay", &o.layer_decay, "a number above 0, at most 1", |x| *x > 0.0 && *x <= 1.0);
-        self.require("optimizer.weight-decay", &o.weight_decay, "a number from 0 up", from_zero);
-        self.require("optimizer.clip-norm", &o.clip_norm, "a number above 0", positive);
-        self.require("optimizer.epsilon", &o.epsilon, "a number above 0", positive);
-        self.require("optimizer.initial-accumulator", &o.initial_accumulator, "a number from 0 up", from_zero);
+        self.require("optimizer.learning-rate", &o.learning_rate, ABOVE_0, positive);
+        self.require("optimizer.layer-decay", &o.layer_decay, ABOVE_0_TO_1, |x| *x > 0.0 && *x <= 1.0);
+        self.require("optimizer.weight-decay", &o.weight_decay, FROM_0, from_zero);
+        self.require("optimizer.clip-norm", &o.clip_norm, ABOVE_0, positive);
+        self.require("optimizer.epsilon", &o.epsilon, ABOVE_0, positive);
+        self.require("optimizer.initial-accumulator", &o.initial_accumulator, FROM_0, from_zero);
         let shares = [("momentum", &o.momentum), ("beta-1", &o.beta_1), ("beta-2", &o.beta_2), ("rho", &o.rho)];
         for (key, field) in shares {
-            self.require(&format!("optimizer.{key}"), field, "a share from 0 to below 1", share);
+            self.require(&format!("optimizer.{key}"), field, SHARE_BELOW_1, share);
         }
     }
 
@@ -433,30 +479,41 @@ impl Check<'_> {
         {
             let hint = Some("train the encoder: `full`, `gradual`, `lora`, `bottleneck`, `prompt`, `prefix`, `ia3`, `biases` or `norms`".to_owned());
             let name = if *kind == Method::Head { "head" } else { "lp-ft" };
-            let message = format!("`{name}` trains a head, and a model for `similarity` has none");
+            let message = Said::new(
+                format!("`{name}` trains a head, and a model for `similarity` has none"),
+                format!("`{name}` 训练的是头，而用于 `similarity` 的模型没有头"),
+            );
             self.document.problem(place.clone(), "method.kind", message, hint);
         }
         if let Some(range) = recipe.preprocess.score_range.as_ref().filter(|_| !is_similarity) {
             let hint = Some("add `task = \"similarity\"` to `[model]`, or leave it out".to_owned());
-            self.document.problem(range.place.clone(), "preprocess.score-range", "belongs to `similarity`", hint);
+            self.document.problem(
+                range.place.clone(),
+                "preprocess.score-range",
+                Said::new("belongs to `similarity`", "属于 `similarity`"),
+                hint,
+            );
         }
     }
 
     fn loss(&mut self, recipe: &Recipe) {
         let loss = &recipe.loss;
         self.named("loss.kind", &loss.kind, Loss::NAMES);
-        self.require("loss.label-smoothing", &loss.label_smoothing, "a share from 0 to below 1", |x| {
-            (0.0..1.0).contains(x)
-        });
-        self.require("loss.delta", &loss.delta, "a number above 0", |x| x.is_finite() && *x > 0.0);
+        self.require("loss.label-smoothing", &loss.label_smoothing, SHARE_BELOW_1, |x| (0.0..1.0).contains(x));
+        self.require("loss.delta", &loss.delta, ABOVE_0, |x| x.is_finite() && *x > 0.0);
         if let (Some(delta), Some(kind)) = (&loss.delta, &loss.kind)
             && kind.value != "huber"
         {
-            self.document.problem(delta.place.clone(), "loss.delta", "belongs to `huber`", None);
+            self.document.problem(
+                delta.place.clone(),
+                "loss.delta",
+                Said::new("belongs to `huber`", "属于 `huber`"),
+                None,
+            );
         }
         let regression = ["mean-squared-error", "mean-absolute-error", "huber"];
         if let Some(kind) = loss.kind.as_ref().filter(|kind| regression.contains(&kind.value.as_str())) {
-            let message = format!("has no meaning for `{}`", kind.value);
+            let message = meaningless(&kind.value);
             let places = [
                 ("loss.from-logits", loss.from_logits.as_ref().map(|l| l.place.clone())),
                 ("loss.label-smoothing", loss.label_smoothing.as_ref().map(|l| l.place.clone())),
@@ -489,7 +546,7 @@ impl Check<'_> {
             if let Some(place) =
                 place.filter(|_| Optimizer::NAMES.contains(&kind.as_str()) && !owners.contains(&kind.as_str()))
             {
-                let message = format!("has no meaning for `{kind}`");
+                let message = meaningless(&kind);
                 let hint = Some(format!("it belongs to {}", owners.join(", ")));
                 self.document.problem(place, format!("optimizer.{key}"), message, hint);
             }
@@ -541,27 +598,27 @@ impl Check<'_> {
         self.named("schedule.kind", &keys.kind, SCHEDULES);
         let kind = resolve(&mut keys.kind, "constant".to_owned());
         let share = |x: &f64| (0.0..=1.0).contains(x);
-        self.require("schedule.warmup-start", &keys.warmup_start, "a share from 0 to 1", share);
-        self.require("schedule.end", &keys.end, "a share from 0 to 1", share);
-        self.require("schedule.decay-steps", &keys.decay_steps, "at least 1", |&n| n > 0);
-        self.require("schedule.plateau-patience", &keys.plateau_patience, "at least 1", |&n| n > 0);
+        self.require("schedule.warmup-start", &keys.warmup_start, SHARE, share);
+        self.require("schedule.end", &keys.end, SHARE, share);
+        self.require("schedule.decay-steps", &keys.decay_steps, AT_LEAST_1, |&n| n > 0);
+        self.require("schedule.plateau-patience", &keys.plateau_patience, AT_LEAST_1, |&n| n > 0);
         let positive = |x: &f64| x.is_finite() && *x > 0.0;
-        self.require("schedule.factor", &keys.factor, "a number above 0", positive);
-        self.require("schedule.power", &keys.power, "a number above 0", positive);
-        self.require("schedule.every-epochs", &keys.every_epochs, "a number above 0", positive);
-        self.require("schedule.warmup-epochs", &keys.warmup_epochs, "a number from 0 up", |x| {
-            x.is_finite() && *x >= 0.0
-        });
-        self.require("schedule.plateau-factor", &keys.plateau_factor, "a number between 0 and 1", |x| {
-            *x > 0.0 && *x < 1.0
-        });
-        self.require("schedule.warmup-share", &keys.warmup_share, "a share from 0 to 1", share);
+        self.require("schedule.factor", &keys.factor, ABOVE_0, positive);
+        self.require("schedule.power", &keys.power, ABOVE_0, positive);
+        self.require("schedule.every-epochs", &keys.every_epochs, ABOVE_0, positive);
+        self.require("schedule.warmup-epochs", &keys.warmup_epochs, FROM_0, |x| x.is_finite() && *x >= 0.0);
+        self.require("schedule.plateau-factor", &keys.plateau_factor, BETWEEN_0_AND_1, |x| *x > 0.0 && *x < 1.0);
+        self.require("schedule.warmup-share", &keys.warmup_share, SHARE, share);
         if let (true, Some(share)) = (keys.warmup_steps.is_some() || keys.warmup_epochs.is_some(), &keys.warmup_share) {
-            let message = "stands beside `warmup-steps` or `warmup-epochs`; keep one of them";
+            let message = (
+                "stands beside `warmup-steps` or `warmup-epochs`; keep one of them",
+                "与 `warmup-steps` 或 `warmup-epochs` 同时出现；只保留其一",
+            );
             self.document.problem(share.place.clone(), "schedule.warmup-share", message, None);
         }
         if let (Some(_), Some(epochs)) = (&keys.warmup_steps, &keys.warmup_epochs) {
-            let message = "stands beside `warmup-steps`; keep one of the two";
+            let message =
+                ("stands beside `warmup-steps`; keep one of the two", "与 `warmup-steps` 同时出现；只保留其一");
             self.document.problem(epochs.place.clone(), "schedule.warmup-epochs", message, None);
         }
         let owners: [(&str, Option<Place>, &[&str]); 7] = [
@@ -582,7 +639,7 @@ impl Check<'_> {
                 place.filter(|_| SCHEDULES.contains(&kind.as_str()) && !owners.contains(&kind.as_str()))
             {
                 let hint = Some(format!("it belongs to {}", owners.join(", ")));
-                let message = format!("has no meaning for `{kind}`");
+                let message = meaningless(&kind);
                 self.document.problem(place, format!("schedule.{key}"), message, hint);
             }
         }
@@ -596,7 +653,12 @@ impl Check<'_> {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("metrics are {}", Metric::NAMES.join(", ")),
             };
-            self.document.problem(place.clone(), key, format!("`{name}` is no metric"), Some(hint));
+            self.document.problem(
+                place.clone(),
+                key,
+                Said::new(format!("`{name}` is no metric"), format!("没有名为 `{name}` 的指标")),
+                Some(hint),
+            );
         }
         metric
     }

@@ -38,6 +38,7 @@ pub use manifest::{DataManifest, Manifest, path_sha256};
 pub use overview::{RunOverview, RunPlan, RunState};
 
 use crate::error::TrainError;
+use crate::language::Said;
 use crate::metrics::Metric;
 use crate::steps::StepSummary;
 use crate::trainer::{EpochSums, Event, Observer, Trainer};
@@ -157,7 +158,10 @@ impl RunDirectory {
                     return Ok(());
                 }
                 Err(error) => {
-                    let text = format!("{error}; the checkpoint before it is taken");
+                    let text = Said::new(
+                        format!("{error}; the checkpoint before it is taken"),
+                        format!("{error}；改用它之前的检查点"),
+                    );
                     observer.event(&Event::Note { text: &text });
                     damage.get_or_insert(error);
                 }

@@ -1,5 +1,6 @@
 //! What the checks of data find in the data of a run, where that is a matter of seconds.
 
+use crate::language::Language;
 use crate::report::{DataFinding, FindingWeight};
 use retune_audit::collection::{Content, Part, SplitName};
 use retune_audit::findings::{Finding, Remedy, Severity, all};
@@ -16,7 +17,7 @@ const MOST_IMAGES: usize = 10_000;
 const SIMILARITY: f32 = 0.8;
 
 /// Problems and warnings of all parts together, the most important first; nothing where there is too much to look at.
-pub(super) fn findings(parts: &[(&str, &Loader)]) -> Vec<DataFinding> {
+pub(super) fn findings(parts: &[(&str, &Loader)], language: Language) -> Vec<DataFinding> {
     let mut sources: Vec<(SplitName, Arc<Dataset>)> = Vec::new();
     for (name, loader) in parts {
         let split = match *name {
@@ -46,20 +47,21 @@ pub(super) fn findings(parts: &[(&str, &Loader)]) -> Vec<DataFinding> {
     let Ok(collection) = Collection::new(sources.into_iter().map(part).collect()) else { return Vec::new() };
     let facts = Facts::gather(&collection, SIMILARITY);
     let found = all(&collection, &facts, None, 1);
-    found.iter().filter(|finding| finding.severity != Severity::Note).map(shown).collect()
+    found.iter().filter(|finding| finding.severity != Severity::Note).map(|finding| shown(finding, language)).collect()
 }
 
-fn shown(finding: &Finding) -> DataFinding {
+fn shown(finding: &Finding, language: Language) -> DataFinding {
     DataFinding {
         weight: match finding.severity {
             Severity::Problem => FindingWeight::Problem,
             _ => FindingWeight::Warning,
         },
-        title: finding.title.clone(),
-        why: finding.why.clone(),
+        title: finding.title.of(language).to_owned(),
+        why: finding.why.of(language).to_owned(),
         advice: match &finding.remedy {
             Remedy::Clean(rule) => format!("retune clean … --drop {}", rule.name()),
-            Remedy::Setting(text) | Remedy::Advice(text) => text.clone(),
+            Remedy::Setting(command) => command.clone(),
+            Remedy::Advice(words) => words.of(language).to_owned(),
             _ => String::new(),
         },
     }
@@ -81,14 +83,14 @@ mod tests {
         };
         let part = |data: &Arc<Dataset>| Loader::new(data.clone(), data.ids(), LoaderOptions::default()).unwrap();
         let (train, test) = (part(&data(0..40)), part(&data(30..50)));
-        let found = findings(&[("training", &train), ("test", &test)]);
+        let found = findings(&[("training", &train), ("test", &test)], Language::Chinese);
         assert_eq!(found.first().map(|finding| finding.weight), Some(FindingWeight::Problem), "{found:?}");
-        assert!(found[0].title.contains("10"), "{found:?}");
+        assert!(found[0].title.starts_with("测试集") && found[0].title.contains("10"), "{found:?}");
         // A division of one source is no overlap.
         let whole = data(0..40);
         let share =
             |ids: std::ops::Range<u64>| Loader::new(whole.clone(), ids.collect(), LoaderOptions::default()).unwrap();
-        let found = findings(&[("training", &share(0..30)), ("test", &share(30..40))]);
+        let found = findings(&[("training", &share(0..30)), ("test", &share(30..40))], Language::English);
         assert!(found.iter().all(|finding| finding.weight != FindingWeight::Problem), "{found:?}");
     }
 }

@@ -118,7 +118,7 @@ impl Summary<'_> {
                 .map(|(loader, scored)| mistakes::hardest(scored, loader.data(), &|class| self.class_name(class)))
                 .unwrap_or_default(),
             data: Some(DataFacts {
-                findings: findings::findings(self.parts),
+                findings: findings::findings(self.parts, self.language),
                 ..data::facts(self.parts, &|class| self.class_name(class))
             }),
             cost: Some(report::Cost {

@@ -1,6 +1,7 @@
 //! What happens in a run, for whoever wants to show it.
 
 use super::progress::{Best, EpochSums};
+use crate::language::Said;
 use crate::metrics::Metric;
 use crate::steps::StepSummary;
 use std::path::Path;
@@ -77,7 +78,7 @@ pub enum Event<'a> {
     /// Something the user should know.
     Note {
         /// A sentence.
-        text: &'a str,
+        text: &'a Said,
     },
 }
 

@@ -6,7 +6,7 @@ use super::parts::PartsArguments;
 use super::text::counted;
 use super::{Context, Result, model_features};
 use retune::audit::report::quoted;
-use retune::audit::{Report, Severity};
+use retune::audit::{Report, Said, Severity};
 use std::path::{Path, PathBuf};
 
 /// Examples of each finding that a report keeps.
@@ -49,16 +49,20 @@ pub fn run(context: &Context, path: &Path, parts: &PartsArguments, arguments: &C
         command_line += &format!(" --features {}", quoted(&model.display().to_string()));
     }
     let report = Report::new(&collection, &facts, features.as_ref(), command_line, EXAMPLES);
-    context.console.result(report.text().trim_end(), || report.json());
+    context.console.result(report.text(context.language).trim_end(), || report.json());
     if let Some(file) = &arguments.html {
-        std::fs::write(file, report.html(&collection))
-            .map_err(|error| Failure::new(format!("cannot write `{}`: {error}", file.display())))?;
-        context.console.note(format!("wrote `{}`", file.display()));
+        std::fs::write(file, report.html(&collection, context.language))
+            .map_err(|error| Failure::cannot_write(file, error))?;
+        let file = file.display();
+        context.console.said(&Said::new(format!("wrote `{file}`"), format!("已写入 `{file}`")));
     }
     match report.findings.iter().filter(|finding| finding.severity == Severity::Problem).count() {
         0 => Ok(()),
         problems => {
-            let failure = Failure::new(format!("{} in `{}`", counted(problems, "problem", "problems"), path.display()));
+            let failure = Failure::new(Said::new(
+                format!("{} in `{}`", counted(problems, "problem", "problems"), path.display()),
+                format!("`{}` 中有 {problems} 个问题", path.display()),
+            ));
             Err(failure.reported())
         }
     }

@@ -6,8 +6,24 @@ use super::text::{Table, count};
 use super::{Context, Result, model_features};
 use retune::audit::Rule;
 use retune::audit::clean::{Choices, Plan, clean, write::left};
+use retune::train::language::fill;
 use serde_json::json;
 use std::path::PathBuf;
+
+retune::train::texts! {
+    /// The words of what was cleaned.
+    struct Words {
+        dropped: "dropped", "去掉";
+        repaired: "repaired", "修复";
+        not_repaired: "; {count} not, for the file writes them by other characters",
+            "；{count} 个未修复，因为文件中以其他字符书写";
+        kept: "kept of {count}", "保留，原有 {count}";
+        spared: "kept, all of them", "全部保留";
+        wrote: "wrote `{output}`; every row left out is in `{log}`", "已写入 `{output}`；去掉的每一行都记录在 `{log}` 中";
+        wrote_repaired: "wrote `{output}`; every row left out or repaired is in `{log}`",
+            "已写入 `{output}`；去掉或修复的每一行都记录在 `{log}` 中";
+    }
+}
 
 /// Write a copy of a data set without duplicates, overlap between parts, contradictions and broken rows.
 ///
@@ -61,33 +77,30 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let choices = Choices { drop: rules, repair: *repair, with_test: *include_test, features: features.as_ref() };
     let plan = Plan::new(&collection, &facts, &choices);
     let repaired = clean(&collection, &data.sources(path, &arguments.parts), &plan, output, &log)?;
+    let words = Words::of(context.language);
     let mut table = Table::new(&[1]);
     let mut dropped = serde_json::Map::new();
     for rule in Rule::ALL.into_iter().filter(|rule| rules.contains(rule)) {
-        table.row([rule.name().to_owned(), count(plan.count(rule)), "dropped".to_owned()]);
+        table.row([rule.name().to_owned(), count(plan.count(rule)), words.dropped.to_owned()]);
         dropped.insert(rule.name().to_owned(), json!(plan.count(rule)));
     }
     if *repair {
         let left = match plan.repaired.len() - repaired {
             0 => String::new(),
-            n => format!("; {} not, for the file writes them by other characters", count(n)),
+            n => fill(words.not_repaired, &[("count", &count(n))]),
         };
-        table.row(["encoding".to_owned(), count(repaired), format!("repaired{left}")]);
+        table.row(["encoding".to_owned(), count(repaired), format!("{}{left}", words.repaired)]);
     }
     let mut parts = serde_json::Map::new();
     for (part, left) in collection.parts().iter().zip(left(&collection, &plan)) {
         let spared = part.split == retune::audit::collection::SplitName::Test && !include_test;
-        let kept = if spared { "kept, all of them".to_owned() } else { format!("kept of {}", count(part.len())) };
-        table.row([part.split.name().to_owned(), count(left), kept]);
+        let kept = if spared { words.spared.to_owned() } else { fill(words.kept, &[("count", &count(part.len()))]) };
+        table.row([part.split.word().of(context.language).to_owned(), count(left), kept]);
         parts.insert(part.split.name().to_owned(), json!({ "examples": part.len(), "kept": left }));
     }
-    let text = format!(
-        "{}wrote `{}`; every row {} is in `{}`",
-        table.render(0),
-        output.display(),
-        if *repair { "left out or repaired" } else { "left out" },
-        log.display()
-    );
+    let wrote = if *repair { words.wrote_repaired } else { words.wrote };
+    let (output_name, log_name) = (output.display().to_string(), log.display().to_string());
+    let text = format!("{}{}", table.render(0), fill(wrote, &[("output", &output_name), ("log", &log_name)]));
     context
         .console
         .result(&text, || json!({ "data": path, "output": output, "log": log, "dropped": dropped, "repaired": repaired, "parts": parts }));

@@ -9,6 +9,7 @@ use super::{Context, Result, models};
 use retune::data::Dataset;
 use retune::formats::atomic::write_bytes_atomic;
 use retune::train::contest::{Contest, LEVEL, Pair, Parting, partings};
+use retune::train::language::Said;
 use retune::train::language::fill;
 use retune::train::metrics::{Metric, Problem, Resampling, Scored};
 use retune::train::predict::Predictor;
@@ -101,12 +102,15 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         scored.push((name.clone(), evaluated));
     }
     let Some(Reference { part, data, classes }) = reference else {
-        return Err(Failure::usage("name two models or more"));
+        return Err(Failure::usage(Said::new("name two models or more", "请指定两个或更多模型")));
     };
     let problem = scored[0].1.problem();
     let metrics = if named.is_empty() { Metric::defaults(problem) } else { named };
     if let Some(metric) = metrics.iter().find(|metric| !metric.applies_to(problem)) {
-        return Err(Failure::new(format!("`{metric}` has no meaning for these models and data")));
+        return Err(Failure::new(Said::new(
+            format!("`{metric}` has no meaning for these models and data"),
+            format!("`{metric}` 对这些模型和数据没有意义"),
+        )));
     }
     let contest = Contest::new(&scored, &metrics, &Resampling::new(arguments.seed))?;
     let class_name = |class: u32| {
@@ -138,8 +142,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             ids: scored[0].1.ids(),
             class_name: &|class| class_name(class as u32),
         };
-        write_bytes_atomic(path, report.html().as_bytes())
-            .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+        write_bytes_atomic(path, report.html().as_bytes()).map_err(|e| Failure::cannot_write(path, e))?;
         let _ = writeln!(text, "\n{}  {}", words.page, path.display());
     }
     context.console.result(text.trim_end(), || {

@@ -1,6 +1,7 @@
 //! What is printed, and where: results go to standard output, all else to standard error.
 
 use super::failure::Failure;
+use retune::train::language::{Language, Said};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 
@@ -9,12 +10,13 @@ use std::io::{IsTerminal, Write};
 pub struct Console {
     json: bool,
     quiet: bool,
+    language: Language,
 }
 
 impl Console {
-    /// With `json`, the result is one JSON object; with `quiet`, there are no messages but errors.
-    pub fn new(json: bool, quiet: bool) -> Console {
-        Console { json, quiet }
+    /// With `json`, the result is one JSON object; with `quiet`, there are no messages but errors. Messages on the way are in a language.
+    pub fn new(json: bool, quiet: bool, language: Language) -> Console {
+        Console { json, quiet, language }
     }
 
     /// Prints a command's result: `text` for people, or the JSON object.
@@ -31,6 +33,16 @@ impl Console {
         if !self.quiet {
             eprintln!("{}", text.as_ref());
         }
+    }
+
+    /// The same of a message in both languages.
+    pub fn said(&self, message: &Said) {
+        self.note(message.of(self.language));
+    }
+
+    /// The language of messages.
+    pub fn language(&self) -> Language {
+        self.language
     }
 
     /// Why the command failed.

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::{Context, Result, models, paths};
 use retune::models::ModelError;
+use retune::train::language::{Language, Said};
 use retune::{Inference, Model, Tensor};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -44,20 +45,26 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let inputs = before.random_inputs(BATCH, *seed);
     let difference = max_difference(&before.predict(&inputs)?, &after.predict(&inputs)?);
     if !matches!(difference, Some(d) if d <= TOLERANCE) {
-        let found = difference.map_or("of another shape".to_owned(), |d| format!("different by up to {d:e}"));
-        let failure = Failure::new(format!("the outputs of the written model are {found}; nothing was kept"));
+        let found = difference.map_or(Said::new("of another shape", "形状不同"), |d| {
+            Said::new(format!("different by up to {d:e}"), format!("相差可达 {d:e}"))
+        });
+        let failure = Failure::new(Said::new(
+            format!("the outputs of the written model are {found}; nothing was kept"),
+            format!("写出的模型与原模型的输出{}；没有保留任何文件", found.of(Language::Chinese)),
+        ));
         return Err(failure.hint("this is a defect of retune; please report it with the model"));
     }
     let difference = difference.unwrap_or_default();
-    std::fs::rename(&draft.path, output)
-        .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", output.display())))?;
-    let text = format!(
-        "wrote `{}`; outputs on {BATCH} random inputs differ from those of `{}` by at most {difference:e}",
-        output.display(),
-        input.display()
+    std::fs::rename(&draft.path, output).map_err(|e| Failure::cannot_write(output, e))?;
+    let (written, original) = (output.display(), input.display());
+    let said = Said::new(
+        format!(
+            "wrote `{written}`; outputs on {BATCH} random inputs differ from those of `{original}` by at most {difference:e}"
+        ),
+        format!("已写入 `{written}`；在 {BATCH} 个随机输入上，其输出与 `{original}` 至多相差 {difference:e}"),
     );
     context.console.result(
-        &text,
+        said.of(context.language),
         || json!({ "input": input, "output": output, "max_difference": difference, "examples": BATCH, "seed": seed }),
     );
     Ok(())

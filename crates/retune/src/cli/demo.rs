@@ -11,6 +11,7 @@ use super::{Context, Result};
 use retune::data::Loader;
 use retune::formats::atomic::write_bytes_atomic;
 use retune::train::fit::{fit, train};
+use retune::train::language::Said;
 use retune::train::metrics::{Estimate, McNemar, Metric, Scored, bootstrap, compare_accuracy};
 use retune::train::predict::Predictor;
 use retune::train::recipe::{self, Built};
@@ -56,7 +57,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     };
 
     let built = build(&["model.weights=none"])?;
-    let mut progress = Progress::new(context.console, "from scratch").bar_only();
+    let mut progress = Progress::new(context.console, ("from scratch", "从头训练")).bar_only();
     let mut scratch = train(built.job, &mut progress)?;
     let test = test_part(&scratch)?;
     let scratch = scratch.evaluate(&test, &mut progress)?;
@@ -67,11 +68,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
 
     let built = build(&[])?;
     let trained_on = built.job.train.len();
-    let mut progress = Progress::new(context.console, "fine-tuning ").bar_only();
+    let mut progress = Progress::new(context.console, ("fine-tuning ", "微调")).bar_only();
     let outcome = fit(built, &mut progress, &AtomicBool::new(false))?;
     progress.finish();
     let (Some(model), Some(report)) = (outcome.model, outcome.report) else {
-        return Err(Failure::new("the run ended without a model"));
+        return Err(Failure::new(Said::new("the run ended without a model", "运行结束，却没有得到模型")));
     };
     // The figures are those of the file that was saved, read back.
     let settings = recipe::read(&recipe_path, &[])?;
@@ -173,11 +174,16 @@ impl DemoResult {
 }
 
 fn accuracy(scored: &Scored) -> Result<Estimate> {
-    bootstrap(Metric::Accuracy, scored, 0).ok_or_else(|| Failure::new("the accuracy is not defined"))
+    bootstrap(Metric::Accuracy, scored, 0)
+        .ok_or_else(|| Failure::new(Said::new("the accuracy is not defined", "准确率没有定义")))
 }
 
 fn test_part(trainer: &Trainer) -> Result<Loader> {
-    trainer.job().test.clone().ok_or_else(|| Failure::new("the demo's recipe has no test part"))
+    trainer
+        .job()
+        .test
+        .clone()
+        .ok_or_else(|| Failure::new(Said::new("the demo's recipe has no test part", "演示的配方没有测试集")))
 }
 
 /// `folder`, or `folder-2` and so on where that is taken.
@@ -189,11 +195,15 @@ fn free_folder(folder: &Path) -> PathBuf {
 
 /// Writes recipe, model and data, so that what the demo did can be done again by hand. Gives the recipe's path.
 fn write_files(folder: &Path) -> Result<PathBuf> {
-    std::fs::create_dir_all(folder).map_err(|e| Failure::new(format!("cannot make `{}`: {e}", folder.display())))?;
+    std::fs::create_dir_all(folder).map_err(|e| {
+        Failure::new(Said::new(
+            format!("cannot make `{}`: {e}", folder.display()),
+            format!("无法创建 `{}`：{e}", folder.display()),
+        ))
+    })?;
     for (name, bytes) in [("demo.toml", RECIPE.as_bytes()), ("fashion.keras", MODEL), ("digits.csv.gz", DIGITS)] {
         let path = folder.join(name);
-        write_bytes_atomic(&path, bytes)
-            .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+        write_bytes_atomic(&path, bytes).map_err(|e| Failure::cannot_write(&path, e))?;
     }
     Ok(folder.join("demo.toml"))
 }

@@ -6,6 +6,7 @@ use super::outcome::{estimate_text, types_text};
 use super::progress::Progress;
 use super::text::{self, Table};
 use super::{Context, Result, models};
+use retune::train::language::Said;
 use retune::train::metrics::entities::by_type;
 use retune::train::metrics::{Metric, Resampling, bootstrap_all};
 use retune::train::views::Views;
@@ -42,7 +43,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let views = arguments.test_time_augmentation.unwrap_or_default();
     let predictor = models::predictor(context, &arguments.model)?.with_views(views);
     let Labelled { part, data } = Labelled::open(&predictor, &arguments.data, arguments.input_shape.as_deref())?;
-    let mut bar = Progress::new(context.console, "evaluating").bar_only();
+    let mut bar = Progress::new(context.console, ("evaluating", "评估")).bar_only();
     let scored = predictor.evaluate(data, None, None, &mut bar)?;
     bar.finish();
     let metrics = if named.is_empty() { Metric::defaults(scored.problem()) } else { named };
@@ -51,7 +52,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let estimates = bootstrap_all(&metrics, &scored, &Resampling::new(arguments.seed));
     for (metric, estimate) in metrics.into_iter().zip(estimates) {
         let Some(estimate) = estimate else {
-            return Err(Failure::new(format!("`{metric}` has no meaning for this model and data")));
+            return Err(Failure::new(Said::new(
+                format!("`{metric}` has no meaning for this model and data"),
+                format!("`{metric}` 对此模型和数据没有意义"),
+            )));
         };
         table.row([metric.to_string(), estimate_text(metric, estimate)]);
         object.insert(metric.to_string(), json!(estimate));
@@ -61,12 +65,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     if !by_type_text.is_empty() {
         by_type_text.insert_str(0, "\n\n");
     }
-    let text = format!(
-        "{} items ({part})\n{}{}",
-        text::count(scored.len()),
-        table.render(0).trim_end(),
-        by_type_text.trim_end()
-    );
+    let items = text::count(scored.len());
+    let items = Said::new(format!("{items} items ({part})"), format!("{items} 个样本（`{part}`）"));
+    let text = format!("{}\n{}{}", items.of(context.language), table.render(0).trim_end(), by_type_text.trim_end());
     context.console.result(&text, || {
         json!({ "model": arguments.model, "data": arguments.data, "part": part, "items": scored.len(), "metrics": Value::Object(object), "entities": types })
     });

@@ -3,8 +3,8 @@
 //! Library errors say what to do on a line of its own that begins `hint: `; that line is kept apart here, so that it can be
 //! printed and given to programs as such.
 
-use super::hints;
-use retune::train::language::Language;
+use super::{hints, sentences};
+use retune::train::language::{Language, Said};
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// Why a command ended without its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    message: String,
+    message: Said,
     hints: Vec<String>,
     code: u8,
     is_reported: bool,
@@ -21,18 +21,24 @@ pub struct Failure {
 
 impl Failure {
     /// Something is wrong with the input or the run: exit code 1.
-    pub fn new(message: impl Into<String>) -> Failure {
+    pub fn new(message: impl Into<Said>) -> Failure {
         Failure { message: message.into(), hints: Vec::new(), code: 1, is_reported: false, language: Language::English }
     }
 
     /// The user stopped the command: exit code 130.
-    pub fn interrupted(message: impl Into<String>) -> Failure {
+    pub fn interrupted(message: impl Into<Said>) -> Failure {
         Failure { code: 130, ..Failure::new(message) }
     }
 
     /// Options that do not go together: exit code 2.
-    pub fn usage(message: impl Into<String>) -> Failure {
+    pub fn usage(message: impl Into<Said>) -> Failure {
         Failure { code: 2, ..Failure::new(message) }
+    }
+
+    /// A file could not be written: exit code 1.
+    pub fn cannot_write(path: &Path, error: impl fmt::Display) -> Failure {
+        let path = path.display();
+        Failure::new(Said::new(format!("cannot write `{path}`: {error}"), format!("无法写入 `{path}`：{error}")))
     }
 
     /// The command's result says the same already: programs need no second object.
@@ -51,7 +57,7 @@ impl Failure {
         self
     }
 
-    /// The same with hints in a language; what is wrong is said as it is.
+    /// The same in a language.
     pub fn in_language(mut self, language: Language) -> Failure {
         if language == Language::Chinese {
             self.hints.iter_mut().for_each(|hint| *hint = hints::chinese(hint));
@@ -60,7 +66,8 @@ impl Failure {
                 Some((before, hint)) if before.trim().is_empty() => format!("{before}提示：{}", hints::chinese(hint)),
                 _ => line.to_owned(),
             };
-            self.message = self.message.lines().map(line).collect::<Vec<_>>().join("\n");
+            let chinese: Vec<String> = self.message.of(language).lines().map(line).collect();
+            self.message = Said::new(self.message.english(), chinese.join("\n"));
         }
         self.language = language;
         self
@@ -69,15 +76,16 @@ impl Failure {
     /// Names the file in which something is wrong, unless the message does.
     pub fn within(mut self, path: &Path) -> Failure {
         let name = format!("`{}`", path.display());
-        if !self.message.contains(&name) {
-            self.message = format!("{name}: {}", self.message);
+        if !self.message.english().contains(&name) {
+            let [english, chinese] = [Language::English, Language::Chinese].map(|l| self.message.of(l));
+            self.message = Said::new(format!("{name}: {english}"), format!("{name}：{chinese}"));
         }
         self
     }
 
     /// What is wrong.
     pub fn message(&self) -> &str {
-        &self.message
+        self.message.of(self.language)
     }
 
     /// What to do.
@@ -97,7 +105,7 @@ impl Failure {
 }
 
 /// Parts the lines that begin `hint: ` from the rest, and appends the causes that the message does not name itself.
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
         let mut text = error.to_string();
         let mut cause = error.source();
@@ -116,7 +124,9 @@ impl<E: std::error::Error> From<E> for Failure {
                 None => message.push(line),
             }
         }
-        Failure { hints, ..Failure::new(message.join("\n")) }
+        let english = message.join("\n");
+        let chinese = sentences::chinese(&error).unwrap_or_else(|| english.clone());
+        Failure { hints, ..Failure::new(Said::new(english, chinese)) }
     }
 }
 
@@ -128,7 +138,7 @@ impl fmt::Display for Failure {
         };
         // An interruption is no error.
         let error = if self.is_interruption() { "" } else { error };
-        write!(f, "{error}{}", self.message)?;
+        write!(f, "{error}{}", self.message())?;
         self.hints.iter().try_for_each(|hint| write!(f, "\n{mark}{hint}"))
     }
 }
@@ -143,8 +153,9 @@ mod tests {
         let failure = Failure::from(error);
         assert_eq!((failure.message(), failure.hints()), ("`a` is damaged", &["fetch it again".to_owned()][..]));
         assert_eq!(failure.to_string(), "error: `a` is damaged\nhint: fetch it again");
-        let chinese = Failure::new("2 problems:\n  a\n    hint: leave it out").hint("did you mean `b`?");
+        let chinese =
+            Failure::new(Said::new("2 problems", "2 个问题：\n  a\n    hint: leave it out")).hint("did you mean `b`?");
         let chinese = chinese.in_language(Language::Chinese).to_string();
-        assert_eq!(chinese, "错误：2 problems:\n  a\n    提示：请去掉它\n提示：您是否想用 `b`？");
+        assert_eq!(chinese, "错误：2 个问题：\n  a\n    提示：请去掉它\n提示：您是否想用 `b`？");
     }
 }

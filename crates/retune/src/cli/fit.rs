@@ -5,10 +5,16 @@ use super::job::JobArguments;
 use super::progress::Progress;
 use super::{Context, Result, outcome, repeats, text};
 use retune::train::fit::fit;
+use retune::train::language::{Language, Said};
 use retune::train::repeats::RepeatKind;
 
 /// What the first Ctrl-C says.
-pub const STOPPING: &str = "stopping: the step at hand is finished and saved; Ctrl-C again aborts at once";
+pub fn stopping(language: Language) -> &'static str {
+    match language {
+        Language::Chinese => "正在停止：当前步骤会完成并保存；再按一次 Ctrl-C 立即中止",
+        _ => "stopping: the step at hand is finished and saved; Ctrl-C again aborts at once",
+    }
+}
 
 /// Fine-tune a model.
 #[derive(Debug, clap::Args)]
@@ -38,15 +44,15 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     }
     let built = arguments.job.build(context)?;
     let facts = &built.facts;
-    context.console.note(format!(
-        "training {} of {} weights on {} examples; the run's folder is `{}`",
-        text::count(facts.trainable_parameters),
-        text::count(facts.parameters),
-        text::count(built.job.train.len()),
-        built.output.display()
+    let [trained, all, examples] =
+        [facts.trainable_parameters, facts.parameters, built.job.train.len()].map(text::count);
+    let folder = built.output.display();
+    context.console.said(&Said::new(
+        format!("training {trained} of {all} weights on {examples} examples; the run's folder is `{folder}`"),
+        format!("训练 {all} 个权重中的 {trained} 个，使用 {examples} 个样本；运行文件夹是 `{folder}`"),
     ));
-    let interrupt = Interrupt::listen(STOPPING)?;
-    let mut progress = Progress::new(context.console, "training");
+    let interrupt = Interrupt::listen(stopping(context.language))?;
+    let mut progress = Progress::new(context.console, ("training", "训练"));
     let outcome = fit(built, &mut progress, &interrupt.flag());
     progress.finish();
     outcome::report(context, &outcome?)

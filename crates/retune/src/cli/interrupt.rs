@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::failure::Failure;
+use retune::train::language::Said;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,7 +24,9 @@ impl Interrupt {
             }
             eprintln!("\n{message}");
         };
-        ctrlc::set_handler(handler).map_err(|e| Failure::new(format!("cannot listen for Ctrl-C: {e}")))?;
+        ctrlc::set_handler(handler).map_err(|e| {
+            Failure::new(Said::new(format!("cannot listen for Ctrl-C: {e}"), format!("无法监听 Ctrl-C：{e}")))
+        })?;
         Ok(Interrupt { asked })
     }
 

@@ -7,6 +7,7 @@ use super::{Context, Result, models, outcome, paths};
 use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
+use retune::train::language::Said;
 use retune::train::recipe::{self, Built, Settings};
 use retune::train::repeats::{Repeat, RepeatKind};
 use retune::train::stored::Stored;
@@ -70,7 +71,7 @@ impl JobArguments {
             model.address = address;
         }
         for note in &built.notes {
-            context.console.note(format!("note: {note}"));
+            context.console.said(&Said::new(format!("note: {note}"), format!("注意：{note}")));
         }
         for warning in &built.warnings {
             context.console.note(outcome::warning_text(warning, context.language));
@@ -86,7 +87,8 @@ impl JobArguments {
         match (&self.recipe, &self.model, &self.data) {
             (Some(path), _, _) => self.read_recipe(context, path),
             (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data),
-            _ => Err(Failure::usage("name a recipe, or a model and data").hint("--model MODEL --data DATA")),
+            _ => Err(Failure::usage(Said::new("name a recipe, or a model and data", "请指定配方，或模型和数据"))
+                .hint("--model MODEL --data DATA")),
         }
     }
 
@@ -172,23 +174,28 @@ impl JobArguments {
         let model_path = path.as_path();
         let (model, _) = Model::load(model_path)?;
         let stored = Stored::of(&model)?;
-        let options = match stored.as_ref().and_then(|stored| stored.preprocessing.table.as_ref()) {
-            Some(schema) => schema.source_options(),
-            None => SourceOptions { kind: model.tokenizer().map(|_| SourceKind::Text), ..SourceOptions::default() },
-        };
-        let train = data::open(data_path, &options)?.train;
         let mut overrides =
             vec![format!("model.path={}", text_value(model_path)), format!("data.path={}", text_value(data_path))];
+        let given = self.all_overrides(context)?;
+        let parse = |overrides: &[String]| recipe::parse("the command line", "", overrides);
+        let read = parse(&[overrides.as_slice(), &given].concat())?.source_options();
+        let options = match stored.as_ref().and_then(|stored| stored.preprocessing.table.as_ref()) {
+            Some(schema) => SourceOptions { tolerance: read.tolerance, ..schema.source_options() },
+            None => SourceOptions { kind: read.kind.or(model.tokenizer().map(|_| SourceKind::Text)), ..read },
+        };
+        let train = data::open(data_path, &options)?.train;
         if stored.is_none() {
             overrides.extend(fitting_inputs(&model, &train));
             if self.scale.is_none()
                 && train.has_images()
                 && !self.overrides.iter().any(|o| o.starts_with("preprocess."))
             {
-                context.console.note(
+                context.console.said(&Said::new(
                     "note: the model does not say how its inputs were scaled; pixels are given as 0–255\n\
                      hint: for a model trained on 0–1, add `--scale 0.00392156862745098`",
-                );
+                    "注意：模型没有说明其输入如何缩放；像素按 0–255 给出\n\
+                     提示：对在 0–1 上训练的模型，请加上 `--scale 0.00392156862745098`",
+                ));
             }
         }
         // Models with a task get the head that suits the labels by themselves.
@@ -201,8 +208,8 @@ impl JobArguments {
         if let Some(head) = fitting_head(&model, &train).filter(|_| model.task().is_none() && !is_known) {
             overrides.push(head);
         }
-        overrides.extend(self.all_overrides(context)?);
-        let settings = recipe::parse("the command line", "", &overrides)?;
+        overrides.extend(given);
+        let settings = parse(&overrides)?;
         Ok(((settings, PathBuf::from("."), stem(data_path)), address))
     }
 
@@ -232,7 +239,12 @@ impl JobArguments {
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|e| Failure::new(format!("cannot tell where `{}` is: {e}", path.display())))
+    std::path::absolute(path).map_err(|e| {
+        Failure::new(Said::new(
+            format!("cannot tell where `{}` is: {e}", path.display()),
+            format!("无法确定 `{}` 的位置：{e}", path.display()),
+        ))
+    })
 }
 
 /// Settings that bring the data's images to the model's input.

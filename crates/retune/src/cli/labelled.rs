@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::{Result, paths};
 use retune::data::{self, Dataset, LabelType, SourceKind, SourceOptions};
 use retune::models::Task;
+use retune::train::language::Said;
 use retune::train::metrics::Metric;
 use retune::train::predict::Predictor;
 use std::path::Path;
@@ -66,11 +67,10 @@ fn check_names(predictor: &Predictor, data: &Dataset, path: &Path) -> Result {
     }
     let missing: Vec<String> = own.iter().filter(|name| !given.contains(name)).cloned().collect();
     let unknown: Vec<String> = given.iter().filter(|name| !own.contains(name)).cloned().collect();
-    let failure = Failure::new(format!(
-        "the labels of `{}` are {}, those of the model {}",
-        path.display(),
-        list(given),
-        list(own)
+    let (path, given_names, own_names) = (path.display(), list(given), list(own));
+    let failure = Failure::new(Said::new(
+        format!("the labels of `{path}` are {given_names}, those of the model {own_names}"),
+        format!("`{path}` 的标签是 {given_names}，模型的标签是 {own_names}"),
     ));
     Err(match (missing.as_slice(), unknown.as_slice()) {
         ([], []) => {
@@ -93,7 +93,8 @@ pub fn list(names: &[String]) -> String {
 /// A metric by its name.
 pub fn metric(name: &str) -> Result<Metric> {
     name.parse().map_err(|_| {
-        let failure = Failure::new(format!("there is no metric `{name}`"));
+        let failure =
+            Failure::new(Said::new(format!("there is no metric `{name}`"), format!("没有名为 `{name}` 的指标")));
         match paths::nearest(name, Metric::NAMES.iter().copied()) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
             None => failure.hint(format!("metrics are {}", Metric::NAMES.join(", "))),

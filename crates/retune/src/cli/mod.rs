@@ -23,7 +23,7 @@
 //! | `outcome` | how a run ended, as people and programs read it |
 //! | `console` | what is printed, and where |
 //! | `failure` | errors as the user meets them, and exit codes |
-//! | `hints` | what to do about them, in Chinese |
+//! | `hints`, `sentences` | what to do about them, and what is wrong, in Chinese |
 //! | `models` | models by their paths, or by their addresses on the Hub |
 //! | `paths` | missing files, and what the user may have meant |
 //! | `progress` | the progress bar |
@@ -58,6 +58,7 @@ mod progress;
 mod repeats;
 mod resume;
 mod runs;
+mod sentences;
 mod text;
 mod watch;
 
@@ -154,11 +155,12 @@ impl Context {
 /// Reads the arguments, runs the command, prints its error.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let language = arguments.lang.unwrap_or_else(Language::of_environment);
     let context = Context {
-        console: Console::new(arguments.json, arguments.quiet),
+        console: Console::new(arguments.json, arguments.quiet, language),
         threads: arguments.threads,
         is_online: arguments.online,
-        language: arguments.lang.unwrap_or_else(Language::of_environment),
+        language,
     };
     let result = match arguments.command {
         Command::Inspect(arguments) => inspect::run(&context, &arguments),

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use retune::Model;
 use retune::hub::{Hub, HubAddress, HubError, Progress, Settings, model_files};
 use retune::models::{LoadReport, adapter_base};
+use retune::train::language::Said;
 use retune::train::predict::Predictor;
 use std::path::{Path, PathBuf};
 
@@ -65,10 +66,11 @@ fn fetch(context: &Context, address: &HubAddress) -> Result<Located> {
     let fetched = Hub::new(settings).fetch(address, model_files, &mut |progress| shown.show(progress));
     shown.finish();
     let path = fetched.map_err(|error| match error {
-        HubError::Offline { what, cache } if may_ask => {
-            Failure::new(format!("`{what}` is not in the cache at `{}`", cache.display()))
-                .hint(format!("add `--online` to fetch it from `{endpoint}`, once"))
-        }
+        HubError::Offline { what, cache } if may_ask => Failure::new(Said::new(
+            format!("`{what}` is not in the cache at `{}`", cache.display()),
+            format!("缓存 `{}` 中没有 `{what}`", cache.display()),
+        ))
+        .hint(format!("add `--online` to fetch it from `{endpoint}`, once")),
         other => other.into(),
     })?;
     let commit = path.file_name().unwrap_or_default().to_string_lossy();
@@ -97,7 +99,9 @@ impl<'a> Download<'a> {
         if received_bytes == total_bytes {
             self.bar.finish_and_clear();
             let size = super::text::bytes(total_bytes);
-            self.context.console.note(format!("fetched `{file}`, {size}"));
+            self.context
+                .console
+                .said(&Said::new(format!("fetched `{file}`, {size}"), format!("已下载 `{file}`，{size}")));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Result;
 use super::failure::Failure;
 use retune::models::report::edit_distance;
+use retune::train::language::Said;
 use std::path::{Component, Path, PathBuf};
 
 /// An error if nothing stands at `path`; it names the most similar name beside it.
@@ -14,9 +15,12 @@ pub fn must_exist(path: &Path) -> Result {
     // The first part that is missing tells more than the whole path.
     let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).last().unwrap_or(path);
     let failure = if missing == path {
-        Failure::new(format!("`{}` does not exist", path.display()))
+        Failure::new(Said::new(format!("`{}` does not exist", path.display()), format!("`{}` 不存在", path.display())))
     } else {
-        Failure::new(format!("`{}` does not exist: there is no `{}`", path.display(), missing.display()))
+        Failure::new(Said::new(
+            format!("`{}` does not exist: there is no `{}`", path.display(), missing.display()),
+            format!("`{}` 不存在：没有 `{}`", path.display(), missing.display()),
+        ))
     };
     Err(match nearest_sibling(missing) {
         Some(nearest) => {
@@ -54,7 +58,10 @@ pub fn must_not_exist(path: &Path, force: bool) -> Result {
     if force || !path.exists() {
         return Ok(());
     }
-    let failure = Failure::new(format!("`{}` exists already", path.display()));
+    let failure = Failure::new(Said::new(
+        format!("`{}` exists already", path.display()),
+        format!("`{}` 已经存在", path.display()),
+    ));
     Err(failure.hint("choose another name, or replace it with `--force`"))
 }
 

@@ -8,6 +8,7 @@ use retune::data::pictures::{grid, pictures, png};
 use retune::data::thumbnail::thumbnail;
 use retune::data::{Batch, Dataset, Loader};
 use retune::formats::atomic::write_bytes_atomic;
+use retune::train::language::Said;
 use retune::train::report::png_address;
 use serde_json::json;
 use std::borrow::Cow;
@@ -52,8 +53,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     }
     let image = sheet.with_extension("png");
     if image == sheet {
-        return Err(Failure::usage(format!("`{}` would be both the sheet and its pictures", sheet.display()))
-            .hint("name a file that ends in .html; the PNG is written beside it"));
+        return Err(Failure::usage(Said::new(
+            format!("`{}` would be both the sheet and its pictures", sheet.display()),
+            format!("`{}` 会同时是页面和其中的图像", sheet.display()),
+        ))
+        .hint("name a file that ends in .html; the PNG is written beside it"));
     }
     let asked = first_examples(loader, arguments.examples);
     let epochs: Vec<Batch> =
@@ -63,26 +67,30 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let mut rows = vec![Vec::new(); ids.len()];
     for batch in &epochs {
         let columns = pictures(loader, batch).ok_or_else(|| {
-            Failure::new("the images cannot be shown").hint("`preview` shows images of 1 or 3 channels")
+            Failure::new(Said::new("the images cannot be shown", "无法显示这些图像"))
+                .hint("`preview` shows images of 1 or 3 channels")
         })?;
         rows.iter_mut().zip(columns).for_each(|(row, picture)| row.push(picture));
     }
-    let whole = png(&grid(&rows, GAP)?).ok_or_else(|| Failure::new("the sheet is too large for a PNG"))?;
+    let whole = png(&grid(&rows, GAP)?)
+        .ok_or_else(|| Failure::new(Said::new("the sheet is too large for a PNG", "整页太大，无法存为 PNG")))?;
     write(&sheet, page(loader.data(), ids, &epochs, &rows)?.as_bytes())?;
     write(&image, &whole)?;
-    let said = format!(
-        "{} in {}: `{}`, `{}`",
-        text::counted(ids.len(), "example", "examples"),
-        text::counted(epochs.len(), "epoch", "epochs"),
-        sheet.display(),
-        image.display()
+    let (sheet_name, image_name) = (sheet.display(), image.display());
+    let said = Said::new(
+        format!(
+            "{} in {}: `{sheet_name}`, `{image_name}`",
+            text::counted(ids.len(), "example", "examples"),
+            text::counted(epochs.len(), "epoch", "epochs"),
+        ),
+        format!("{} 个样本，{} 轮：`{sheet_name}`、`{image_name}`", ids.len(), epochs.len()),
     );
     let skipped: Vec<String> = loader.skipped().iter().map(|bad| format!("{}: {}", bad.place, bad.reason)).collect();
     for bad in &skipped {
-        context.console.note(format!("left out {bad}"));
+        context.console.said(&Said::new(format!("left out {bad}"), format!("略去 {bad}")));
     }
     context.console.result(
-        &said,
+        said.of(context.language),
         || json!({ "sheet": sheet, "image": image, "examples": ids, "columns": arguments.columns, "skipped": skipped }),
     );
     Ok(())
@@ -142,7 +150,7 @@ fn texts(context: &Context, arguments: &Arguments, loader: &Loader, sheet: &Path
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result {
-    let failed = |error| Failure::new(format!("cannot write `{}`: {error}", path.display()));
+    let failed = |error| Failure::cannot_write(path, error);
     write_bytes_atomic(path, bytes).map_err(failed)
 }
 
@@ -156,7 +164,9 @@ fn page(data: &Dataset, ids: &[u64], epochs: &[Batch], rows: &[Vec<DecodedImage>
         let _ = write!(body, "<tr><th scope=\"row\">{}<small>{place}</small></th>", escape(&class));
         let _ = write!(body, "<td><img alt=\"as stored\" src=\"{stored}\"></td>");
         for (batch, picture) in epochs.iter().zip(row) {
-            let file = png(picture).ok_or_else(|| Failure::new("a picture is too large for a PNG"))?;
+            let file = png(picture).ok_or_else(|| {
+                Failure::new(Said::new("a picture is too large for a PNG", "有一张图像太大，无法存为 PNG"))
+            })?;
             let mixed = escape(&shares(data, batch, i));
             let _ = write!(body, "<td><img alt=\"\" src=\"{}\">{mixed}</td>", png_address(&file));
         }

@@ -3,9 +3,26 @@
 use super::console::Console;
 use super::text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use retune::train::language::{Said, fill};
 use retune::train::metrics::Metric;
 use retune::train::trainer::{EpochSums, Event, Observer};
 use std::time::{Duration, Instant};
+
+retune::train::texts! {
+    /// The words of a run's progress.
+    struct Words {
+        epoch: "epoch {epoch}/{epochs}", "第 {epoch}/{epochs} 轮";
+        left: "{time} left", "还需 {time}";
+        evaluating: "evaluating {done}/{total}", "评估 {done}/{total}";
+        best: "best so far", "目前最佳";
+        reduced: "no improvement: learning rate now {rate}", "没有改进：学习率现为 {rate}";
+        stopped: "no more improvement: stopped after epoch {epoch}", "不再改进：在第 {epoch} 轮后停止";
+        best_was: "; best was epoch {epoch}", "；最佳为第 {epoch} 轮";
+        loss: "loss", "损失";
+        accuracy: "accuracy", "准确率";
+        validation: "val-{metric}", "验证 {metric}";
+    }
+}
 
 /// How often the bar is drawn again at most.
 const REDRAWS_PER_SECOND: u8 = 10;
@@ -30,10 +47,10 @@ pub struct Progress {
 
 impl Progress {
     /// Shows a run; `label` stands before it.
-    pub fn new(console: Console, label: impl Into<String>) -> Progress {
+    pub fn new(console: Console, label: impl Into<Said>) -> Progress {
         Progress {
             console,
-            label: label.into(),
+            label: label.into().of(console.language()).to_owned(),
             bar: ProgressBar::hidden(),
             epochs: 0,
             steps: 0,
@@ -68,6 +85,24 @@ impl Progress {
         self.bar.set_prefix(self.label.clone());
     }
 
+    fn words(&self) -> &'static Words {
+        Words::of(self.console.language())
+    }
+
+    /// The epoch, counted from 0, of all.
+    fn epoch_text(&self, epoch: u64) -> String {
+        let (epoch, epochs) = ((epoch + 1).to_string(), self.epochs.to_string());
+        fill(self.words().epoch, &[("epoch", &epoch), ("epochs", &epochs)])
+    }
+
+    /// Loss and, where there are right answers, accuracy of the training examples so far.
+    fn training_text(&self, sums: &EpochSums) -> String {
+        let Words { loss, accuracy, .. } = self.words();
+        let accuracy =
+            if sums.right > 0.0 { format!("  {accuracy} {:.1} %", 100.0 * sums.accuracy()) } else { String::new() };
+        format!("{loss} {:.4}{accuracy}", sums.mean_loss())
+    }
+
     /// A line above the bar.
     fn line(&self, line: &str) {
         if !self.console.is_quiet() {
@@ -83,20 +118,20 @@ impl Progress {
         let left = mean * self.steps.saturating_sub(step) as f64;
         self.bar.set_position(step);
         self.bar.set_message(format!(
-            "epoch {}/{}  {}{}  {:.0}/s  {} left",
-            epoch + 1,
-            self.epochs,
-            training_text(sums),
+            "{}  {}{}  {:.0}/s  {}",
+            self.epoch_text(epoch),
+            self.training_text(sums),
             self.evaluated,
             self.examples_per_sec(),
-            text::seconds(left)
+            fill(self.words().left, &[("time", &text::seconds(left))])
         ));
     }
 
     /// Within a run the bar stays that of the steps; else it is that of the examples.
     fn evaluating(&mut self, done: usize, total: usize) {
         if self.steps > 0 {
-            self.bar.set_message(format!("evaluating {done}/{total}"));
+            let (done, total) = (done.to_string(), total.to_string());
+            self.bar.set_message(fill(self.words().evaluating, &[("done", &done), ("total", &total)]));
             return;
         }
         if self.bar.length() != Some(total as u64) {
@@ -106,16 +141,18 @@ impl Progress {
     }
 
     fn evaluated(&mut self, epoch: u64, sums: &EpochSums, values: &[(Metric, f64)], best: Option<f64>) {
-        self.evaluated =
-            values.iter().map(|(metric, value)| format!("  val-{}", value_text(*metric, *value))).collect();
+        let words = self.words();
+        let value = |(metric, value): &(Metric, f64)| {
+            format!("  {}", fill(words.validation, &[("metric", &value_text(*metric, *value))]))
+        };
+        self.evaluated = values.iter().map(value).collect();
         let secs = std::mem::replace(&mut self.epoch_start, Instant::now()).elapsed();
         if self.shows_epochs {
-            let best = if best.is_some() && !values.is_empty() { "  best so far" } else { "" };
+            let best = if best.is_some() && !values.is_empty() { format!("  {}", words.best) } else { String::new() };
             self.line(&format!(
-                "epoch {}/{}  {}{}  {:.0}/s  {}{best}",
-                epoch + 1,
-                self.epochs,
-                training_text(sums),
+                "{}  {}{}  {:.0}/s  {}{best}",
+                self.epoch_text(epoch),
+                self.training_text(sums),
                 self.evaluated,
                 self.examples_per_sec(),
                 elapsed(secs)
@@ -141,22 +178,19 @@ impl Observer for Progress {
             Event::Step { epoch, step, examples, ref sums, secs, .. } => self.step(epoch, step, examples, sums, secs),
             Event::Evaluating { done, total } => self.evaluating(done, total),
             Event::Evaluated { epoch, ref sums, values, best, .. } => self.evaluated(epoch, sums, values, best),
-            Event::LearningRateReduced { rate } => self.line(&format!("no improvement: learning rate now {rate:.2e}")),
-            Event::StoppedEarly { epoch, best } => {
-                let best = best.map_or_else(String::new, |best| format!("; best was epoch {}", best.epoch + 1));
-                self.line(&format!("no more improvement: stopped after epoch {}{best}", epoch + 1));
+            Event::LearningRateReduced { rate } => {
+                self.line(&fill(self.words().reduced, &[("rate", &format!("{rate:.2e}"))]));
             }
-            Event::Note { text } => self.line(text),
+            Event::StoppedEarly { epoch, best } => {
+                let words = self.words();
+                let counted = |text, epoch: u64| fill(text, &[("epoch", &(epoch + 1).to_string())]);
+                let best = best.map_or_else(String::new, |best| counted(words.best_was, best.epoch));
+                self.line(&format!("{}{best}", counted(words.stopped, epoch)));
+            }
+            Event::Note { text } => self.line(text.of(self.console.language())),
             _ => {}
         }
     }
-}
-
-/// Loss and, where there are right answers, accuracy of the training examples so far.
-fn training_text(sums: &EpochSums) -> String {
-    let accuracy =
-        if sums.right > 0.0 { format!("  accuracy {:.1} %", 100.0 * sums.accuracy()) } else { String::new() };
-    format!("loss {:.4}{accuracy}", sums.mean_loss())
 }
 
 /// A metric's name and value.

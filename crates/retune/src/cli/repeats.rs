@@ -1,6 +1,6 @@
 //! `retune fit --seeds N`, `--folds N`, `--draws N`: the same training several times, as one result.
 
-use super::fit::STOPPING;
+use super::fit::stopping;
 use super::interrupt::Interrupt;
 use super::job::JobArguments;
 use super::progress::Progress;
@@ -67,8 +67,8 @@ pub fn run(context: &Context, job: &JobArguments, kind: RepeatKind, count: u64) 
     let words = Words::of(context.language);
     let (root, jobs) = job.of_repeats(context, kind, count)?;
     let repeats: Vec<Repeat> = jobs.iter().map(|(repeat, _)| *repeat).collect();
-    let interrupt = Interrupt::listen(STOPPING)?;
-    let mut progress = Progress::new(context.console, "training");
+    let interrupt = Interrupt::listen(stopping(context.language))?;
+    let mut progress = Progress::new(context.console, ("training", "训练"));
     let mut place = 0;
     let outcome = fit_repeats(
         &root,

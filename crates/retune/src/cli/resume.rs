@@ -1,6 +1,6 @@
 //! `retune resume`: goes on with a run exactly where it stopped.
 
-use super::fit::STOPPING;
+use super::fit::stopping;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::{Context, Result, outcome, paths};
@@ -18,8 +18,8 @@ pub struct Arguments {
 /// Resumes.
 pub fn run(context: &Context, arguments: &Arguments) -> Result {
     paths::must_exist(&arguments.run)?;
-    let interrupt = Interrupt::listen(STOPPING)?;
-    let mut progress = Progress::new(context.console, "training");
+    let interrupt = Interrupt::listen(stopping(context.language))?;
+    let mut progress = Progress::new(context.console, ("training", "训练"));
     let options = ResumeOptions { threads: context.threads, language: context.language };
     let outcome = resume(&arguments.run, options, &mut progress, &interrupt.flag());
     progress.finish();

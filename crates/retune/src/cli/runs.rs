@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::repeats::value_text;
 use super::text::{self, Table};
 use super::{Context, Result, paths};
+use retune::train::language::Said;
 use retune::train::language::fill;
 use retune::train::metrics::Metric;
 use retune::train::run::overview::{is_run, runs_in};
@@ -101,8 +102,11 @@ fn compare(context: &Context, paths: &[PathBuf], words: &Words) -> Result {
     let mut runs = Vec::new();
     for path in paths {
         if !is_run(path) {
-            return Err(Failure::new(format!("`{}` is no run", path.display()))
-                .hint("name folders with a `run.json`, or one folder of runs"));
+            return Err(Failure::new(Said::new(
+                format!("`{}` is no run", path.display()),
+                format!("`{}` 不是一次运行", path.display()),
+            ))
+            .hint("name folders with a `run.json`, or one folder of runs"));
         }
         runs.push(RunOverview::read(path)?);
     }

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::repeats::value_text;
 use super::text;
 use super::{Context, Result, paths};
+use retune::train::language::Said;
 use retune::train::language::fill;
 use retune::train::run::overview::is_run;
 use retune::train::run::{RunOverview, RunState};
@@ -59,8 +60,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let words = Words::of(context.language);
     paths::must_exist(&arguments.run)?;
     if !is_run(&arguments.run) {
-        return Err(Failure::new(format!("`{}` is no run", arguments.run.display()))
-            .hint("name a folder with a `run.json`; `retune runs` lists them"));
+        return Err(Failure::new(Said::new(
+            format!("`{}` is no run", arguments.run.display()),
+            format!("`{}` 不是一次运行", arguments.run.display()),
+        ))
+        .hint("name a folder with a `run.json`; `retune runs` lists them"));
     }
     let is_terminal = std::io::stdout().is_terminal() && !context.console.is_json();
     let pause = Duration::from_secs_f64(arguments.every.clamp(0.05, 3600.0));

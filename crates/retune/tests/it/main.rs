@@ -11,6 +11,7 @@ mod data_quality;
 mod demo;
 mod help;
 mod hub;
+mod languages;
 mod measuring;
 #[cfg(target_os = "linux")]
 mod memory;

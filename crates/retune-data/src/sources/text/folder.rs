@@ -41,8 +41,11 @@ pub(super) fn read(root: &Path, options: &SourceOptions) -> Result<Dataset, Data
         }
         for file in files {
             let bytes = std::fs::read(&file).map_err(DataError::io(&file))?;
-            let example = text_of(Lines::of_bytes(&file, bytes, options.encoding))?
-                .map(|text| Example { input: Input::Text(text), label: Some(RawLabel::One(class.clone())), side: Vec::new() });
+            let example = text_of(Lines::of_bytes(&file, bytes, options.encoding))?.map(|text| Example {
+                input: Input::Text(text),
+                label: Some(RawLabel::One(class.clone())),
+                side: Vec::new(),
+            });
             examples.push(|| file.display().to_string(), example)?;
             paths.push(file);
         }

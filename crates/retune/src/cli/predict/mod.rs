@@ -8,7 +8,7 @@ mod words;
 
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
-use crate::cli::text::{Table, counted};
+use crate::cli::text::{Table, count, counted};
 use crate::cli::{Context, Result, models, paths};
 use retune::data::Dataset;
 use retune::data::decode::is_image_name;
@@ -16,6 +16,7 @@ use retune::data::preprocess::{Color, Resize};
 use retune::formats::atomic::write_bytes_atomic;
 use retune::formats::npy;
 use retune::models::{Mode, ModelError, Task};
+use retune::train::language::Said;
 use retune::train::predict::{Answer, Predictor};
 use retune::train::stored::Stored;
 use retune::train::views::Views;
@@ -73,7 +74,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let shows_images =
         arguments.text.is_empty() && !arguments.input.iter().any(is_array) && model.tokenizer().is_none();
     if arguments.test_time_augmentation.is_some() && !shows_images {
-        return Err(Failure::usage("`--test-time-augmentation` is for images"));
+        return Err(Failure::usage(Said::new(
+            "`--test-time-augmentation` is for images",
+            "`--test-time-augmentation` 只用于图像",
+        )));
     }
     let table = Stored::of(&model)?.and_then(|stored| stored.preprocessing.table);
     if let (Some(schema), [_, ..]) = (&table, arguments.input.as_slice())
@@ -87,9 +91,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             words::predict(context, arguments, model)
         }
         _ if model.tokenizer().is_some() => texts::predict(context, arguments, model),
-        [] => Err(Failure::new("the model takes no texts").hint("texts go to a model folder with a `tokenizer.json`")),
+        [] => Err(Failure::new(Said::new("the model takes no texts", "该模型不接受文本"))
+            .hint("texts go to a model folder with a `tokenizer.json`")),
         files if files.iter().any(is_array) => {
-            Err(Failure::usage("one `.npy` file is read at a time")
+            Err(Failure::usage(Said::new("one `.npy` file is read at a time", "一次只读取一个 `.npy` 文件"))
                 .hint("stack the arrays, or call `predict` for each"))
         }
         files => predict_images(context, arguments, model, files),
@@ -100,7 +105,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
 fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input: &Path) -> Result {
     let array = npy::read(input)?;
     let examples = *array.shape().first().ok_or_else(|| {
-        Failure::new(format!("`{}` holds a single number; the first axis must count the examples", input.display()))
+        Failure::new(Said::new(
+            format!("`{}` holds a single number; the first axis must count the examples", input.display()),
+            format!("`{}` 中只有一个数；第一个轴应为样本数", input.display()),
+        ))
     })?;
     let cpu = context.cpu();
     let mut inference = match Inference::new(&cpu, model) {
@@ -111,7 +119,10 @@ fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input:
         inference => inference?,
     };
     let [given] = inference.inputs() else {
-        return Err(Failure::new(format!("the model has {} inputs, one array has one", inference.inputs().len())));
+        return Err(Failure::new(Said::new(
+            format!("the model has {} inputs, one array has one", inference.inputs().len()),
+            format!("模型有 {} 个输入，而一个数组只是一个输入", inference.inputs().len()),
+        )));
     };
     let expected = given.shape.clone();
     let fits = expected.rank() == array.shape().len()
@@ -162,7 +173,8 @@ fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input:
 }
 
 fn several_outputs(count: usize) -> Failure {
-    Failure::new(format!("the model has {count} outputs")).hint("name a file for them with `--output y.npy`")
+    Failure::new(Said::new(format!("the model has {count} outputs"), format!("模型有 {count} 个输出")))
+        .hint("name a file for them with `--output y.npy`")
 }
 
 fn integers(array: Tensor) -> Tensor {
@@ -175,7 +187,11 @@ fn integers(array: Tensor) -> Tensor {
 fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs: &[PathBuf]) -> Result {
     let files = image_files(inputs)?;
     if Stored::of(&model)?.is_none() {
-        let problem = format!("`{}` does not say how images are prepared for it", arguments.model.display());
+        let model = arguments.model.display();
+        let problem = Said::new(
+            format!("`{model}` does not say how images are prepared for it"),
+            format!("`{model}` 没有说明图像应如何准备"),
+        );
         return Err(Failure::new(problem).hint(
             "models saved by `retune fit` do; for others, give prepared inputs as `.npy`, or fine-tune the model first",
         ));
@@ -183,7 +199,7 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
     let views = arguments.test_time_augmentation.unwrap_or_default();
     let predictor = sized_to_network(Predictor::new(&context.cpu(), model)?).with_views(views);
     let names = predictor.preprocessing().class_names.clone();
-    let mut bar = Progress::new(context.console, "predicting").bar_only();
+    let mut bar = Progress::new(context.console, ("predicting", "预测")).bar_only();
     let answers = predictor.classify(Arc::new(Dataset::from_image_files(files.clone())?), &mut bar)?;
     bar.finish();
     let items = files.iter().map(|file| file.display().to_string()).collect();
@@ -194,10 +210,15 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
 fn write(context: &Context, arguments: &Arguments, predictions: &Predictions) -> Result {
     match &arguments.output {
         Some(path) => {
-            write_bytes_atomic(path, predictions.csv().as_bytes())
-                .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
-            let text = format!("wrote `{}`, {}", path.display(), counted(predictions.items.len(), "row", "rows"));
-            context.console.result(&text, || json!({ "output": path, "predictions": predictions.json() }));
+            write_bytes_atomic(path, predictions.csv().as_bytes()).map_err(|e| Failure::cannot_write(path, e))?;
+            let (file, rows) = (path.display(), predictions.items.len());
+            let said = Said::new(
+                format!("wrote `{file}`, {}", counted(rows, "row", "rows")),
+                format!("已写入 `{file}`，共 {} 行", count(rows)),
+            );
+            context
+                .console
+                .result(said.of(context.language), || json!({ "output": path, "predictions": predictions.json() }));
         }
         None => context.console.result(predictions.table().trim_end(), || json!({ "predictions": predictions.json() })),
     }
@@ -228,12 +249,19 @@ fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(input.clone());
             continue;
         }
-        let entries =
-            std::fs::read_dir(input).map_err(|e| Failure::new(format!("cannot read `{}`: {e}", input.display())))?;
+        let entries = std::fs::read_dir(input).map_err(|e| {
+            Failure::new(Said::new(
+                format!("cannot read `{}`: {e}", input.display()),
+                format!("无法读取 `{}`：{e}", input.display()),
+            ))
+        })?;
         let mut images: Vec<PathBuf> =
             entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_image_name(path)).collect();
         if images.is_empty() {
-            return Err(Failure::new(format!("`{}` holds no images", input.display())));
+            return Err(Failure::new(Said::new(
+                format!("`{}` holds no images", input.display()),
+                format!("`{}` 中没有图像", input.display()),
+            )));
         }
         images.sort();
         files.extend(images);

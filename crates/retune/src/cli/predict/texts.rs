@@ -9,6 +9,7 @@ use retune::data::sources::text::TextFormat;
 use retune::data::sources::{Column, SourceKind};
 use retune::data::{Dataset, SourceOptions, TextColumn, dataset::Texts, open};
 use retune::models::Task;
+use retune::train::language::Said;
 use retune::train::predict::{Answer, Predictor};
 use std::borrow::Cow;
 use std::path::Path;
@@ -28,7 +29,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
     let items = items.map(|(first, second)| second.map_or(first.to_string(), |second| format!("{first}\t{second}")));
     let items = items.collect();
     let data = Arc::new(Dataset::from_texts("texts to predict on", texts)?);
-    let mut bar = Progress::new(context.console, "predicting").bar_only();
+    let mut bar = Progress::new(context.console, ("predicting", "预测")).bar_only();
     let answers = match &task {
         Some(Task::Classification { .. }) => predictor.classify(data, &mut bar)?,
         Some(Task::MultiLabel { labels }) => {
@@ -38,7 +39,10 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
             rows(&predictor, data, &mut bar)?.into_iter().map(values).collect()
         }
         _ => {
-            let failure = Failure::new("the model gives a label for each token, not for whole texts");
+            let failure = Failure::new(Said::new(
+                "the model gives a label for each token, not for whole texts",
+                "该模型为每个词元而不是整段文本给出标签",
+            ));
             return Err(failure.hint("use a model for whole texts, or fine-tune this one on labelled texts"));
         }
     };
@@ -52,14 +56,20 @@ fn texts(arguments: &Arguments) -> Result<Texts> {
     let mut all: (Vec<String>, Option<Vec<String>>) = (arguments.text.clone(), None);
     if !arguments.text_pair.is_empty() {
         if arguments.text_pair.len() != arguments.text.len() {
-            return Err(Failure::usage("each `--text` needs a `--text-pair`"));
+            return Err(Failure::usage(Said::new(
+                "each `--text` needs a `--text-pair`",
+                "每个 `--text` 都需要一个 `--text-pair`",
+            )));
         }
         all.1 = Some(arguments.text_pair.clone());
     }
     for path in &arguments.input {
         let part = open(path, &options(arguments, path))?.train;
         let Some(part) = part.texts() else {
-            return Err(Failure::new(format!("`{}` holds no texts", path.display())));
+            return Err(Failure::new(Said::new(
+                format!("`{}` holds no texts", path.display()),
+                format!("`{}` 中没有文本", path.display()),
+            )));
         };
         if arguments.input.len() == 1 && all.0.is_empty() {
             return Ok(part.clone());
@@ -71,7 +81,12 @@ fn texts(arguments: &Arguments) -> Result<Texts> {
         match (&mut all.1, &part.second) {
             (None, None) => {}
             (Some(all), Some(part)) => all.extend(part.iter().map(Cow::into_owned)),
-            _ => return Err(Failure::usage("some inputs have pairs of texts, others single ones")),
+            _ => {
+                return Err(Failure::usage(Said::new(
+                    "some inputs have pairs of texts, others single ones",
+                    "有的输入是成对的文本，有的是单段文本",
+                )));
+            }
         }
     }
     let (first, second) = all;

@@ -42,7 +42,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model, te
     let output = arguments.output.as_deref().map(|path| Ok::<_, Failure>((path, Form::of(path)?))).transpose()?;
     let names: Vec<String> = texts.first.iter().map(Cow::into_owned).collect();
     let data = Arc::new(Dataset::from_texts("texts to predict on", texts)?);
-    let mut bar = Progress::new(context.console, "predicting").bar_only();
+    let mut bar = Progress::new(context.console, ("predicting", "预测")).bar_only();
     let vectors = Predictor::new(&context.cpu(), model)?.outputs(data, &mut bar)?;
     bar.finish();
     match output {
@@ -55,7 +55,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model, te
             match form {
                 Form::Array => npy::write(path, &vectors)?,
                 Form::Lines => write_bytes_atomic(path, lines(&names, &vectors).as_bytes())
-                    .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?,
+                    .map_err(|e| Failure::cannot_write(path, e))?,
             }
             let text = format!("wrote `{}` {:?}", path.display(), vectors.shape());
             context.console.result(&text, || json!({ "output": path, "shape": vectors.shape() }));

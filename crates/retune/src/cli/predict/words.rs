@@ -7,6 +7,7 @@ use crate::cli::{Context, Result};
 use retune::Model;
 use retune::data::{Dataset, LabelType, SourceOptions, open, words};
 use retune::formats::atomic::write_bytes_atomic;
+use retune::train::language::Said;
 use retune::train::predict::{LabelledText, Predictor};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -15,7 +16,10 @@ use std::sync::Arc;
 /// Labels the words of all texts that the arguments name.
 pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) -> Result {
     if !arguments.text_pair.is_empty() || arguments.pair_column.is_some() {
-        return Err(Failure::usage("the model labels the words of single texts, not of pairs"));
+        return Err(Failure::usage(Said::new(
+            "the model labels the words of single texts, not of pairs",
+            "该模型为单段文本的词给出标签，不接受成对的文本",
+        )));
     }
     let mut all: Vec<Vec<String>> = arguments.text.iter().map(|text| cut(text)).collect();
     for path in &arguments.input {
@@ -23,7 +27,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
     }
     let data = Arc::new(Dataset::from_words("texts to predict on", &all)?);
     let labels = model.task().map(|task| task.labels().to_vec()).unwrap_or_default();
-    let mut bar = Progress::new(context.console, "predicting").bar_only();
+    let mut bar = Progress::new(context.console, ("predicting", "预测")).bar_only();
     let found = Predictor::new(&context.cpu(), model)?.label_words(data, &mut bar)?;
     bar.finish();
     let objects: Vec<Value> = all.iter().zip(&found).map(|(words, found)| object(words, found, &labels)).collect();
@@ -31,8 +35,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
     match &arguments.output {
         None => context.console.result(lines.trim_end(), || json!({ "predictions": objects })),
         Some(path) => {
-            write_bytes_atomic(path, lines.as_bytes())
-                .map_err(|e| Failure::new(format!("cannot write `{}`: {e}", path.display())))?;
+            write_bytes_atomic(path, lines.as_bytes()).map_err(|e| Failure::cannot_write(path, e))?;
             let text = format!("wrote `{}`, {} lines", path.display(), objects.len());
             context.console.result(&text, || json!({ "output": path, "predictions": objects }));
         }

@@ -1,9 +1,11 @@
 //! Words for people, in every language that retune speaks.
 //!
-//! Each message stands once, with all its languages side by side ([`texts!`](crate::texts)), so that none can be missing. `{names}` in
-//! braces stand for values that are filled in. What comes from files and libraries (names, places, errors) stays as it is.
+//! Each message stands once, with all its languages side by side, so that none can be missing: those that are constant in
+//! [`texts!`](crate::texts), where `{names}` in braces stand for values that are filled in; those that are made of what was found as
+//! [`Said`]. What comes from files and libraries (names, places, errors) stays as it is.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
 use std::str::FromStr;
 
 /// A language.
@@ -54,6 +56,78 @@ impl FromStr for Language {
             "zh" | "zh-cn" | "zh-hans" | "chinese" => Ok(Language::Chinese),
             _ => Err(UnknownLanguage(name.to_owned())),
         }
+    }
+}
+
+/// One message in every language. For programs (JSON) it is the English one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    english: String,
+    chinese: String,
+}
+
+impl Said {
+    /// The message in both languages.
+    pub fn new(english: impl Into<String>, chinese: impl Into<String>) -> Said {
+        Said { english: english.into(), chinese: chinese.into() }
+    }
+
+    /// What is the same in every language: names, commands, and what other libraries say.
+    pub fn as_it_is(text: impl Into<String>) -> Said {
+        let text = text.into();
+        Said { english: text.clone(), chinese: text }
+    }
+
+    /// The message in a language.
+    pub fn of(&self, language: Language) -> &str {
+        match language {
+            Language::English => &self.english,
+            Language::Chinese => &self.chinese,
+        }
+    }
+
+    /// The message in English.
+    pub fn english(&self) -> &str {
+        self.of(Language::English)
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.english.is_empty()
+    }
+}
+
+/// The English one, as errors of libraries are.
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.english)
+    }
+}
+
+/// English and Chinese.
+impl From<(&str, &str)> for Said {
+    fn from((english, chinese): (&str, &str)) -> Said {
+        Said::new(english, chinese)
+    }
+}
+
+/// What is the same in every language, or said in one only.
+impl From<String> for Said {
+    fn from(text: String) -> Said {
+        Said::as_it_is(text)
+    }
+}
+
+/// What is the same in every language, or said in one only.
+impl From<&str> for Said {
+    fn from(text: &str) -> Said {
+        Said::as_it_is(text)
+    }
+}
+
+impl Serialize for Said {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.english.serialize(serializer)
     }
 }
 
