@@ -12,7 +12,7 @@
 //!
 //! - [`sources`]: what a path holds, [`open`]ed as [`Parts`];
 //! - [`dataset`], [`labels`]: [`Dataset`], examples of one source with their [`Labels`];
-//! - [`column`]: texts and bytes of all examples, in memory or on disk;
+//! - [`mod@column`]: texts and bytes of all examples, in memory or on disk;
 //! - [`origins`]: [`Origins`], where in files the examples stand;
 //! - [`decode`]: image files to pixels;
 //! - [`split`]: which examples train, validate, test;

@@ -119,7 +119,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         if plan.tokens.is_some() { ("largest step", "最大一步") } else { ("memory of a step", "每步内存") };
     row(of_a_step, text::bytes(plan.step_bytes as u64).into());
     row(("optimizer", "优化器"), text::bytes(plan.optimizer_bytes as u64).into());
-    row(("learning rate", "学习率"), rates.clone().into());
+    row(("learning rate", "学习率"), rates.clone());
     if let Some(features) = plan.stages.first().and_then(|stage| stage.features.as_ref()) {
         for (name, value) in feature_rows(features) {
             row(name, value);
