@@ -45,12 +45,12 @@ impl Console {
         self.language
     }
 
-    /// Why the command failed.
-    pub fn failure(&self, failure: &Failure) {
+    /// Why the command failed: in English for programs, in the user's language for people.
+    pub fn failure(&self, failure: Failure) {
         if self.json && !failure.is_reported() {
             print(&json!({ "error": failure.message(), "hints": failure.hints() }).to_string());
         }
-        eprintln!("{failure}");
+        eprintln!("{}", failure.in_language(self.language));
     }
 
     /// Whether a bar that redraws itself can be shown.

@@ -180,9 +180,9 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let failure = failure.in_language(context.language);
-            context.console.failure(&failure);
-            failure.exit_code()
+            let code = failure.exit_code();
+            context.console.failure(failure);
+            code
         }
     }
 }

@@ -64,3 +64,11 @@ fn a_run_is_accompanied_in_chinese() {
     let plan = place.run(&["--lang", "zh", "check", "tiny.toml", "--no-timing"]).ok();
     assert!(plan.contains("学习率") && plan.contains("运行内存") && plan.contains("没有发现问题"), "{plan}");
 }
+
+#[test]
+fn programs_read_english_whatever_the_language() {
+    let place = Workplace::new();
+    let failed = place.run(&["--lang", "zh", "--json", "inspect", "digit.csv"]);
+    assert_eq!(failed.stdout, "{\"error\":\"`digit.csv` does not exist\",\"hints\":[\"did you mean `digits.csv`?\"]}\n");
+    assert!(failed.stderr.starts_with("错误："), "{}", failed.stderr);
+}
