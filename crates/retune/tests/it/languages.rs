@@ -69,6 +69,9 @@ fn a_run_is_accompanied_in_chinese() {
 fn programs_read_english_whatever_the_language() {
     let place = Workplace::new();
     let failed = place.run(&["--lang", "zh", "--json", "inspect", "digit.csv"]);
-    assert_eq!(failed.stdout, "{\"error\":\"`digit.csv` does not exist\",\"hints\":[\"did you mean `digits.csv`?\"]}\n");
+    assert_eq!(
+        failed.stdout,
+        "{\"error\":\"`digit.csv` does not exist\",\"hints\":[\"did you mean `digits.csv`?\"]}\n"
+    );
     assert!(failed.stderr.starts_with("错误："), "{}", failed.stderr);
 }
