@@ -117,16 +117,61 @@ fn nearest<const C: usize>(old: &[u8], new: &mut [u8], [height, width]: [usize; 
     let (mut first_x, mut first_y) = (fixed(c + 0.5 * (a + b)), fixed(f + 0.5 * (d + e)));
     let (old, _) = old.as_chunks::<C>();
     for row in new.as_chunks_mut::<C>().0.chunks_exact_mut(width) {
-        let (mut x, mut y) = (first_x, first_y);
-        for pixel in row {
-            // A negative place becomes a huge one.
-            let (column, line) = ((x >> 16) as usize, (y >> 16) as usize);
-            *pixel = if column < width && line < height { old[line * width + column] } else { [fill; C] };
-            x += across_x;
-            y += across_y;
+        if (across_x, across_y) == (1 << 16, 0) {
+            let line = usize::try_from(first_y >> 16).ok().filter(|&line| line < height);
+            moved(line.map(|line| &old[line * width..][..width]), first_x >> 16, row, [fill; C]);
+        } else {
+            let (mut x, mut y) = (first_x, first_y);
+            for pixel in row {
+                // A negative place becomes a huge one.
+                let (column, line) = ((x >> 16) as usize, (y >> 16) as usize);
+                *pixel = if column < width && line < height { old[line * width + column] } else { [fill; C] };
+                x += across_x;
+                y += across_y;
+            }
         }
         first_x += down_x;
         first_y += down_y;
+    }
+}
+
+/// A row of neighbouring pixels of `old`, of which the first is in column `from`; `fill` where there is none.
+fn moved<const C: usize>(old: Option<&[[u8; C]]>, from: i64, row: &mut [[u8; C]], fill: [u8; C]) {
+    let width = row.len() as i64;
+    // The pixels of the new row that exist in the old one.
+    let (start, end) = ((-from).clamp(0, width), (width - from).clamp(0, width));
+    match old.filter(|_| start < end) {
+        None => row.fill(fill),
+        Some(old) => {
+            row[..start as usize].fill(fill);
+            row[end as usize..].fill(fill);
+            row[start as usize..end as usize].copy_from_slice(&old[(start + from) as usize..(end + from) as usize]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_moved_are_those_of_single_pixels() {
+        let old: Vec<u8> = (0..4 * 5 * 3).collect();
+        let by_pixel = |x: i64, y: i64| match (usize::try_from(x), usize::try_from(y)) {
+            (Ok(x), Ok(y)) if x < 5 && y < 4 => [0, 1, 2].map(|c| old[(y * 5 + x) * 3 + c]),
+            _ => [9; 3],
+        };
+        for (shear, right, down) in
+            [(0.0, 0.0, 0.0), (0.7, 1.0, -2.0), (-1.3, -7.0, 1.0), (0.0, 2.0, 9.0), (0.4, 0.3, 0.6)]
+        {
+            let mut new = vec![0; old.len()];
+            nearest::<3>(&old, &mut new, [4, 5], &[1.0, shear, right, 0.0, 1.0, down], 9);
+            for (i, pixel) in new.as_chunks::<3>().0.iter().enumerate() {
+                let (x, y) = ((i % 5) as f64 + 0.5, (i / 5) as f64 + 0.5);
+                let (from_x, from_y) = ((x + shear * y + right).floor(), (y + down).floor());
+                assert_eq!(*pixel, by_pixel(from_x as i64, from_y as i64), "{shear} {right} {down}, pixel {i}");
+            }
+        }
     }
 }
 
