@@ -150,31 +150,6 @@ fn moved<const C: usize>(old: Option<&[[u8; C]]>, from: i64, row: &mut [[u8; C]]
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_that_are_moved_are_those_of_single_pixels() {
-        let old: Vec<u8> = (0..4 * 5 * 3).collect();
-        let by_pixel = |x: i64, y: i64| match (usize::try_from(x), usize::try_from(y)) {
-            (Ok(x), Ok(y)) if x < 5 && y < 4 => [0, 1, 2].map(|c| old[(y * 5 + x) * 3 + c]),
-            _ => [9; 3],
-        };
-        for (shear, right, down) in
-            [(0.0, 0.0, 0.0), (0.7, 1.0, -2.0), (-1.3, -7.0, 1.0), (0.0, 2.0, 9.0), (0.4, 0.3, 0.6)]
-        {
-            let mut new = vec![0; old.len()];
-            nearest::<3>(&old, &mut new, [4, 5], &[1.0, shear, right, 0.0, 1.0, down], 9);
-            for (i, pixel) in new.as_chunks::<3>().0.iter().enumerate() {
-                let (x, y) = ((i % 5) as f64 + 0.5, (i / 5) as f64 + 0.5);
-                let (from_x, from_y) = ((x + shear * y + right).floor(), (y + down).floor());
-                assert_eq!(*pixel, by_pixel(from_x as i64, from_y as i64), "{shear} {right} {down}, pixel {i}");
-            }
-        }
-    }
-}
-
 fn bilinear<const C: usize>(
     old: &[u8],
     new: &mut [u8],
@@ -202,6 +177,31 @@ fn bilinear<const C: usize>(
             };
             let (upper, lower) = (line(0), line(1));
             *pixel = std::array::from_fn(|c| between(along(upper, c), along(lower, c), lower_share) as u8);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_moved_are_those_of_single_pixels() {
+        let old: Vec<u8> = (0..4 * 5 * 3).collect();
+        let by_pixel = |x: i64, y: i64| match (usize::try_from(x), usize::try_from(y)) {
+            (Ok(x), Ok(y)) if x < 5 && y < 4 => [0, 1, 2].map(|c| old[(y * 5 + x) * 3 + c]),
+            _ => [9; 3],
+        };
+        for (shear, right, down) in
+            [(0.0, 0.0, 0.0), (0.7, 1.0, -2.0), (-1.3, -7.0, 1.0), (0.0, 2.0, 9.0), (0.4, 0.3, 0.6)]
+        {
+            let mut new = vec![0; old.len()];
+            nearest::<3>(&old, &mut new, [4, 5], &[1.0, shear, right, 0.0, 1.0, down], 9);
+            for (i, pixel) in new.as_chunks::<3>().0.iter().enumerate() {
+                let (x, y) = ((i % 5) as f64 + 0.5, (i / 5) as f64 + 0.5);
+                let (from_x, from_y) = ((x + shear * y + right).floor(), (y + down).floor());
+                assert_eq!(*pixel, by_pixel(from_x as i64, from_y as i64), "{shear} {right} {down}, pixel {i}");
+            }
         }
     }
 }
