@@ -20,7 +20,7 @@ const INTRODUCTION: &str = "\
 # Results on real data
 
 What `recipes/` reach, by full fine-tuning, by training the head alone and by LoRA, and what a peer reaches under the same recipe.
-`cargo xtask results --data FOLDER --peer` takes everything anew; `cargo xtask results --from-kept` writes the tables from the figures kept
+Not every recipe and peer has been run yet. `cargo xtask results --data FOLDER --peer` takes everything anew; `cargo xtask results --from-kept` writes the tables from the figures kept
 below `target/results`. The commands stand below each table, without `--set model.path=…` and `--set data.path=…`, which say where model
 and data lie on a machine.
 
