@@ -30,7 +30,7 @@ use crate::text::{TextEncoder, TokenStatistics};
 use order::{EpochPlans, Order};
 use partition::{EpochPlan, Partition};
 use prepare::{Buffers, Preparer, Worker};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -186,8 +186,9 @@ impl Loader {
         }
         let prefetch = options.prefetch.max(1);
         let (preparer, unusable) = Preparer::new(data, &ids, options)?;
-        let without = |id: &u64| unusable.iter().any(|bad| bad.id == *id);
-        let ids: Vec<u64> = if unusable.is_empty() { ids } else { ids.into_iter().filter(|id| !without(id)).collect() };
+        let without: HashSet<u64> = unusable.iter().map(|bad| bad.id).collect();
+        let ids: Vec<u64> =
+            if without.is_empty() { ids } else { ids.into_iter().filter(|id| !without.contains(id)).collect() };
         if ids.is_empty() {
             let origin = preparer.data().description().to_owned();
             return Err(match unusable.len() > tolerance {

@@ -213,7 +213,6 @@ impl Resize {
                 }
             }
             match channels {
-                1 => across.sample_any(row, out, 1),
                 3 => across.sample_three(level, row, out),
                 _ => across.sample_any(row, out, channels),
             }
