@@ -3,7 +3,8 @@
 use retune_graph::ops::{Activation, Binary, ConvGeometry, Random, Unary};
 use retune_graph::passes::{Adaptation, Term, adapt};
 use retune_graph::passes::{
-    Rewritten, cut_frozen_prefix, dependence, fold_scale, fuse_activations, without_frozen_dropout,
+    Rewritten, cut_frozen_prefix, dependence, fold_scale, fuse_activations, recompute_normalization,
+    without_frozen_dropout,
 };
 use retune_graph::{DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightId, WeightInfo, gradients};
 use retune_testkit::cases::{Built, frozen, input, weight};
@@ -395,4 +396,48 @@ fn dropout_is_left_out_inside_of_what_is_frozen_alone() {
     };
     assert_eq!(rates(true), [0.1, 0.4, 0.5]);
     assert_eq!(rates(false), [0.1, 0.2, 0.3, 0.35, 0.4, 0.5]);
+}
+
+/// Two normalized convolutions, one behind the other: a gradient reads the first's values, none reads the last's.
+#[test]
+fn gradients_read_normalized_values_that_are_computed_anew() {
+    let mut graph = Graph::new();
+    let x = input(&mut graph, "x", &[5, 5, 2]);
+    let [depthwise, pointwise] = [[3, 3, 2, 2], [1, 1, 4, 4]].map(|shape| weight(&mut graph, &shape));
+    let [gamma, beta] = [0; 2].map(|_| weight(&mut graph, &[4]));
+    let mut y = graph.depthwise_conv2d(x, depthwise, ConvGeometry::default()).unwrap();
+    y = graph.batch_norm(y, gamma, beta, 1e-3).unwrap().0;
+    y = graph.activate(y, Activation::RELU).unwrap();
+    y = graph.conv2d(y, pointwise, None, ConvGeometry::default(), 1).unwrap();
+    y = graph.batch_norm(y, gamma, beta, 1e-3).unwrap().0;
+    let weights = [depthwise, pointwise, gamma, beta];
+    let fused = fuse_activations(&graph, &[y]).unwrap();
+    let weights = weights.map(|weight| fused.id(weight));
+    let y = fused.id(y);
+    let mut graph = fused.graph;
+    let forward = graph.nodes().len();
+    let found = gradients(&mut graph, &[(y, y)], &weights).unwrap();
+    let outputs: Vec<NodeId> = [y].into_iter().chain(found.into_iter().flatten()).collect();
+    let changed = recompute_normalization(&graph, &outputs, forward).unwrap();
+    let new_outputs: Vec<NodeId> = outputs.iter().map(|&output| changed.id(output)).collect();
+
+    let is_normalization = |graph: &Graph, id: NodeId| matches!(graph.node(id).op, Op::BatchNorm(_));
+    let normalizations: Vec<NodeId> = changed.graph.ids().filter(|&id| is_normalization(&changed.graph, id)).collect();
+    let [first, last, again] = normalizations[..] else { panic!("one is repeated: {}", changed.graph) };
+    assert_eq!(last, new_outputs[0]);
+    let readers = |node: NodeId| {
+        let reads = |id: &NodeId| changed.graph.node(*id).inputs.contains(&node);
+        changed.graph.ids().filter(reads).map(|id| changed.graph.node(id).op.name()).collect::<Vec<_>>()
+    };
+    assert_eq!((readers(first), readers(again)), (vec!["conv2d"], vec!["conv2d_grad_weight"]));
+
+    let bindings = retune_graph::Bindings::batch(3);
+    let shapes = graph.weights().iter().map(|info| info.shape.bind(&bindings));
+    let values: Vec<Array> = shapes.enumerate().map(|(i, shape)| samples::normal(i as u32, &shape)).collect();
+    let given = [("x", samples::normal(99, &[3, 5, 5, 2]))];
+    let expected = interpret(&graph, &outputs, &values, &given, &StepRandom::default());
+    let found = interpret(&changed.graph, &new_outputs, &values, &given, &StepRandom::default());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found.values, expected.values);
+    }
 }

@@ -8,7 +8,7 @@ use retune_cpu::{Cpu, Outputs, Plan, Session, StepRandom};
 use retune_data::{Batch, BatchInputs, BatchSize, Keeper, Targets, TokenInputs};
 use retune_graph::ops::Unary;
 use retune_graph::ops::reduce::Reduction;
-use retune_graph::passes::{fold_scale, fuse_activations};
+use retune_graph::passes::{fold_scale, fuse_activations, recompute_normalization};
 use retune_graph::{Bindings, DType, Graph, GraphError, NodeId, Op, Role, Shape, WeightId, gradients};
 use retune_models::{FinalActivation, Network, Regularizer};
 use retune_tensor::Tensor;
@@ -93,6 +93,7 @@ impl TrainingProgram {
             seeds.push((penalty, graph.input(PENALTY_WEIGHT, Shape::scalar(), DType::F32)));
         }
         let (trainable, nodes) = trainable_weights(&graph)?;
+        let forward = graph.nodes().len();
         let found = gradients(&mut graph, &seeds, &nodes)?;
         let mut outputs = vec![wanted[0], wanted[1]];
         for (id, gradient) in trainable.iter().zip(found) {
@@ -100,8 +101,10 @@ impl TrainingProgram {
         }
         outputs.extend(&wanted[2..]);
         outputs.extend(penalty);
+        let recomputed = recompute_normalization(&graph, &outputs, forward)?;
+        let outputs = outputs.into_iter().map(|node| recomputed.id(node)).collect();
         Ok(TrainingProgram {
-            session: Session::new(cpu, graph, outputs),
+            session: Session::new(cpu, recomputed.graph, outputs),
             loss,
             inputs,
             trainable,
