@@ -53,7 +53,7 @@ pub enum AuditError {
         data: PathBuf,
     },
     /// Data of a form that is not written.
-    #[error("`{}` cannot be cleaned: it holds {found}\nhint: tables, JSON, lines of texts, and folders of texts or images can be", path.display())]
+    #[error("`{}` cannot be cleaned: it holds {found}\nhint: tables, JSON, Parquet, Arrow, lines of texts, and folders of texts or images can be", path.display())]
     Unsupported {
         /// The data.
         path: PathBuf,
@@ -68,11 +68,13 @@ pub enum AuditError {
         /// Its rows.
         rows: usize,
     },
-    /// The file changed while it was read.
-    #[error("`{}` has other rows than a moment ago\nhint: start again when nothing writes to it", path.display())]
-    Changed {
-        /// The file.
+    /// The rows of a table name image files, which would not be found from the new one.
+    #[error("`{}` names image files relative to its folder, and `{}` lies in another\nhint: write the new table beside the old one, or clean the whole folder", path.display(), output.display())]
+    NamesFiles {
+        /// The table.
         path: PathBuf,
+        /// The new table.
+        output: PathBuf,
     },
 }
 

@@ -16,7 +16,6 @@
 //! | [`probe`] | a small classifier, and labels that it doubts |
 //! | [`mod@report`] | [`Report`]: all findings, as text, HTML and JSON |
 //! | [`mod@clean`] | what is left out by which rule, and the new data set |
-//! | `text_file` | whole files, their bytes cut into lines |
 //! | [`error`] | [`AuditError`] |
 //! | [`language`] | words for people, in English and Chinese |
 //!
@@ -33,7 +32,6 @@ pub mod near;
 pub mod normalize;
 pub mod probe;
 pub mod report;
-mod text_file;
 
 pub use clean::{Rule, clean};
 pub use collection::{Collection, Sources};

@@ -264,6 +264,28 @@ pub enum DataError {
         /// Description of the data.
         place: String,
     },
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Rows of a file cannot be copied.
+    #[error("cannot copy the rows of `{}`: {reason}", path.display())]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// What reading or writing its form met.
+        reason: String,
+    },
+    /// A file changed while it was read.
+    #[error("`{}` has other rows than a moment ago\nhint: start again when nothing writes to it", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A thread that prepares batches panicked: a defect of this crate.
     #[error("preparing a batch panicked: {message}\nhint: this is a defect; please report it")]
     Panicked {

@@ -13,4 +13,4 @@ pub mod write;
 
 pub use plan::{Choices, Dropped, Plan, Repaired};
 pub use rules::Rule;
-pub use write::clean;
+pub use write::{check, clean};

@@ -1,23 +1,56 @@
-//! The new data set, of the same form as the old one: rows and files are copied byte for byte, those left out are not.
+//! The new data set, of the same form as the old one: rows and files are copied as they are, those left out are not.
 //!
-//! Headers, the order of columns, quotes, the encoding and line ends stay as they are, for nothing is written anew. A file that
-//! is packed (`.gz`) is packed again. Of a folder only the files that hold examples are copied. In rows that are repaired, only characters
-//! beyond ASCII change.
+//! Headers, the order of columns, quotes, the encoding and line ends of texts stay as they are, for nothing is written anew; of Parquet and
+//! Arrow types, metadata and packing. A file that is packed (`.gz`) is packed again. Of a folder only the files that hold examples are
+//! copied. In rows that are repaired, only characters beyond ASCII change.
 
 use super::{Plan, Repaired, log};
 use crate::collection::{Collection, Content, Item, Part, Sources};
 use crate::error::AuditError;
 use crate::findings::encoding;
-use crate::text_file::{self, Lines};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use retune_data::{EncodedImages, Inputs, Origins};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use retune_data::sources::rewrite::{self, Fate};
+use retune_data::sources::text::TextEncoding;
+use retune_data::{Dataset, EncodedImages, ImageSource, Inputs, Origins};
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+
+/// Whether a cleaned copy can be written, before any work is done for it.
+///
+/// # Errors
+/// Output or log that exist, data that is kept in no form that can be written, and an output from which files that the data names would not
+/// be found.
+pub fn check(collection: &Collection, sources: &Sources, output: &Path, log_path: &Path) -> Result<(), AuditError> {
+    for path in [output, log_path] {
+        if path.symlink_metadata().is_ok() {
+            return Err(AuditError::OutputExists { path: path.to_path_buf() });
+        }
+    }
+    let roots = Roots::of(sources, output);
+    roots.sources.iter().try_for_each(|root| apart(root, output))?;
+    for part in collection.parts() {
+        if let Some(found) = unwritable(part) {
+            return Err(AuditError::Unsupported { path: part.path.clone(), found });
+        }
+        roots.check_images(part)?;
+    }
+    Ok(())
+}
+
+/// What a part holds that cannot be written; `None` where it can be.
+pub(crate) fn unwritable(part: &Part) -> Option<&'static str> {
+    let Content::Examples(data) = &part.content else { return None };
+    let mut origins = data.origins();
+    while let Origins::Some { all, .. } = origins {
+        origins = all;
+    }
+    match (origins, data.inputs()) {
+        (Origins::Unknown, Inputs::Encoded(EncodedImages { source: ImageSource::Files { .. }, .. })) => None,
+        (Origins::Unknown, _) => Some("arrays"),
+        _ => None,
+    }
+}
 
 /// Writes what a plan leaves of a collection to `output`, and its log to `log_path`. Gives the number of items that were repaired: those whose
 /// file is in UTF-8, and in which the characters stand for themselves.
@@ -25,8 +58,8 @@ use std::path::{Path, PathBuf};
 /// A single source becomes a file or folder named `output`; several become files and folders of their own names in it.
 ///
 /// # Errors
-/// Output or log that exist, data that is kept in no form that can be written, a part of which nothing would be left, and whatever
-/// the operating system refuses. Nothing half-written is left behind.
+/// Those of [`check`], a part of which nothing would be left, and whatever the operating system refuses. Nothing half-written is left
+/// behind.
 pub fn clean(
     collection: &Collection,
     sources: &Sources,
@@ -34,30 +67,20 @@ pub fn clean(
     output: &Path,
     log_path: &Path,
 ) -> Result<usize, AuditError> {
-    for path in [output, log_path] {
-        if path.symlink_metadata().is_ok() {
-            return Err(AuditError::OutputExists { path: path.to_path_buf() });
-        }
-    }
-    let roots: Vec<&Path> =
-        std::iter::once(&sources.data).chain(&sources.validation).chain(&sources.test).map(PathBuf::as_path).collect();
-    roots.iter().try_for_each(|root| apart(root, output))?;
+    check(collection, sources, output, log_path)?;
     let draft = Draft::beside(output);
     let log_draft = Draft::beside(log_path);
-    if roots.len() > 1 {
-        fs::create_dir_all(&draft.path).map_err(AuditError::io("make", &draft.path))?;
-    }
+    let roots = Roots::of(sources, &draft.path);
     let mut fates = vec![Fate::Copied; collection.len()];
     plan.repaired.iter().for_each(|repaired| fates[repaired.item as usize] = Fate::Repaired);
     plan.dropped.iter().for_each(|dropped| fates[dropped.item as usize] = Fate::Dropped);
     for (index, part) in collection.parts().iter().enumerate() {
-        let target = |source: &Path| target(source, &roots, &draft.path);
         let items = collection.items_of(index);
         let fates = &mut fates[items.start as usize..items.end as usize];
         if fates.iter().all(|fate| *fate == Fate::Dropped) {
             return Err(AuditError::NothingLeft { path: part.path.clone(), rows: part.len() });
         }
-        write_part(part, fates, &target)?;
+        Writer { roots: &roots, encoding: sources.options.encoding }.write(part, fates)?;
     }
     let repaired: Vec<&Repaired> =
         plan.repaired.iter().filter(|repaired| fates[repaired.item as usize] == Fate::Repaired).collect();
@@ -68,33 +91,6 @@ pub fn clean(
     fs::rename(&draft.path, output).map_err(AuditError::io("write", output))?;
     fs::rename(&log_draft.path, log_path).map_err(failed)?;
     Ok(repaired.len())
-}
-
-/// What becomes of an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Copied,
-    Repaired,
-    Dropped,
-}
-
-impl Fate {
-    /// The bytes that are written of an item: none, the same, or those of what its text was meant to be. What cannot be repaired is
-    /// copied, and becomes [`Fate::Copied`].
-    fn apply<'a>(&mut self, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        let meant = match self {
-            Fate::Dropped => return None,
-            Fate::Copied => None,
-            Fate::Repaired => std::str::from_utf8(bytes).ok().and_then(encoding::meant),
-        };
-        Some(match meant {
-            Some((_, meant)) => Cow::Owned(meant.into_bytes()),
-            None => {
-                *self = Fate::Copied;
-                Cow::Borrowed(bytes)
-            }
-        })
-    }
 }
 
 /// The items that a plan leaves of each part.
@@ -116,127 +112,158 @@ fn apart(data: &Path, output: &Path) -> Result<(), AuditError> {
     }
 }
 
-/// Where a file of the data is written.
-fn target(source: &Path, roots: &[&Path], output: &Path) -> PathBuf {
-    // The longest root that holds the file, as one source can lie in the folder of another.
-    let root = roots.iter().filter(|root| source.starts_with(root)).max_by_key(|root| root.components().count());
-    let rest = root.and_then(|root| source.strip_prefix(root).ok()).unwrap_or(source);
-    let base = match root.filter(|_| roots.len() > 1).and_then(|root| root.file_name()) {
-        Some(name) => output.join(name),
-        None => output.to_path_buf(),
-    };
-    if rest.as_os_str().is_empty() { base } else { base.join(rest) }
+/// Where the data is, and where it is written.
+struct Roots<'a> {
+    sources: Vec<&'a Path>,
+    output: &'a Path,
 }
 
-fn write_part(part: &Part, fates: &mut [Fate], target: &dyn Fn(&Path) -> PathBuf) -> Result<(), AuditError> {
-    let unsupported = |found| AuditError::Unsupported { path: part.path.clone(), found };
-    match &part.content {
-        Content::Table(table) => write_lines(&part.path, &target(&part.path), fates, &|index| Some(table.lines(index))),
-        Content::Examples(data) => match (data.inputs(), data.origins()) {
-            (Inputs::Encoded(images), Origins::Unknown) => copy_images(images, fates, target),
-            (inputs, Origins::Lines { path, .. }) => {
-                write_lines(path, &target(path), fates, &|index| data.origins().lines(index))?;
-                match inputs {
-                    Inputs::Encoded(images) => copy_images(images, fates, target),
-                    _ => Ok(()),
-                }
+impl<'a> Roots<'a> {
+    fn of(sources: &'a Sources, output: &'a Path) -> Roots<'a> {
+        let all = std::iter::once(&sources.data).chain(&sources.validation).chain(&sources.test);
+        Roots { sources: all.map(PathBuf::as_path).collect(), output }
+    }
+
+    /// Where a file of the data is written.
+    fn target(&self, source: &Path) -> PathBuf {
+        // The longest root that holds the file, as one source can lie in the folder of another.
+        let holding = self.sources.iter().filter(|root| source.starts_with(root));
+        let root = holding.max_by_key(|root| root.components().count());
+        let rest = root.and_then(|root| source.strip_prefix(root).ok()).unwrap_or(source);
+        let base = match root.filter(|_| self.sources.len() > 1).and_then(|root| root.file_name()) {
+            Some(name) => self.output.join(name),
+            None => self.output.to_path_buf(),
+        };
+        if rest.as_os_str().is_empty() { base } else { base.join(rest) }
+    }
+
+    /// Whether an image file is copied; else it stays where it is, and a new table that names it finds it there: by its whole path, or
+    /// because the table is a file of its own that is written beside the old one.
+    fn takes(&self, image: &Path) -> bool {
+        let is_plain = |rest: &Path| rest.components().all(|component| matches!(component, Component::Normal(_)));
+        self.sources.iter().any(|root| image.strip_prefix(root).is_ok_and(is_plain))
+    }
+
+    /// An error where a table names image files that would not be found from the new one.
+    fn check_images(&self, part: &Part) -> Result<(), AuditError> {
+        let Content::Examples(data) = &part.content else { return Ok(()) };
+        let Inputs::Encoded(EncodedImages { source: ImageSource::Files { root, names }, .. }) = data.inputs() else {
+            return Ok(());
+        };
+        let is_lost = |name: &PathBuf| name.is_relative() && !self.takes(&root.join(name));
+        let Some(table) = data.origins().of(0).and_then(|(origins, _)| file_of(origins)) else { return Ok(()) };
+        if self.is_beside(&self.target(table), table) || !names.iter().any(is_lost) {
+            return Ok(());
+        }
+        Err(AuditError::NamesFiles { path: table.to_path_buf(), output: self.output.to_path_buf() })
+    }
+
+    /// Whether two files lie in the same folder.
+    fn is_beside(&self, file: &Path, other: &Path) -> bool {
+        let folder = |file: &Path| std::path::absolute(file).and_then(|file| fs::canonicalize(file.with_file_name("")));
+        folder(file).is_ok_and(|one| folder(other).is_ok_and(|other| one == other))
+    }
+}
+
+/// The file whose rows examples are.
+fn file_of(origins: &Origins) -> Option<&Path> {
+    match origins {
+        Origins::Lines { path, .. } | Origins::Elements { path } | Origins::Rows { path } => Some(path),
+        _ => None,
+    }
+}
+
+/// What texts were meant to be.
+fn meant(text: &str) -> Option<String> {
+    encoding::meant(text).map(|(_, meant)| meant)
+}
+
+struct Writer<'a> {
+    roots: &'a Roots<'a>,
+    encoding: Option<TextEncoding>,
+}
+
+impl Writer<'_> {
+    fn write(&self, part: &Part, fates: &mut [Fate]) -> Result<(), AuditError> {
+        match &part.content {
+            Content::Table(table) => self.write_lines(&part.path, &|index| Some(table.lines(index)), fates),
+            Content::Examples(data) => {
+                self.write_rows(data.origins(), fates)?;
+                self.copy_images(data, fates)
             }
-            (Inputs::Texts(_), Origins::Elements { path }) => write_elements(path, &target(path), fates),
-            (_, Origins::Files(paths)) => copy_files(paths.iter().cloned(), fates, target),
-            (_, Origins::Rows { .. }) => Err(unsupported("Parquet or Arrow")),
-            (_, Origins::Several(_)) => Err(unsupported("several files of one part")),
-            (Inputs::Images(_) | Inputs::Features(_), _) => Err(unsupported("arrays")),
-            _ => Err(unsupported("an archive")),
-        },
+        }
     }
-}
 
-/// Copies the files of images; those of a table stand where the table says.
-fn copy_images(
-    images: &EncodedImages,
-    fates: &mut [Fate],
-    target: &dyn Fn(&Path) -> PathBuf,
-) -> Result<(), AuditError> {
-    copy_files((0..fates.len()).map(|index| images.path(index).unwrap_or_default()), fates, target)
-}
+    /// Writes the rows of files.
+    fn write_rows(&self, origins: &Origins, fates: &mut [Fate]) -> Result<(), AuditError> {
+        match origins {
+            Origins::Lines { path, .. } => self.write_lines(path, &|index| origins.lines(index), fates),
+            Origins::Elements { path } => Ok(rewrite::elements(path, &self.made(path)?, self.encoding, fates, &meant)?),
+            Origins::Rows { path } => Ok(rewrite::columns(path, &self.made(path)?, fates, &meant)?),
+            Origins::Files(paths) => paths.iter().zip(fates).try_for_each(|(path, fate)| self.copy_text(path, fate)),
+            Origins::Several(files) => {
+                let ends = files.iter().skip(1).map(|(first, _)| *first).chain([fates.len()]);
+                for ((first, origins), end) in files.iter().zip(ends) {
+                    self.write_rows(origins, &mut fates[*first..end])?;
+                }
+                Ok(())
+            }
+            // Images that are files of their own.
+            _ => Ok(()),
+        }
+    }
 
-fn copy_files(
-    paths: impl Iterator<Item = PathBuf>,
-    fates: &mut [Fate],
-    target: &dyn Fn(&Path) -> PathBuf,
-) -> Result<(), AuditError> {
-    for (path, fate) in paths.zip(fates).filter(|(_, fate)| **fate != Fate::Dropped) {
-        let to = target(&path);
-        make_folder_of(&to)?;
+    fn write_lines(
+        &self,
+        path: &Path,
+        rows: &dyn Fn(usize) -> Option<Range<u64>>,
+        fates: &mut [Fate],
+    ) -> Result<(), AuditError> {
+        Ok(rewrite::lines(path, &self.made(path)?, self.encoding, rows, fates, &meant)?)
+    }
+
+    /// Copies a file that is one text.
+    fn copy_text(&self, path: &Path, fate: &mut Fate) -> Result<(), AuditError> {
+        if *fate == Fate::Dropped {
+            return Ok(());
+        }
+        let to = self.made(path)?;
         if *fate == Fate::Repaired {
-            let bytes = fs::read(&path).map_err(AuditError::io("read", &path))?;
-            fs::write(&to, fate.apply(&bytes).unwrap_or_default()).map_err(AuditError::io("write", &to))?;
-        } else {
-            fs::copy(&path, &to).map_err(AuditError::io("copy", &path))?;
+            let text = fs::read_to_string(path).ok();
+            if let Some(meant) = text.and_then(|text| meant(&text)) {
+                return fs::write(&to, meant).map_err(AuditError::io("write", &to));
+            }
+            *fate = Fate::Copied;
         }
+        copy_file(path, &to)
     }
-    Ok(())
-}
 
-/// Copies all lines but those of the rows left out; lines before the first row are a header and stay.
-fn write_lines(
-    source: &Path,
-    target: &Path,
-    fates: &mut [Fate],
-    lines_of: &dyn Fn(usize) -> Option<Range<u64>>,
-) -> Result<(), AuditError> {
-    let changed = || AuditError::Changed { path: source.to_path_buf() };
-    let lines = Lines::read(source)?;
-    let mut out = Vec::new();
-    let first = lines_of(0).ok_or_else(changed)?.start;
-    out.extend(lines.get(1..first).unwrap_or_default());
-    let mut at = first;
-    for (index, fate) in fates.iter_mut().enumerate() {
-        let range = lines_of(index).filter(|range| range.start == at && range.end > at).ok_or_else(changed)?;
-        at = range.end;
-        let bytes = lines.get(range).ok_or_else(changed)?;
-        out.extend_from_slice(&fate.apply(bytes).unwrap_or_default());
-    }
-    write_file(target, text_file::is_packed(source), &out)
-}
-
-/// Writes the elements of a JSON array that are kept, each as it stands.
-fn write_elements(source: &Path, target: &Path, fates: &mut [Fate]) -> Result<(), AuditError> {
-    let changed = || AuditError::Changed { path: source.to_path_buf() };
-    let text = text_file::read(source)?;
-    if text.trim_start().starts_with('{') {
-        return Err(AuditError::Unsupported { path: source.to_path_buf(), found: "an object around an array" });
-    }
-    let elements: Vec<&RawValue> = serde_json::from_str(&text).map_err(|_| changed())?;
-    if elements.len() != fates.len() {
-        return Err(changed());
-    }
-    let kept = elements.iter().zip(fates).filter_map(|(element, fate)| fate.apply(element.get().as_bytes()));
-    let out = [b"[\n", kept.collect::<Vec<_>>().join(b",\n".as_slice()).as_slice(), b"\n]\n"].concat();
-    write_file(target, text_file::is_packed(source), &out)
-}
-
-fn make_folder_of(path: &Path) -> Result<(), AuditError> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => fs::create_dir_all(folder).map_err(AuditError::io("make", folder)),
-        None => Ok(()),
-    }
-}
-
-fn write_file(path: &Path, is_packed: bool, bytes: &[u8]) -> Result<(), AuditError> {
-    make_folder_of(path)?;
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(path)?;
-        if is_packed {
-            let mut packed = GzEncoder::new(&mut file, Compression::default());
-            packed.write_all(bytes)?;
-            packed.finish()?;
-        } else {
-            file.write_all(bytes)?;
+    /// Copies the image files of examples that are kept; those of a table stand where it says.
+    fn copy_images(&self, data: &Dataset, fates: &[Fate]) -> Result<(), AuditError> {
+        let Inputs::Encoded(images) = data.inputs() else { return Ok(()) };
+        for (index, _) in fates.iter().enumerate().filter(|(_, fate)| **fate != Fate::Dropped) {
+            // One that a table names, though it is not there, is not there afterwards either.
+            let Some(path) = images.path(index).filter(|path| self.roots.takes(path) && path.is_file()) else {
+                continue;
+            };
+            copy_file(&path, &self.made(&path)?)?;
         }
-        file.sync_all()
-    };
-    write().map_err(AuditError::io("write", path))
+        Ok(())
+    }
+
+    /// Where a file is written; its folder is made.
+    fn made(&self, source: &Path) -> Result<PathBuf, AuditError> {
+        let path = self.roots.target(source);
+        match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => fs::create_dir_all(folder).map_err(AuditError::io("make", folder))?,
+            None => {}
+        }
+        Ok(path)
+    }
+}
+
+fn copy_file(from: &Path, to: &Path) -> Result<(), AuditError> {
+    fs::copy(from, to).map(|_| ()).map_err(AuditError::io("copy", from))
 }
 
 /// A file or folder beside the one to write; removed unless it was renamed.

@@ -8,8 +8,8 @@ use crate::collection::{Collection, Item, Part};
 use crate::facts::Facts;
 use crate::fingerprint::{fingerprint, groups_of_equal};
 use crate::language::Said;
-use crate::text_file::Lines;
 use retune_data::Origins;
+use retune_data::sources::raw_rows;
 
 /// Groups of equal items within each split: all but the first of each are repetitions.
 pub fn groups(collection: &Collection, facts: &Facts) -> Vec<Vec<Item>> {
@@ -93,12 +93,13 @@ fn whole_rows(collection: &Collection) -> usize {
 fn whole_rows_of(part: &Part) -> Option<usize> {
     let crate::collection::Content::Examples(data) = &part.content else { return None };
     let Origins::Lines { path, .. } = data.origins() else { return None };
-    let lines = Lines::read(path).ok()?;
-    let print = |index: usize| match data.origins().lines(index) {
-        Some(range) if part.is_usable(index) => lines.get(range).map_or(0, |row| fingerprint(trimmed_end(row))),
-        _ => 0,
-    };
-    let prints: Vec<_> = (0..part.len()).map(print).collect();
+    let mut prints = Vec::with_capacity(part.len());
+    let of = |index: usize| data.origins().lines(index);
+    let read = raw_rows(path, None, part.len(), &of, |index, row| {
+        prints.extend(index.map(|index| if part.is_usable(index) { fingerprint(trimmed_end(row)) } else { 0 }));
+        Ok(())
+    });
+    read.ok()?;
     Some(groups_of_equal(&prints).iter().map(|group| group.len() - 1).sum())
 }
 

@@ -31,6 +31,7 @@ pub mod sizes;
 pub mod unreadable;
 
 use crate::clean::Rule;
+use crate::clean::write::unwritable;
 use crate::collection::{Collection, Item, Noun, Place, SplitName};
 use crate::facts::Facts;
 use crate::language::Said;
@@ -180,6 +181,15 @@ pub fn all(
     .flatten()
     .collect();
     findings.sort_by_key(|finding| (finding.severity, finding.kind));
+    if collection.parts().iter().any(|part| unwritable(part).is_some()) {
+        let cleaned = findings.iter_mut().filter(|f| matches!(f.remedy, Remedy::Clean(_) | Remedy::Repair));
+        cleaned.for_each(|finding| {
+            finding.remedy = Remedy::Advice(Said::new(
+                "Data of this form cannot be cleaned by `retune clean`: leave these out where the data are made.",
+                "`retune clean` 无法清理这种形式的数据：请在生成数据处去掉它们。",
+            ));
+        });
+    }
     findings
 }
 

@@ -6,8 +6,10 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use image::ImageFormat;
-use retune_audit::clean::{Choices, Plan, clean};
-use retune_audit::{AuditError, Rule, Sources};
+use retune_audit::clean::{Choices, Plan, check, clean};
+use retune_audit::findings::Remedy;
+use retune_audit::{AuditError, Kind, Rule, Sources};
+use retune_data::{Parts, SourceOptions, open};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -143,7 +145,16 @@ fn json_lines_arrays_and_packed_files_stay_what_they_are() {
     assert_eq!(folder.read("b.jsonl"), format!("{}\n{}\n\n", rows[0], rows[1]));
     folder.write("a.json", format!("[{},\n {}, {}]", rows[0], rows[1], rows[0]));
     cleaned(&folder, "a.json", "b.json", &Rule::DEFAULT).unwrap();
-    assert_eq!(folder.read("b.json"), format!("[\n{},\n{}\n]\n", rows[0], rows[1]));
+    assert_eq!(folder.read("b.json"), format!("[{},\n {}]", rows[0], rows[1]));
+    folder.write(
+        "c.json",
+        format!("{{\"version\": \"1.1\",\n \"data\": [{}, {}, {}],\n \"by\": [\"us\"]}}\n", rows[0], rows[1], rows[0]),
+    );
+    cleaned(&folder, "c.json", "d.json", &Rule::DEFAULT).unwrap();
+    assert_eq!(
+        folder.read("d.json"),
+        format!("{{\"version\": \"1.1\",\n \"data\": [{}, {}],\n \"by\": [\"us\"]}}\n", rows[0], rows[1])
+    );
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(b"text\tlabel\nthe same\tx\nthe same\tx\nanother\ty\n").unwrap();
     folder.write("a.tsv.gz", packed.finish().unwrap());
@@ -204,6 +215,140 @@ fn tables_of_numbers_are_cleaned_too() {
     folder.write("a.csv", format!("a;b;label\n{}\n{}\n7;8\n", rows.join("\n"), rows[3]));
     let log = cleaned(&folder, "a.csv", "b.csv", &Rule::DEFAULT).unwrap();
     assert_eq!((folder.read("b.csv"), log.len()), (format!("a;b;label\n{}\n", rows.join("\n")), 2));
+}
+
+/// Copies a file that was written by pyarrow, see `tests/data/make.py` of `retune-data`.
+fn put(folder: &Folder, name: &str, table: &str) {
+    let tables = Path::new(env!("CARGO_MANIFEST_DIR")).join("../retune-data/tests/data/tables");
+    folder.write(name, std::fs::read(tables.join(table)).unwrap());
+}
+
+fn opened(path: &Path) -> Parts {
+    open(path, &SourceOptions { tolerance: usize::MAX, ..SourceOptions::default() }).unwrap()
+}
+
+#[test]
+fn parquet_and_arrow_in_numbered_parts_are_cleaned_in_their_form() {
+    let folder = Folder::new();
+    for (ending, tables) in [
+        ("parquet", ["reviews-snappy.parquet", "reviews-zstd.parquet"]),
+        ("arrow", ["reviews-stream.arrow", "reviews-stream.arrow"]),
+        ("feather", ["reviews.feather", "reviews-plain.feather"]),
+    ] {
+        let names = [0, 1].map(|number| format!("data/train-0000{number}-of-00002.{ending}"));
+        names.iter().zip(tables).for_each(|(name, table)| put(&folder, &format!("{ending}/{name}"), table));
+        let log = cleaned(&folder, ending, &format!("new-{ending}"), &Rule::DEFAULT).unwrap();
+        // Row 1 to 6 of each: a fine film; 很快，好吃; nothing; white space; dull and long; good, without label.
+        let lines: Vec<(&str, u64, bool)> = log
+            .iter()
+            .map(|line| {
+                (
+                    line["rule"].as_str().unwrap(),
+                    line["row"].as_u64().unwrap(),
+                    line["file"].as_str().unwrap().contains("00001"),
+                )
+            })
+            .collect();
+        let bad = [("empty", 3), ("empty", 4), ("unreadable", 6)];
+        let expected = bad.map(|(rule, row)| (rule, row, false)).into_iter().chain([
+            ("exact-duplicates", 1, true),
+            ("exact-duplicates", 2, true),
+            ("empty", 3, true),
+            ("empty", 4, true),
+            ("exact-duplicates", 5, true),
+            ("unreadable", 6, true),
+        ]);
+        assert_eq!(lines, expected.collect::<Vec<_>>(), "{ending}");
+        // Of the second part nothing is left but its form, and the parts are still complete.
+        let data = opened(&folder.path(&format!("new-{ending}"))).train;
+        assert_eq!((data.total(), data.excluded().count()), (3, 0));
+        assert_eq!(data.class_names(), opened(&folder.path(ending)).train.class_names());
+        assert_eq!(data.texts().unwrap().get(1).unwrap().0, "很快，好吃");
+        let again = cleaned(&folder, &format!("new-{ending}"), &format!("again-{ending}"), &Rule::DEFAULT).unwrap();
+        assert!(again.is_empty(), "{again:?}");
+        assert_eq!(
+            contents(&folder.path(&format!("again-{ending}"))),
+            contents(&folder.path(&format!("new-{ending}")))
+        );
+    }
+}
+
+#[test]
+fn images_in_parquet_are_cleaned() {
+    let folder = Folder::new();
+    put(&folder, "a.parquet", "images.parquet");
+    let log = cleaned(&folder, "a.parquet", "b.parquet", &Rule::DEFAULT).unwrap();
+    let rows: Vec<u64> = log.iter().map(|line| line["row"].as_u64().unwrap()).collect();
+    assert_eq!(rows, [4, 5], "{log:?}");
+    let (old, new) = (opened(&folder.path("a.parquet")).train, opened(&folder.path("b.parquet")).train);
+    assert_eq!((new.total(), new.excluded().count(), new.class_names()), (3, 0, old.class_names()));
+    (0..3).for_each(|id| assert_eq!(new.example_hash(id).unwrap(), old.example_hash(id).unwrap()));
+}
+
+#[test]
+fn tables_of_numbers_and_words_in_columns_are_cleaned() {
+    let folder = Folder::new();
+    put(&folder, "numbers.parquet", "numbers.parquet");
+    let log = cleaned(&folder, "numbers.parquet", "new.parquet", &Rule::DEFAULT).unwrap();
+    assert_eq!((log.len(), &log[0]["row"]), (1, &3.into()), "{log:?}");
+    assert_eq!(opened(&folder.path("new.parquet")).train.ids(), [0, 1, 2]);
+    put(&folder, "words.parquet", "words.parquet");
+    assert!(cleaned(&folder, "words.parquet", "copy.parquet", &Rule::DEFAULT).unwrap().is_empty());
+    assert_eq!(opened(&folder.path("copy.parquet")).train.words_of(0).unwrap(), ["Angela", "left", "."]);
+}
+
+#[test]
+fn images_that_a_table_names_are_found_from_the_new_one() {
+    let folder = Folder::new();
+    for number in 0..3 {
+        folder.write(&format!("photos/{number}.png"), stored(picture(number), ImageFormat::Png));
+    }
+    folder.write("photos/again.png", stored(picture(1), ImageFormat::Png));
+    folder.write("outside.png", stored(picture(4), ImageFormat::Png));
+    let table = "file_name,label\n0.png,a\n1.png,b\nagain.png,b\n2.png,a\n";
+    folder.write("photos/metadata.csv", table);
+    cleaned(&folder, "photos", "new", &Rule::DEFAULT).unwrap();
+    let names: Vec<PathBuf> = contents(&folder.path("new")).into_keys().collect();
+    assert_eq!(names, ["0.png", "1.png", "2.png", "metadata.csv"].map(PathBuf::from));
+    // A table alone finds its images where it stands, and nowhere else.
+    cleaned(&folder, "photos/metadata.csv", "photos/new.csv", &Rule::DEFAULT).unwrap();
+    assert_eq!(folder.read("photos/new.csv"), table.replace("again.png,b\n", ""));
+    let error = cleaned(&folder, "photos/metadata.csv", "elsewhere.csv", &Rule::DEFAULT).unwrap_err();
+    assert!(matches!(error, AuditError::NamesFiles { .. }), "{error}");
+    // Files outside of the folder are never written to, wherever the table points.
+    let whole = folder.path("outside.png");
+    folder.write("far/metadata.csv", format!("file_name,label\n{},a\n../outside.png,b\n", whole.display()));
+    let before = std::fs::read(&whole).unwrap();
+    let error = cleaned(&folder, "far", "new-far", &Rule::DEFAULT).unwrap_err();
+    assert!(matches!(error, AuditError::NamesFiles { .. }), "{error}");
+    folder.write("far/metadata.csv", format!("file_name,label\n{},a\n{0},a\n", whole.display()));
+    cleaned(&folder, "far", "new-far", &Rule::DEFAULT).unwrap();
+    assert_eq!(std::fs::read(&whole).unwrap(), before);
+    let left: Vec<_> = contents(&folder.path("new-far")).into_iter().collect();
+    let line = format!("file_name,label\n{},a\n", whole.display());
+    assert_eq!(left, [(PathBuf::from("metadata.csv"), line.into_bytes())]);
+}
+
+#[test]
+fn what_cannot_be_cleaned_is_said_before_and_not_advised() {
+    let folder = Folder::new();
+    // As numpy writes it: magic, version, length of the header, header, values; the second half repeats the first.
+    let header = format!("{:<117}\n", "{'descr': '|u1', 'fortran_order': False, 'shape': (40, 2), }");
+    let array = |shape: &str, values: Vec<u8>| {
+        let header = header.replace("(40, 2)", shape);
+        [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes(), &values].concat()
+    };
+    folder.write("a/x_train.npy", array("(40, 2)", (0..80).map(|i| i % 40).collect()));
+    folder.write("a/y_train.npy", array("(40,)", (0..40).map(|i| i % 2).collect()));
+    let sources = Sources { data: folder.path("a"), ..Sources::default() };
+    let checked = check_sources(&sources);
+    let finding = checked.finding(Kind::ExactDuplicates);
+    assert!(matches!(&finding.remedy, Remedy::Advice(words) if words.english().contains("cannot be cleaned")));
+    assert_eq!(checked.report.command(finding), None);
+    let result = check(&checked.collection, &sources, &folder.path("new"), &folder.path("new.log"));
+    assert!(matches!(result, Err(AuditError::Unsupported { found: "arrays", .. })), "{result:?}");
+    let result = check(&checked.collection, &sources, &folder.path("a"), &folder.path("new.log"));
+    assert!(matches!(result, Err(AuditError::OutputExists { .. })), "{result:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - `tables`: texts, images or numbers in tables; `records` the rows of their files (CSV, JSON, Parquet, Arrow), `columns` what their columns
 //!   are taken for, `parts` which files are which part;
 //! - [`text`]: texts in tables, lines and folders;
+//! - [`rewrite`]: copies of such files without some of their rows;
 //! - `examples`, `label_texts`: examples and labels on their way into a data set.
 
 mod arrays;
@@ -21,6 +22,7 @@ mod image_folder;
 mod label_texts;
 mod parts;
 mod records;
+pub mod rewrite;
 mod tables;
 mod tar;
 pub mod text;
@@ -31,7 +33,7 @@ use crate::error::{DataError, shape_text};
 use crate::labels::{LabelKind, LabelType};
 use crate::origins::Origins;
 use crate::side::SideColumns;
-pub use records::{TextRow, TextTable};
+pub use records::{TextRow, TextTable, raw_rows};
 use retune_tensor::{DType, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -288,11 +290,12 @@ pub fn detect(path: &Path) -> Result<SourceKind, DataError> {
     }
 }
 
-/// What tables hold, by the first of them; numbers where it cannot be read.
+/// What tables hold, by the first of them that has rows; numbers where none can be read.
 fn table_kind(path: &Path) -> SourceKind {
     let files = parts::files(path).ok();
-    let first = files.as_ref().and_then(|files| files.train.first());
-    first.and_then(|file| tables::kind(file, &SourceOptions::default())).unwrap_or(SourceKind::Csv)
+    let kinds =
+        files.iter().flat_map(|files| &files.train).filter_map(|file| tables::kind(file, &SourceOptions::default()));
+    { kinds }.next().unwrap_or(SourceKind::Csv)
 }
 
 /// The entries of a folder, hidden ones left out, sorted by name.

@@ -38,10 +38,16 @@ pub(super) fn open(files: PartFiles, kind: SourceKind, options: &SourceOptions) 
     Ok(Parts { validation: other(files.validation)?, test: other(files.test)?, train })
 }
 
-/// Reads one part: one file, or several one after the other that have the same columns.
+/// Reads one part: one file, or several one after the other that have the same columns. Of several, some may have no rows.
 pub(super) fn read(files: &[PathBuf], kind: SourceKind, options: &SourceOptions) -> Result<Dataset, DataError> {
-    let Some(path) = files.first() else { return Err(DataError::NoExamples { place: "no files".to_owned() }) };
-    let mut table = Table::open(path, options, Look::Whole)?;
+    let mut tables = files.iter().map(|file| Table::open_part(file, options, Look::Whole));
+    let has_rows = |table: &Result<Table, DataError>| !table.as_ref().is_ok_and(Table::is_empty);
+    let table = tables.find(has_rows).unwrap_or_else(|| {
+        Err(DataError::NoExamples {
+            place: files.first().map_or("no files".to_owned(), |file| file.display().to_string()),
+        })
+    })?;
+    let path = &table.path.clone();
     let columns = Sample { path, header: &table.header, rows: &table.sample }.columns(kind, options)?;
     let classes = columns.label.and_then(|label| table.header.columns[label].classes.clone());
     let options = match (&classes, &options.class_names) {
@@ -61,23 +67,23 @@ pub(super) fn read(files: &[PathBuf], kind: SourceKind, options: &SourceOptions)
         _ => Examples::new(&place, form, options),
     };
     examples.expect_beside(columns.side.iter().map(|(side, _)| *side));
-    if files.len() > 1 || form == Form::ImageBytes {
-        examples.continue_with(path);
-    }
     let header = table.header.clone();
-    let mut origins = Vec::new();
-    for (number, file) in files.iter().enumerate() {
-        if number > 0 {
-            table = Table::open(file, options, Look::Whole)?;
-            if table.header.columns != header.columns {
-                return Err(DataError::Malformed {
-                    path: file.clone(),
-                    place: "the columns".into(),
-                    expected: format!("those of `{}`", path.display()),
-                    found: "others".into(),
-                    hint: "parts of one table have the same columns in the same order",
-                });
-            }
+    let (mut origins, mut opened) = (Vec::new(), Some(table));
+    for file in files {
+        let mut table = match opened.take_if(|table| table.path == *file) {
+            Some(table) => table,
+            None => Table::open_part(file, options, Look::Whole)?,
+        };
+        if !table.is_empty() && table.header.columns != header.columns {
+            return Err(DataError::Malformed {
+                path: file.clone(),
+                place: "the columns".into(),
+                expected: format!("those of `{}`", path.display()),
+                found: "others".into(),
+                hint: "parts of one table have the same columns in the same order",
+            });
+        }
+        if files.len() > 1 || form == Form::ImageBytes {
             examples.continue_with(file);
         }
         let first = examples.len();

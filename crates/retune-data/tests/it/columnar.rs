@@ -1,6 +1,9 @@
 //! Parquet and Arrow as the Hugging Face Hub has them (files by pyarrow, see `tests/data/make.py`), whole and damaged.
 
 use crate::fixtures::{picture, save};
+use arrow_ipc::MetadataVersion;
+use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use retune_data::sources::{Column, SourceKind, detect};
 use retune_data::{DataError, Dataset, ImageSource, Inputs, LabelKind, LabelType, SourceOptions, Storage, open};
 use std::path::{Path, PathBuf};
@@ -103,6 +106,22 @@ fn pairs_numbers_and_words() {
     assert_eq!(words.label_kind(), LabelKind::WordClasses { classes: 3 });
     assert_eq!(words.words_of(0).unwrap(), ["Angela", "left", "."]);
     assert_eq!((words.class_name(2), words.labels().word_classes(1)), ("B-LOC".to_owned(), Some(&[2][..])));
+}
+
+#[test]
+fn a_stream_in_a_file_begins_where_its_writer_aligned_it() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a.arrow");
+    let mut reader = FileReader::try_new(std::fs::File::open(file("reviews-plain.feather")).unwrap(), None).unwrap();
+    let batch = reader.next().unwrap().unwrap();
+    for alignment in [8, 16, 32, 64] {
+        let options = IpcWriteOptions::try_new(alignment, false, MetadataVersion::V5).unwrap();
+        let out = std::fs::File::create(&path).unwrap();
+        let mut writer = FileWriter::try_new_with_options(out, &batch.schema(), options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(open(&path, &tolerant(3)).unwrap().train.ids(), [0, 1, 4], "aligned to {alignment} bytes");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod images;
 mod keep;
 mod loader;
 mod readers;
+mod rewrite;
 mod sources;
 mod text_batches;
 mod text_sources;

@@ -41,7 +41,8 @@ impl CheckDataArguments {
 
 /// Prints the report; an error where there are problems.
 pub fn run(context: &Context, path: &Path, parts: &PartsArguments, arguments: &CheckDataArguments) -> Result {
-    let (collection, facts) = arguments.data.open(path, parts, Some(arguments.most))?;
+    let collection = arguments.data.open(path, parts, Some(arguments.most))?;
+    let facts = arguments.data.measure(&collection);
     let features = arguments.features.as_deref().map(|model| model_features::compute(context, &collection, model));
     let features = features.transpose()?;
     let mut command_line = arguments.data.command_line(path, parts);

@@ -5,7 +5,7 @@ use super::parts::PartsArguments;
 use super::text::{Table, count};
 use super::{Context, Result, model_features};
 use retune::audit::Rule;
-use retune::audit::clean::{Choices, Plan, clean, write::left};
+use retune::audit::clean::{Choices, Plan, check, clean, write::left};
 use retune::train::language::fill;
 use serde_json::json;
 use std::path::PathBuf;
@@ -27,11 +27,11 @@ retune::train::texts! {
 
 /// Write a copy of a data set without duplicates, overlap between parts, contradictions and broken rows.
 ///
-/// The original is never changed. Rows and files that are kept are copied byte for byte, and the log says of every one that is
-/// left out or repaired where it stood and why. The test part stays as it is.
+/// The original is never changed. Rows and files that are kept are copied byte for byte, those of Parquet and Arrow with their types and
+/// metadata, and the log says of every one that is left out or repaired where it stood and why. The test part stays as it is.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The data: a table, JSON, lines of texts, a folder of texts or images per class, or a folder of such parts
+    /// The data: a table, JSON, Parquet, Arrow, lines of texts, a folder of texts or images per class, or a folder of such parts
     #[arg(value_name = "DATA")]
     path: PathBuf,
     /// The file or folder to write, which must not exist
@@ -71,12 +71,16 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         let name = output.file_name().unwrap_or_default().to_string_lossy();
         output.with_file_name(format!("{name}.log.jsonl"))
     });
-    let (collection, facts) = data.open(path, &arguments.parts, None)?;
+    let collection = data.open(path, &arguments.parts, None)?;
+    let sources = data.sources(path, &arguments.parts);
+    // What cannot be written is said before the work of finding what is wrong.
+    check(&collection, &sources, output, &log)?;
+    let facts = data.measure(&collection);
     let judge = arguments.features.as_deref().filter(|_| rules.contains(&Rule::LabelErrors));
     let features = judge.map(|model| model_features::compute(context, &collection, model)).transpose()?;
     let choices = Choices { drop: rules, repair: *repair, with_test: *include_test, features: features.as_ref() };
     let plan = Plan::new(&collection, &facts, &choices);
-    let repaired = clean(&collection, &data.sources(path, &arguments.parts), &plan, output, &log)?;
+    let repaired = clean(&collection, &sources, &plan, output, &log)?;
     let words = Words::of(context.language);
     let mut table = Table::new(&[1]);
     let mut dropped = serde_json::Map::new();

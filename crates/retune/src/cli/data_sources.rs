@@ -60,14 +60,16 @@ impl DataArguments {
         }
     }
 
-    /// Opens the data and measures every example, of parts of more than `most` so many.
-    pub fn open(&self, data: &Path, parts: &PartsArguments, most: Option<usize>) -> Result<(Collection, Facts)> {
+    /// Opens the data, of parts of more than `most` examples so many.
+    pub fn open(&self, data: &Path, parts: &PartsArguments, most: Option<usize>) -> Result<Collection> {
         paths::must_exist(data)?;
         parts.must_exist()?;
-        let sources = Sources { most, ..self.sources(data, parts) };
-        let collection = Collection::open(&sources)?;
-        let facts = Facts::gather(&collection, self.similarity.unwrap_or(SIMILARITY));
-        Ok((collection, facts))
+        Ok(Collection::open(&Sources { most, ..self.sources(data, parts) })?)
+    }
+
+    /// Measures every example.
+    pub fn measure(&self, collection: &Collection) -> Facts {
+        Facts::gather(collection, self.similarity.unwrap_or(SIMILARITY))
     }
 
     /// The data as it is named on a command line.

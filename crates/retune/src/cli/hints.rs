@@ -12,6 +12,11 @@ const HINTS: &[(&str, &str)] = &[
     ("choose another name, or replace it with `--force`", "请换一个名称，或用 `--force` 覆盖"),
     ("choose a folder beside the data", "请选择数据旁边的文件夹"),
     (
+        "tables, JSON, Parquet, Arrow, lines of texts, and folders of texts or images can be",
+        "可以清理的有：表格、JSON、Parquet、Arrow、文本行，以及文本或图像的文件夹",
+    ),
+    ("write the new table beside the old one, or clean the whole folder", "请把新表格写在旧表格旁边，或清理整个文件夹"),
+    (
         "choose another folder with `--output`, or remove the runs in this one",
         "请用 `--output` 另选文件夹，或删除其中的运行",
     ),

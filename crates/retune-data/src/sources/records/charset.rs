@@ -34,7 +34,7 @@ impl fmt::Display for TextEncoding {
 
 /// An encoding, and of which byte order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Charset {
+pub(in crate::sources) struct Charset {
     pub(super) encoding: TextEncoding,
     pub(super) decoder: &'static Encoding,
 }
@@ -76,8 +76,34 @@ impl Charset {
         Charset::of_zeros(beginning).filter(|_| encoding == TextEncoding::Utf16).unwrap_or(Charset::of(encoding))
     }
 
+    /// The byte of the first character, or `0x80` for one beyond ASCII, and the number of bytes that it takes; those that are no character
+    /// are cut one by one, as far as one can tell.
+    pub(in crate::sources) fn first(&self, bytes: &[u8]) -> (u8, usize) {
+        const BEYOND: u8 = 0x80;
+        let ascii = |unit: &[u8], high: usize| {
+            if unit[high] == 0 && unit[1 - high].is_ascii() { unit[1 - high] } else { BEYOND }
+        };
+        match (bytes, self.decoder) {
+            ([_, _, ..], decoder) if decoder == UTF_16LE => (ascii(&bytes[..2], 1), 2),
+            ([_, _, ..], decoder) if decoder == UTF_16BE => (ascii(&bytes[..2], 0), 2),
+            ([0x81..=0xFE, 0x30..=0x39, 0x81..=0xFE, 0x30..=0x39, ..], decoder) if decoder == GB18030 => (BEYOND, 4),
+            ([0x81..=0xFE, 0x40..=0x7E | 0x80..=0xFE, ..], decoder) if decoder == GB18030 => (BEYOND, 2),
+            ([first, ..], _) => (if first.is_ascii() { *first } else { BEYOND }, 1),
+            ([], _) => (BEYOND, 0),
+        }
+    }
+
+    /// ASCII as this encoding has it.
+    pub(in crate::sources) fn encoded(&self, ascii: &str) -> Vec<u8> {
+        match self.decoder {
+            decoder if decoder == UTF_16LE => ascii.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            decoder if decoder == UTF_16BE => ascii.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            _ => ascii.as_bytes().to_vec(),
+        }
+    }
+
     /// The bytes that end a line.
-    pub(super) fn line_feed(&self) -> &'static [u8] {
+    pub(in crate::sources) fn line_feed(&self) -> &'static [u8] {
         match self.decoder {
             decoder if decoder == UTF_16LE => b"\n\0",
             decoder if decoder == UTF_16BE => b"\0\n",
@@ -145,5 +171,34 @@ impl Tally {
             _ if self.foreign == 0 && self.common * 2 > self.pairs => TextEncoding::Gb18030,
             _ => TextEncoding::Latin1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_cut_off_by_their_bytes() {
+        let cut = |charset: Charset, mut bytes: &[u8]| {
+            let mut found = Vec::new();
+            while !bytes.is_empty() {
+                let (byte, length) = charset.first(bytes);
+                found.push((byte, length));
+                bytes = &bytes[length..];
+            }
+            found
+        };
+        // The second bytes of these characters are those of `\` and `[`.
+        let gb = [(0x80, 2), (0x80, 2), (b'"', 1), (0x80, 4)];
+        assert_eq!(cut(Charset::of(TextEncoding::Gb18030), b"\x81\\\x81[\"\x81\x30\x81\x30"), gb);
+        assert_eq!(cut(Charset::of(TextEncoding::Utf8), "é[".as_bytes()), [(0x80, 1), (0x80, 1), (b'[', 1)]);
+        let little = Charset::of(TextEncoding::Utf16);
+        let big = Charset { encoding: TextEncoding::Utf16, decoder: UTF_16BE };
+        for charset in [little, big] {
+            assert_eq!(cut(charset, &charset.encoded("[\n")), [(b'[', 2), (b'\n', 2)]);
+        }
+        // `孀` is 5B40, `䁛` 405B.
+        assert_eq!(cut(little, &[0x40, 0x5B, 0x5B, 0x40, 0]), [(0x80, 2), (0x80, 2), (0, 1)]);
     }
 }

@@ -6,6 +6,7 @@
 //! A damaged file gives an error: sizes that would be taken on trust are checked before, and should the crates that read it panic, that
 //! is caught.
 
+use super::ipc::ArrowSource;
 use super::{Cell, ColumnInfo, Header, Record, SAMPLE, Unit};
 use crate::error::DataError;
 use arrow_array::cast::AsArray;
@@ -19,16 +20,12 @@ use arrow_schema::{DataType, SchemaRef};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use serde_json::Value;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Rows that are read at a time.
 const BATCH_ROWS: usize = 512;
-/// What an Arrow file begins with; a stream follows.
-const ARROW_MAGIC: &[u8; 8] = b"ARROW1\0\0";
-/// Bytes that a buffer may have when it is unpacked, or a description of a message.
-const MAX_BUFFER: i64 = 1 << 31;
 
 /// Rows of a file of columns.
 pub(super) struct Columnar {
@@ -64,16 +61,9 @@ impl Columnar {
 
     /// The same of an Arrow file or stream.
     pub(super) fn arrow(path: &Path) -> Result<(Columnar, Header, Vec<Record>), DataError> {
-        let mut file = File::open(path).map_err(DataError::io(path))?;
-        let mut magic = [0; ARROW_MAGIC.len()];
-        let is_file = file.read_exact(&mut magic).is_ok() && magic == *ARROW_MAGIC;
-        let start = if is_file { ARROW_MAGIC.len() as u64 } else { 0 };
-        let (schema, reader) = guarded(path, || {
-            check_messages(&mut file, start)?;
-            file.seek(SeekFrom::Start(start)).map_err(|error| error.to_string())?;
-            let reader = StreamReader::try_new(BufReader::new(file), None).map_err(|error| error.to_string())?;
-            Ok((reader.schema(), reader))
-        })?;
+        let file = File::open(path).map_err(DataError::io(path))?;
+        let reader = guarded(path, || Ok(ArrowSource::open(file)?.reader))?;
+        let schema = reader.schema();
         let features = schema.metadata().get("huggingface").cloned();
         Columnar::opened(path, Batches::Arrow(reader), &schema, features.as_deref(), "Arrow")
     }
@@ -167,8 +157,12 @@ fn malformed(path: &Path, found: String) -> DataError {
 
 /// What `read` gives, its panics turned into errors: those of a crate that meets damage which it does not expect.
 fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, String>) -> Result<T, DataError> {
-    let result = catch_unwind(AssertUnwindSafe(read));
-    result.unwrap_or_else(|_| Err("damage".to_owned())).map_err(|found| malformed(path, found))
+    without_panic(read).map_err(|found| malformed(path, found))
+}
+
+/// What `read` gives; a panic is an error.
+pub(in crate::sources) fn without_panic<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("damage".to_owned()))
 }
 
 /// Names of the classes that a feature's numbers, or the numbers in its lists, stand for.
@@ -260,57 +254,5 @@ fn image_struct(fields: &StructArray, row: usize) -> Cell {
             let path = path.as_ref().and_then(Cell::text).map(str::to_owned);
             if bytes.is_none() && path.is_none() { Cell::Missing } else { Cell::Image { bytes, path } }
         }
-    }
-}
-
-/// Checks the sizes of a stream's messages that its reader takes memory by: no description, and no buffer when it is unpacked, is of
-/// absurd size.
-fn check_messages(file: &mut File, start: u64) -> Result<(), String> {
-    let io = |error: std::io::Error| error.to_string();
-    let size = file.metadata().map_err(io)?.len();
-    let mut at = start;
-    loop {
-        file.seek(SeekFrom::Start(at)).map_err(io)?;
-        let mut length = [0; 4];
-        if size.saturating_sub(at) < 4 {
-            return Ok(());
-        }
-        file.read_exact(&mut length).map_err(io)?;
-        at += 4;
-        if length == [0xff; 4] {
-            file.read_exact(&mut length).map_err(io)?;
-            at += 4;
-        }
-        let length = u64::try_from(i32::from_le_bytes(length)).map_err(|_| "a message of negative size".to_owned())?;
-        if length == 0 {
-            return Ok(());
-        }
-        if length > size - at {
-            return Err("a message that is longer than the file".to_owned());
-        }
-        let mut description = vec![0; length as usize];
-        file.read_exact(&mut description).map_err(io)?;
-        let message = arrow_ipc::root_as_message(&description).map_err(|error| error.to_string())?;
-        let body = u64::try_from(message.bodyLength()).ok().filter(|&body| body <= size - at - length);
-        let body = body.ok_or("a body that is longer than the file")?;
-        let dictionary = message.header_as_dictionary_batch().and_then(|batch| batch.data());
-        let batch = message.header_as_record_batch().or(dictionary);
-        for buffer in
-            batch.filter(|batch| batch.compression().is_some()).and_then(|batch| batch.buffers()).iter().flatten()
-        {
-            let (offset, length_in_body) = (buffer.offset(), buffer.length());
-            if length_in_body < 8 {
-                continue;
-            }
-            let offset = u64::try_from(offset).ok().filter(|offset| offset.saturating_add(8) <= body);
-            let place = at + length + offset.ok_or("a buffer outside of its message")?;
-            file.seek(SeekFrom::Start(place)).map_err(io)?;
-            let mut unpacked = [0; 8];
-            file.read_exact(&mut unpacked).map_err(io)?;
-            if !(-1..=MAX_BUFFER).contains(&i64::from_le_bytes(unpacked)) {
-                return Err("a buffer of absurd size".to_owned());
-            }
-        }
-        at += length + body;
     }
 }

@@ -4,6 +4,7 @@
 //! largest object.
 
 use super::lines::{Lines, Look, Pieces};
+use super::scan::{Part, Scan};
 use super::{Cell, ColumnInfo, Header, Record, SAMPLE, TextEncoding, Unit};
 use crate::error::DataError;
 use crate::sources::SourceOptions;
@@ -194,52 +195,48 @@ pub(in crate::sources) struct Elements {
     /// Whether bytes were met that the encoding does not have.
     is_damaged: bool,
     scan: Scan,
-    count: u64,
-}
-
-/// Where in the text the scan is.
-#[derive(Debug, Default)]
-struct Scan {
-    /// Open brackets, outermost first.
-    open: Vec<u8>,
-    is_in_text: bool,
-    is_escaped: bool,
-    /// Brackets that are open around an element; `None` as long as the array is not found.
-    around: Option<usize>,
-    /// Whether the last mark was a `[` that may begin the array.
-    may_begin: bool,
-    /// Arrays of objects found.
-    arrays: usize,
+    /// The element at hand, as far as it was read.
     element: Vec<u8>,
     is_too_large: bool,
-    is_over: bool,
+    /// Whether the file was found to end before the array does.
+    is_cut: bool,
+    count: u64,
 }
 
 impl Elements {
     fn new(lines: Lines) -> Elements {
-        let (path, encoding) = (lines.path().to_path_buf(), lines.encoding());
-        let (pieces, scan) = (lines.into_pieces(), Scan::default());
-        Elements { path, encoding, pieces, piece: String::new(), at: 0, is_damaged: false, scan, count: 0 }
+        Elements {
+            path: lines.path().to_path_buf(),
+            encoding: lines.encoding(),
+            pieces: lines.into_pieces(),
+            piece: String::new(),
+            at: 0,
+            is_damaged: false,
+            scan: Scan::default(),
+            element: Vec::new(),
+            is_too_large: false,
+            is_cut: false,
+            count: 0,
+        }
     }
 
     fn next(&mut self) -> Result<Option<Found>, DataError> {
         loop {
             while let Some(&byte) = self.piece.as_bytes().get(self.at) {
                 self.at += 1;
-                if let Some(element) = self.scan.step(byte) {
-                    if self.scan.arrays > 1 {
-                        return Err(self.malformed("several such arrays".to_owned()));
-                    }
-                    self.count += 1;
-                    return Ok(Some((self.count, element.and_then(|element| self.parsed(&element)))));
+                match self.scan.step(byte) {
+                    Part::Element => self.keep(byte),
+                    Part::Comma => return self.found().map(Some),
+                    Part::End if !self.element.is_empty() => return self.found().map(Some),
+                    Part::End | Part::Around => {}
                 }
             }
             let Some((piece, has_errors)) = self.pieces.next()? else {
-                return match (self.scan.is_over, self.scan.arrays) {
+                return match (self.scan.is_over() || self.is_cut, self.scan.arrays()) {
                     (true, _) => Ok(None),
                     (false, 0) => Err(self.malformed("no such array".to_owned())),
                     (false, _) => {
-                        self.scan.is_over = true;
+                        self.is_cut = true;
                         self.count += 1;
                         Ok(Some((self.count, Err("the file ends before the array does".to_owned()))))
                     }
@@ -248,6 +245,29 @@ impl Elements {
             (self.piece, self.at) = (piece, 0);
             self.is_damaged |= has_errors;
         }
+    }
+
+    /// Keeps a byte of the element at hand, white space before it left out.
+    fn keep(&mut self, byte: u8) {
+        if self.element.len() == MAX_OBJECT {
+            self.is_too_large = true;
+        } else if !(self.element.is_empty() && byte.is_ascii_whitespace()) {
+            self.element.push(byte);
+        }
+    }
+
+    /// The element that ends here.
+    fn found(&mut self) -> Result<Found, DataError> {
+        if self.scan.arrays() > 1 {
+            return Err(self.malformed("several such arrays".to_owned()));
+        }
+        self.count += 1;
+        let element = std::mem::take(&mut self.element);
+        let object = match std::mem::take(&mut self.is_too_large) {
+            true => Err(format!("an object of more than {} MiB", MAX_OBJECT >> 20)),
+            false => self.parsed(&element),
+        };
+        Ok((self.count, object))
     }
 
     fn parsed(&self, element: &[u8]) -> Result<Map<String, Value>, String> {
@@ -265,89 +285,6 @@ impl Elements {
             expected: "an array of JSON objects, or an object with one such array".into(),
             found,
             hint: "write one object a line, or one array",
-        }
-    }
-}
-
-impl Scan {
-    /// Takes a byte in; an element, where it ends with this byte.
-    fn step(&mut self, byte: u8) -> Option<Result<Vec<u8>, String>> {
-        let depth = self.open.len();
-        let is_inside = self.around.is_some_and(|around| depth >= around);
-        if self.is_in_text {
-            self.keep(byte, is_inside);
-            match byte {
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' => self.is_escaped = true,
-                b'"' => self.is_in_text = false,
-                _ => {}
-            }
-            return None;
-        }
-        if byte.is_ascii_whitespace() {
-            self.keep(byte, is_inside && !self.element.is_empty());
-            return None;
-        }
-        // The one at the top, whatever its elements are; else one in the object at the top whose first element is an object.
-        if std::mem::take(&mut self.may_begin) && (depth == 1 || depth == 2 && byte == b'{') {
-            self.around = Some(depth);
-            self.arrays += 1;
-            if byte == b']' {
-                self.close(depth);
-                return None;
-            }
-        }
-        let is_inside = self.around.is_some_and(|around| depth >= around);
-        match byte {
-            b'"' => {
-                self.is_in_text = true;
-                self.keep(byte, is_inside);
-            }
-            b'{' | b'[' => {
-                self.open.push(byte);
-                self.may_begin = byte == b'[' && self.around.is_none();
-                self.keep(byte, is_inside);
-            }
-            b',' if self.around == Some(depth) => return Some(self.take()),
-            b']' if self.around == Some(depth) => {
-                let last = (!self.element.is_empty()).then(|| self.take());
-                self.close(depth);
-                return last;
-            }
-            b'}' | b']' => {
-                self.open.pop();
-                self.keep(byte, is_inside);
-                if self.open.is_empty() && self.arrays > 0 {
-                    self.is_over = true;
-                }
-            }
-            _ => self.keep(byte, is_inside),
-        }
-        None
-    }
-
-    fn close(&mut self, depth: usize) {
-        self.open.pop();
-        self.around = None;
-        self.is_over = depth == 1;
-    }
-
-    fn keep(&mut self, byte: u8, is_inside: bool) {
-        if !is_inside {
-            return;
-        }
-        if self.element.len() < MAX_OBJECT {
-            self.element.push(byte);
-        } else {
-            self.is_too_large = true;
-        }
-    }
-
-    fn take(&mut self) -> Result<Vec<u8>, String> {
-        let element = std::mem::take(&mut self.element);
-        match std::mem::take(&mut self.is_too_large) {
-            true => Err(format!("an object of more than {} MiB", MAX_OBJECT >> 20)),
-            false => Ok(element),
         }
     }
 }

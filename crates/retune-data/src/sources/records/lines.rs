@@ -98,6 +98,10 @@ impl Lines {
         self.charset.encoding
     }
 
+    pub(in crate::sources) fn charset(&self) -> Charset {
+        self.charset
+    }
+
     /// The next line; `None` behind the last.
     ///
     /// # Errors
@@ -190,7 +194,12 @@ fn read_piece(input: &mut impl BufRead, out: &mut Vec<u8>) -> std::io::Result<()
 
 /// Appends bytes up to a line's end, which is included; whether the line is whole. Of a line of more than `most` bytes the rest is passed
 /// over.
-fn read_line(input: &mut dyn BufRead, out: &mut Vec<u8>, line_feed: &[u8], most: usize) -> std::io::Result<bool> {
+pub(in crate::sources) fn read_line(
+    input: &mut dyn BufRead,
+    out: &mut Vec<u8>,
+    line_feed: &[u8],
+    most: usize,
+) -> std::io::Result<bool> {
     let (width, last) = (line_feed.len(), line_feed[line_feed.len() - 1]);
     // Bytes of the line so far, those that are not kept included; the last two, to tell a line feed of two bytes.
     let (mut length, mut before, mut is_whole) = (0usize, 0u8, true);

@@ -3,20 +3,25 @@
 //! | file | form |
 //! | --- | --- |
 //! | `delimited` | `.csv`, `.tsv`: values between commas, tabs, semicolons or whatever is given |
-//! | `json` | `.jsonl`: an object a line; `.json`: an array of objects, or an object with one such array |
-//! | `columnar` | `.parquet`; `.arrow` and `.feather`, as file and as stream |
+//! | `json`, `scan` | `.jsonl`: an object a line; `.json`: an array of objects, or an object with one such array |
+//! | `columnar`, `ipc` | `.parquet`; `.arrow` and `.feather`, as file and as stream |
 //! | `lines`, `charset` | lines of text in UTF-8, UTF-16, Latin-1 or GB18030, given or found |
+//! | `raw` | rows of lines as the bytes that they are |
 //!
 //! Files of text may be packed as `.gz`. Nothing is read ahead but the first rows, by which columns are told.
 
-mod charset;
-mod columnar;
+pub(super) mod charset;
+pub(super) mod columnar;
 mod delimited;
+pub(super) mod ipc;
 mod json;
 pub(super) mod lines;
+mod raw;
+pub(super) mod scan;
 
 pub use charset::TextEncoding;
 pub(super) use lines::Look;
+pub use raw::raw_rows;
 
 use crate::error::DataError;
 use crate::origins::Origins;
@@ -188,6 +193,15 @@ impl Table {
     /// # Errors
     /// A file that cannot be read, is of another form, or has no rows.
     pub(super) fn open(path: &Path, options: &SourceOptions, look: Look) -> Result<Table, DataError> {
+        let table = Table::open_part(path, options, look)?;
+        match table.is_empty() {
+            true => Err(DataError::NoExamples { place: path.display().to_string() }),
+            false => Ok(table),
+        }
+    }
+
+    /// The same of one of several files, which may have no rows.
+    pub(super) fn open_part(path: &Path, options: &SourceOptions, look: Look) -> Result<Table, DataError> {
         let format = options.format.filter(|format| format.is_table());
         let (header, sample, rest) = match format.or_else(|| TextFormat::of_table(&name_of(path))) {
             Some(TextFormat::Parquet) => opened(Columnar::parquet(path)?, Rows::Columnar)?,
@@ -197,7 +211,6 @@ impl Table {
         };
         let table = Table { path: path.to_path_buf(), header, sample, rest };
         match table.sample.first() {
-            None => Err(DataError::NoExamples { place: path.display().to_string() }),
             Some(first) if table.header.columns.is_empty() => Err(DataError::Malformed {
                 path: path.to_path_buf(),
                 place: format!("{} {}", table.header.unit.name(), first.start),
@@ -205,8 +218,13 @@ impl Table {
                 found: first.cells.clone().err().unwrap_or_else(|| "no columns".to_owned()),
                 hint: "name the form with `format`, if it is another",
             }),
-            Some(_) => Ok(table),
+            _ => Ok(table),
         }
+    }
+
+    /// Whether there are no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sample.is_empty()
     }
 
     /// Where rows stand that begin on these lines.

@@ -62,6 +62,9 @@ pub fn data(error: &DataError) -> Option<String> {
         }
         DataError::Tokenizer { reason } => format!("无法使用分词器：{reason}"),
         DataError::NoTokenizer { place } => format!("{place} 中是文本，却没有相应的分词器"),
+        DataError::Write { path, source } => format!("无法写入 `{}`：{source}", path.display()),
+        DataError::Copy { path, reason } => format!("无法复制 `{}` 的各行：{reason}", path.display()),
+        DataError::Changed { path } => format!("`{}` 的内容与片刻之前不同", path.display()),
         DataError::Panicked { message } => format!("准备批次时发生内部错误：{message}"),
         _ => return None,
     })
@@ -89,11 +92,20 @@ pub fn audit(error: &AuditError) -> Option<String> {
         AuditError::Nested { output, data } => {
             format!("输出 `{}` 与数据 `{}` 互相包含", output.display(), data.display())
         }
-        AuditError::Unsupported { path, found } => format!("`{}` 无法清理：其中是 {found}", path.display()),
+        AuditError::Unsupported { path, found } => {
+            let found = if *found == "arrays" { "数组" } else { found };
+            format!("`{}` 无法清理：其中是{found}", path.display())
+        }
         AuditError::NothingLeft { path, rows } => {
             format!("`{}` 将什么也不剩：这些规则会去掉它全部的 {rows} 行", path.display())
         }
-        AuditError::Changed { path } => format!("`{}` 的内容与片刻之前不同", path.display()),
+        AuditError::NamesFiles { path, output } => {
+            format!(
+                "`{}` 以相对于其文件夹的路径指定图像文件，而 `{}` 在另一个文件夹中",
+                path.display(),
+                output.display()
+            )
+        }
         _ => return None,
     })
 }
