@@ -7,13 +7,15 @@ use crate::{Result, assets, python};
 /// Lets retune train small models and transformers and PEFT load them: what is given as the first argument.
 const HUGGING_FACE: &str = "hugging-face";
 
-/// Runs all comparisons. With `hugging-face` only that one, of cases whose names hold one of the other arguments; with `tensorboard` only
-/// that of a run's events; else Keras's, of these models (files or golden cases), by default the real ones of `assets` and every golden one.
+/// Runs all comparisons. With `hugging-face` only that one, of cases whose names hold one of the other arguments; with `tables` only that of
+/// models for tables; with `tensorboard` only that of a run's events; else Keras's, of these models (files or golden cases), by default
+/// the real ones of `assets` and every golden one.
 pub(crate) fn run(args: &[String]) -> Result {
     match args {
         [first, names @ ..] if first == HUGGING_FACE => hugging_face(names),
+        [first] if first == "tables" => tables(),
         [first] if first == "tensorboard" => tensorboard(),
-        [] => tensorboard().and(keras(&[])).and(hugging_face(&[])),
+        [] => tensorboard().and(tables()).and(keras(&[])).and(hugging_face(&[])),
         models => keras(models),
     }
 }
@@ -39,6 +41,19 @@ fn keras(models: &[String]) -> Result {
     let mut compare = environment.python();
     compare.arg(root().join("xtask/interop/compare.py")).arg("--retune").arg(retune);
     run_command(compare.arg("--scratch").arg(target().join("interop")).args(models))
+}
+
+/// Lets retune train models on tables, and Keras load them and answer the same raw rows.
+fn tables() -> Result {
+    let retune = build_retune()?;
+    let environment = python::environment_of_file("goldens", "tests/golden/requirements.txt")?;
+    let scratch = target().join("interop").join("tables");
+    if scratch.exists() {
+        std::fs::remove_dir_all(&scratch)?;
+    }
+    let mut compare = environment.python();
+    compare.arg(root().join("xtask/interop/tables.py")).arg("--retune").arg(retune);
+    run_command(compare.arg("--scratch").arg(scratch))
 }
 
 /// Lets TensorBoard read the events of the demo's run.

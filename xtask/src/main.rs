@@ -37,7 +37,7 @@ tasks:
   ci                       formatting, dependencies, lints, documentation, assets, tests
   assets [NAME]...         fetch real models and data into `assets/`
   goldens [KIND]...        make the golden files anew and show what changed (keras, keras_legacy, train)
-  interop [hugging-face [NAME]... | tensorboard | MODEL...]
+  interop [hugging-face [NAME]... | tables | tensorboard | MODEL...]
                             compare what retune writes with transformers and PEFT, a run's events with TensorBoard, models with
                             Keras; by default all three
   bench [WORK]... [--quick] [--images DIR]

@@ -230,7 +230,9 @@ impl FineTune {
     /// # Errors
     /// No data, and everything that does not fit together.
     pub fn job(self) -> Result<Job, TrainError> {
-        let parts = self.data.ok_or_else(|| TrainError::unfit("there is no data", "call `data` before `train`"))?;
+        let parts = self
+            .data
+            .ok_or_else(|| TrainError::unfit(("there is no data", "没有数据"), "call `data` before `train`"))?;
         let data = divided(parts, self.validation_share, self.test_share, self.settings.seed)?;
         let model = task::for_data(self.model, &data.train.0, self.asked, self.settings.seed)?.model;
         let probe = model.build(Mode::Inference, None).ok();

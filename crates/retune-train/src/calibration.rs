@@ -57,7 +57,10 @@ impl CalibrationSettings {
         let problem = scored.problem();
         if self.temperature && !matches!(problem, Problem::MultiClass | Problem::Binary | Problem::MultiLabel) {
             return Err(TrainError::unfit(
-                "`eval.temperature` makes probabilities of classes as sure as they are right, but there are none",
+                (
+                    "`eval.temperature` makes probabilities of classes as sure as they are right, but there are none",
+                    "`eval.temperature` 校准类别的概率，而这里没有类别的概率",
+                ),
                 "leave it out",
             ));
         }
@@ -65,7 +68,10 @@ impl CalibrationSettings {
         let count = answers(scored);
         if self.threshold.is_some() && count == 0 {
             return Err(TrainError::unfit(
-                "`eval.threshold` is the probability above which the answer is yes, but the answers are not yes or no",
+                (
+                    "`eval.threshold` is the probability above which the answer is yes, but the answers are not yes or no",
+                    "`eval.threshold` 是回答“是”的概率阈值，而这里的回答不是“是”或“否”",
+                ),
                 "leave it out, or use data of two classes or of labels that do not exclude one another",
             ));
         }

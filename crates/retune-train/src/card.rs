@@ -8,6 +8,7 @@ use crate::error::TrainError;
 use crate::fit::Cost;
 use crate::metrics::{Estimate, Metric};
 use crate::run::Manifest;
+use crate::said;
 use retune_models::{AdapterBase, AdapterKind, FrontMatter, Model, Task};
 use serde_json::json;
 use std::fmt::Write;
@@ -236,7 +237,10 @@ impl CardFacts<'_> {
 
     fn method(&self, text: &mut String) -> Result<(), TrainError> {
         let recipe: toml::Table = self.recipe.parse().map_err(|error: toml::de::Error| {
-            TrainError::unfit(format!("the resolved recipe cannot be read: {error}"), "this is a defect of retune")
+            TrainError::unfit(
+                said!("the resolved recipe cannot be read: {error}", "无法读取补全后的配方：{error}"),
+                "this is a defect of retune",
+            )
         })?;
         let mut kept = toml::Table::new();
         for section in SECTIONS {

@@ -3,6 +3,7 @@
 use crate::error::TrainError;
 use crate::language::Said;
 use crate::losses::{Loss, TargetForm};
+use crate::said;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{Dataset, Inputs, LabelKind, Preprocessing, TokenInputs};
 use retune_graph::{Dim, Shape};
@@ -146,13 +147,21 @@ fn check_table(inputs: &[NetworkInput], data: &Dataset, preprocessing: &Preproce
         (Some(schema), Some(_)) => schema,
         (Some(_), None) => {
             return Err(TrainError::unfit(
-                format!("the model takes tables of columns, but `{}` is none", data.description()),
+                said!(
+                    "the model takes tables of columns, but `{data}` is none",
+                    "模型接受由列组成的表格，而 `{data}` 不是",
+                    data = data.description()
+                ),
                 "give a `.csv` or `.tsv` file, or use a model for these inputs",
             ));
         }
         (None, _) => {
             return Err(TrainError::unfit(
-                format!("`{}` is a table of columns, but the model takes none", data.description()),
+                said!(
+                    "`{data}` is a table of columns, but the model takes none",
+                    "`{data}` 是由列组成的表格，而模型不接受表格",
+                    data = data.description()
+                ),
                 "make a model for tables with `kind = \"table\"` in `[model]`, or leave out `kind = \"table\"` in `[data]`",
             ));
         }
@@ -164,8 +173,9 @@ fn check_table(inputs: &[NetworkInput], data: &Dataset, preprocessing: &Preproce
         return Ok(());
     }
     Err(TrainError::unfit(
-        format!(
-            "the model's inputs do not fit the columns that are stored with it: it takes {found:?}, they are {expected:?}"
+        said!(
+            "the model's inputs do not fit the columns that are stored with it: it takes {found:?}, they are {expected:?}",
+            "模型的输入与随它保存的列不符：模型接受 {found:?}，而各列为 {expected:?}"
         ),
         "use the model as `retune fit` saved it",
     ))

@@ -5,10 +5,12 @@
 //! Holm's method, so that with probability 0.95 none of the differences that are called real is due to chance.
 
 use crate::error::TrainError;
+use crate::language::{Language, Said};
 use crate::metrics::{
     Compared, Estimate, McNemar, Metric, PairedDifference, Problem, Resampling, Scored, bootstrap_all, compare,
     compare_accuracy, holm,
 };
+use crate::said;
 use serde::Serialize;
 
 /// Below this corrected p a difference is called real.
@@ -98,19 +100,22 @@ impl Contest {
         resampling: &Resampling,
     ) -> Result<Contest, TrainError> {
         let [(_, first), _, ..] = models else {
-            return Err(TrainError::unfit("one model has nothing to be compared with", "name two models or more"));
+            let problem = ("one model has nothing to be compared with", "只有一个模型，没有可比较的");
+            return Err(TrainError::unfit(problem, "name two models or more"));
         };
         for (name, scored) in models {
             if (scored.problem(), scored.width()) != (first.problem(), first.width()) {
-                return Err(TrainError::unfit(
+                let [one, other] = [first, scored].map(described);
+                let problem = Said::new(
+                    format!("`{}` gives {one}, `{name}` {other}: they answer different questions", models[0].0),
                     format!(
-                        "`{}` gives {}, `{name}` {}: they answer different questions",
+                        "`{}` 给出{}，`{name}` 给出{}：它们回答的是不同的问题",
                         models[0].0,
-                        described(first),
-                        described(scored)
+                        one.of(Language::Chinese),
+                        other.of(Language::Chinese)
                     ),
-                    "compare models that were trained for the same labels",
-                ));
+                );
+                return Err(TrainError::unfit(problem, "compare models that were trained for the same labels"));
             }
         }
         let contestant = |(name, scored): &(String, Scored)| Contestant {
@@ -194,15 +199,17 @@ fn probability(row: &[f32], class: u32) -> f32 {
     }
 }
 
-fn described(scored: &Scored) -> String {
+fn described(scored: &Scored) -> Said {
     let width = scored.width();
     match scored.problem() {
-        Problem::MultiClass => format!("one of {width} classes"),
-        Problem::Binary => "yes or no".to_owned(),
-        Problem::MultiLabel => format!("any of {width} labels"),
-        Problem::Regression => format!("{width} values"),
-        Problem::Words | Problem::Entities => format!("one of {width} classes for each word"),
-        Problem::Unknown => "outputs without metrics".to_owned(),
+        Problem::MultiClass => said!("one of {width} classes", " {width} 个类别之一"),
+        Problem::Binary => Said::new("yes or no", "“是”或“否”"),
+        Problem::MultiLabel => said!("any of {width} labels", " {width} 个标签中的任意几个"),
+        Problem::Regression => said!("{width} values", " {width} 个值"),
+        Problem::Words | Problem::Entities => {
+            said!("one of {width} classes for each word", "每个词 {width} 个类别之一")
+        }
+        Problem::Unknown => Said::new("outputs without metrics", "没有指标的输出"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::card::CardFacts;
 use crate::comparison::{Baseline, BaselineKind, Comparison};
 use crate::error::TrainError;
 use crate::features::StoreCounts;
-use crate::language::{Language, Said};
+use crate::language::{Language, Said, phrases};
 use crate::metrics::{Resampling, Scored};
 use crate::recipe::{self, Built};
 use crate::report::Warning;
@@ -440,7 +440,7 @@ fn finish(
     }
     let name = root.file_name().unwrap_or_default().to_string_lossy();
     let card = |is_adapter| {
-        let (comparison, stages) = (comparison.as_ref(), stages.as_deref());
+        let (comparison, stages) = (comparison.as_ref(), stages.as_ref().map(Said::english));
         let Extras { recipe, manifest, .. } = *extras;
         CardFacts { model: &model, name: &name, manifest, comparison, cost: &cost, recipe, stages, is_adapter }.text()
     };
@@ -459,7 +459,7 @@ fn finish(
         also: also.as_ref(),
         answers: judged.as_ref().map(|judged| &judged.loader).zip(after.as_ref().map(|after| &after.scored)),
         kept_step,
-        stages: stages.as_deref(),
+        stages: stages.as_ref(),
         warnings: extras.warnings,
         language: extras.language,
         saved: Some(FileManifest { sha256: path_sha256(&model_path)?, path: model_path.clone(), address: None }),
@@ -520,14 +520,20 @@ fn save(
 }
 
 /// The stages of a run that has several, in words: `head for 2 epochs, then all weights for 8`.
-fn described(trainer: &Trainer) -> Option<String> {
+fn described(trainer: &Trainer) -> Option<Said> {
     let stages = &trainer.job().stages;
     let count = |index| trainer.epochs_of(index).count();
-    let text = |(index, stage): (usize, &Stage)| match index {
+    let english = |(index, stage): (usize, &Stage)| match index {
         0 => format!("{} for {} epoch{}", stage.name, count(0), if count(0) == 1 { "" } else { "s" }),
         _ => format!("then {} for {}", stage.name, count(index)),
     };
-    (stages.len() > 1).then(|| stages.iter().enumerate().map(text).collect::<Vec<_>>().join(", "))
+    let chinese = |(index, stage): (usize, &Stage)| format!("{} {} 轮", phrases::chinese(&stage.name), count(index));
+    (stages.len() > 1).then(|| {
+        Said::new(
+            stages.iter().enumerate().map(english).collect::<Vec<_>>().join(", "),
+            stages.iter().enumerate().map(chinese).collect::<Vec<_>>().join("，然后"),
+        )
+    })
 }
 
 /// The most memory that this process ever held, in bytes; 0 where the system does not tell (it does on Linux).

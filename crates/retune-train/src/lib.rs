@@ -56,7 +56,7 @@ pub mod trainer;
 pub mod views;
 mod warnings;
 
-pub use retune_audit::{language, texts};
+pub use retune_audit::{language, said, texts};
 
 pub use builder::{FineTune, FineTuned};
 pub use error::TrainError;

@@ -6,6 +6,7 @@ use crate::error::TrainError;
 use crate::losses::{Ending, Loss};
 use crate::metrics::{Entity, Scored, TagSet, scored::argmax};
 use crate::recipe::build::default_targets;
+use crate::said;
 use crate::steps::Evaluator;
 use crate::stored::Stored;
 use crate::task;
@@ -172,7 +173,11 @@ impl Predictor {
     ) -> Result<Vec<LabelledText>, TrainError> {
         let (Some(Task::TokenClassification { labels }), Some(_)) = (self.model.task(), data.words()) else {
             return Err(TrainError::unfit(
-                format!("the words of `{}` are to have labels", data.description()),
+                said!(
+                    "the words of `{data}` are to have labels",
+                    "要为 `{data}` 的词给出标签",
+                    data = data.description()
+                ),
                 "give texts of words, and a model that was trained on labelled words",
             ));
         };

@@ -14,6 +14,7 @@ use crate::metrics::{Metric, Repeated};
 use crate::recipe::Built;
 use crate::run::overview::{RunOverview, is_finished, is_run};
 use crate::run::write_json;
+use crate::said;
 use crate::trainer::{Ending, Observer};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -224,7 +225,7 @@ fn check_recipe(folder: &Path, built: &Built) -> Result<(), TrainError> {
         return Ok(());
     }
     Err(TrainError::unfit(
-        format!("`{}` holds a run of another recipe", folder.display()),
+        said!("`{path}` holds a run of another recipe", "`{path}` 中是另一个配方的运行", path = folder.display()),
         "choose another folder with `--output`, or remove the runs in this one",
     ))
 }

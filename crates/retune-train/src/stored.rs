@@ -3,6 +3,7 @@
 
 use crate::calibration::Calibration;
 use crate::error::TrainError;
+use crate::said;
 use retune_data::Preprocessing;
 use retune_models::Model;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,10 @@ impl Stored {
         let Some(metadata) = &model.metadata else { return Ok(None) };
         serde_json::from_value(metadata.clone()).map(Some).map_err(|error| {
             TrainError::unfit(
-                format!("the preprocessing stored in the model cannot be read: {error}"),
+                said!(
+                    "the preprocessing stored in the model cannot be read: {error}",
+                    "无法读取模型中保存的预处理：{error}"
+                ),
                 "say in the recipe's `[preprocess]` how inputs are prepared",
             )
         })
@@ -41,7 +45,10 @@ impl Stored {
     /// Never, unless a number is not finite.
     pub fn put_into(&self, model: &mut Model) -> Result<(), TrainError> {
         let entry = serde_json::to_value(self).map_err(|error| {
-            TrainError::unfit(format!("the preprocessing cannot be stored: {error}"), "check its numbers")
+            TrainError::unfit(
+                said!("the preprocessing cannot be stored: {error}", "无法保存预处理：{error}"),
+                "check its numbers",
+            )
         })?;
         model.metadata = Some(entry);
         Ok(())

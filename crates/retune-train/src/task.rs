@@ -2,6 +2,8 @@
 //! by their vectors.
 
 use crate::error::TrainError;
+use crate::language::{Language, Said};
+use crate::said;
 use retune_data::{Dataset, LabelKind, LabelType};
 use retune_graph::ops::sequence::Pooling;
 use retune_models::{Model, Task};
@@ -73,7 +75,7 @@ pub struct Fitted {
     /// The model.
     pub model: Model,
     /// What was decided about its head.
-    pub notes: Vec<String>,
+    pub notes: Vec<Said>,
     /// Whether that is a new one, of which the pretrained model knows nothing.
     pub is_new_head: bool,
 }
@@ -91,7 +93,10 @@ pub fn for_data(mut model: Model, data: &Dataset, asked: Asked, seed: u64) -> Re
         check_similarity(&model, data)?;
         if pooling == Some(PoolingKind::Pooler) {
             return Err(TrainError::unfit(
-                "similarity is that of pooled vectors, but `pooler` asks for the head of a classifier",
+                (
+                    "similarity is that of pooled vectors, but `pooler` asks for the head of a classifier",
+                    "相似度取自池化后的向量，而 `pooler` 要的是分类器的头",
+                ),
                 "set `model.pooling` to `mean`, `cls` or `lasttoken`, or leave it out",
             ));
         }
@@ -99,13 +104,16 @@ pub fn for_data(mut model: Model, data: &Dataset, asked: Asked, seed: u64) -> Re
     let has_words = matches!(data.label_kind(), LabelKind::WordClasses { .. });
     if asked == Some(TaskKind::TokenClassification) && !has_words {
         return Err(TrainError::unfit(
-            format!("the words of `{}` have no labels", data.description()),
+            said!("the words of `{data}` have no labels", "`{data}` 的词没有标签", data = data.description()),
             "give a word and its label a line, or lists of both in `.jsonl`",
         ));
     }
     if let (true, Some(_)) = (has_words, pooling) {
         return Err(TrainError::unfit(
-            "`model.pooling` is for labels of whole texts, but the labels are those of words",
+            (
+                "`model.pooling` is for labels of whole texts, but the labels are those of words",
+                "`model.pooling` 用于整段文本的标签，而这里是词的标签",
+            ),
             "leave it out",
         ));
     }
@@ -117,24 +125,35 @@ pub fn for_data(mut model: Model, data: &Dataset, asked: Asked, seed: u64) -> Re
     let is_of_texts =
         model.max_tokens().is_some() && !has_words && model.task().is_some_and(|task| task.outputs().is_some());
     let pooling_note = match (model.pooling(), pooling) {
-        (Some(own), None) if is_of_texts && !had_head => Some(format!(
-            "the head stands on {}, as the model's folder pools texts; vectors are not normalized for it; \
-             `model.pooling = \"pooler\"` asks for the architecture's own head",
-            pooled(own)
-        )),
-        (Some(own), Some(_)) if is_of_texts => Some(format!("the head stands on {}", pooled(own))),
-        (None, Some(_)) if is_of_texts => Some("the head is the architecture's own".to_owned()),
+        (Some(own), None) if is_of_texts && !had_head => {
+            let (english, chinese) = pooled(own);
+            Some(Said::new(
+                format!(
+                    "the head stands on {english}, as the model's folder pools texts; vectors are not normalized for it; \
+                     `model.pooling = \"pooler\"` asks for the architecture's own head"
+                ),
+                format!(
+                    "头接在{chinese}上，与模型文件夹的池化一致；向量不为它做归一化；\
+                     `model.pooling = \"pooler\"` 则使用架构自带的头"
+                ),
+            ))
+        }
+        (Some(own), Some(_)) if is_of_texts => {
+            let (english, chinese) = pooled(own);
+            Some(Said::new(format!("the head stands on {english}"), format!("头接在{chinese}上")))
+        }
+        (None, Some(_)) if is_of_texts => Some(("the head is the architecture's own", "头是架构自带的").into()),
         _ => None,
     };
     Ok(Fitted { model, notes: head_note.into_iter().chain(pooling_note).collect(), is_new_head })
 }
 
-/// A pooling in words.
-fn pooled(pooling: Pooling) -> &'static str {
+/// A pooling in words, English and Chinese.
+fn pooled(pooling: Pooling) -> (&'static str, &'static str) {
     match pooling {
-        Pooling::Mean => "the mean of all tokens",
-        Pooling::First => "the first token",
-        Pooling::Last => "the last token",
+        Pooling::Mean => ("the mean of all tokens", "全部 token 的平均值"),
+        Pooling::First => ("the first token", "第一个 token "),
+        Pooling::Last => ("the last token", "最后一个 token "),
     }
 }
 
@@ -144,7 +163,7 @@ fn with_head(
     data: &Dataset,
     asked: Option<TaskKind>,
     seed: u64,
-) -> Result<(Model, Option<String>, bool), TrainError> {
+) -> Result<(Model, Option<Said>, bool), TrainError> {
     let Some(task) = model.task() else { return Ok((model, None, false)) };
     let numbered = |classes: usize| match data.class_names() {
         Some(names) => names.to_vec(),
@@ -167,27 +186,42 @@ fn with_head(
     let (own, given) = (task.labels(), wanted.labels());
     let is_same_kind = std::mem::discriminant(task) == std::mem::discriminant(&wanted);
     if is_same_kind && own.len() == given.len() && task.has_numbered_labels() {
-        let note =
-            format!("the model's labels have no names: its head is kept, its outputs are taken for {}", list(given));
+        let [english, chinese] = [Language::English, Language::Chinese].map(|language| list(given, language));
+        let note = Said::new(
+            format!("the model's labels have no names: its head is kept, its outputs are taken for {english}"),
+            format!("模型的标签没有名称：保留它的头，其输出当作 {chinese}"),
+        );
         let names = given.to_vec();
         return Ok((model.with_labels(names)?, Some(note), false));
     }
     let note = match (own, given) {
         ([], _) | (_, []) => None,
         (own, given) if is_same_kind => {
-            Some(format!("a new head is drawn: the model's labels are {}, the data's {}", list(own), list(given)))
+            let [own, given] = [own, given].map(|names| [Language::English, Language::Chinese].map(|l| list(names, l)));
+            Some(Said::new(
+                format!("a new head is drawn: the model's labels are {}, the data's {}", own[0], given[0]),
+                format!("重新初始化头：模型的标签是 {}，数据的标签是 {}", own[1], given[1]),
+            ))
         }
-        _ => Some("a new head is drawn: the model's labels are of another kind than the data's".to_owned()),
+        _ => Some(Said::new(
+            "a new head is drawn: the model's labels are of another kind than the data's",
+            "重新初始化头：模型的标签与数据的标签不是同一类",
+        )),
     };
     let has_head = wanted.outputs().is_some();
     Ok((model.with_task(wanted, seed)?, note, has_head))
 }
 
 /// Names of labels, the first of them where there are many.
-fn list(names: &[String]) -> String {
+fn list(names: &[String], language: Language) -> String {
     const SHOWN: usize = 10;
-    let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN { format!("{shown}, … ({} in all)", names.len()) } else { shown }
+    let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    let (shown, count) = (shown.join(if language == Language::Chinese { "、" } else { ", " }), names.len());
+    match language {
+        _ if count <= SHOWN => shown,
+        Language::Chinese => format!("{shown}……（共 {count} 个）"),
+        _ => format!("{shown}, … ({count} in all)"),
+    }
 }
 
 /// The names of the model's labels, where all of the data's are among them but in another order: classes are then to be numbered
@@ -226,7 +260,7 @@ pub fn score_range<'a>(parts: impl IntoIterator<Item = (&'a Dataset, &'a [u64])>
         return Ok([low, high]);
     }
     Err(TrainError::unfit(
-        format!("all scores of the pairs are {low}"),
+        said!("all scores of the pairs are {low}", "所有文本对的分数都是 {low}"),
         "give the lowest and the highest score there may be with `score-range` in `[preprocess]`",
     ))
 }
@@ -236,23 +270,28 @@ fn check_similarity(model: &Model, data: &Dataset) -> Result<(), TrainError> {
     let is_encoder = model.task().is_some() && model.max_tokens().is_some();
     if !is_encoder {
         return Err(TrainError::unfit(
-            "similarity is learned from texts, but the model takes none",
+            ("similarity is learned from texts, but the model takes none", "相似度从文本学习，而模型不接受文本"),
             "use a folder with a text encoder and its `tokenizer.json`",
         ));
     }
     let Some(texts) = data.texts() else { return Ok(()) };
     if texts.second.is_none() {
         return Err(TrainError::unfit(
-            format!("similarity is that of two texts, but `{}` has one in each example", data.description()),
+            said!(
+                "similarity is that of two texts, but `{data}` has one in each example",
+                "相似度是两段文本之间的，而 `{data}` 的每个样本只有一段",
+                data = data.description()
+            ),
             "name the columns of both with `text` and `text-pair` in `[data]`",
         ));
     }
     match data.label_kind() {
         LabelKind::Real { shape } if shape.iter().product::<usize>() == 1 => Ok(()),
         kind => Err(TrainError::unfit(
-            format!(
-                "similarity is learned from a score for each pair, but the labels of `{}` are {kind:?}",
-                data.description()
+            said!(
+                "similarity is learned from a score for each pair, but the labels of `{data}` are {kind:?}",
+                "相似度从每对文本的分数学习，而 `{data}` 的标签是 {kind:?}",
+                data = data.description()
             ),
             "name the column of scores with `label` in `[data]`, and set `labels = \"real\"` there",
         )),

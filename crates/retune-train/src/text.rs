@@ -1,6 +1,7 @@
 //! Models of texts: the tokenizer that belongs to them.
 
 use crate::error::TrainError;
+use crate::said;
 use retune_data::{Dataset, Preprocessing, TextEncoder};
 use retune_models::Model;
 use std::sync::Arc;
@@ -20,7 +21,11 @@ pub fn encoder_for(
     }
     let bytes = model.tokenizer().ok_or_else(|| {
         TrainError::unfit(
-            format!("`{}` holds texts, but the model has no tokenizer", data.description()),
+            said!(
+                "`{data}` holds texts, but the model has no tokenizer",
+                "`{data}` 中是文本，而模型没有分词器",
+                data = data.description()
+            ),
             "put the `tokenizer.json` that belongs to the model into its folder",
         )
     })?;

@@ -60,7 +60,7 @@ pub(crate) fn mean(rows: &[&[f32]]) -> Vec<f32> {
 /// Predictions that are no classes of whole items.
 pub(crate) fn mean_of_views(views: Vec<Scored>) -> Result<Scored, TrainError> {
     let [first, ..] = views.as_slice() else {
-        return Err(TrainError::unfit("there are no views", "give at least one"));
+        return Err(TrainError::unfit(("there are no views", "没有视图"), "give at least one"));
     };
     if views.len() == 1 {
         return Ok(views.into_iter().next().expect("there is one"));
@@ -68,7 +68,11 @@ pub(crate) fn mean_of_views(views: Vec<Scored>) -> Result<Scored, TrainError> {
     let (width, classes, ids) = (first.width(), first.true_classes().to_vec(), first.ids().to_vec());
     if !matches!(first.problem(), Problem::MultiClass | Problem::Binary) {
         let hint = "leave out test-time augmentation";
-        return Err(TrainError::unfit("several views of an image are for models that give one class", hint));
+        let problem = (
+            "several views of an image are for models that give one class",
+            "一幅图像的多个视图适用于给出单个类别的模型",
+        );
+        return Err(TrainError::unfit(problem, hint));
     }
     let scores = mean(&views.iter().map(Scored::scores).collect::<Vec<_>>());
     let losses = scores.chunks(width.max(1)).zip(&classes).map(|(row, &class)| {

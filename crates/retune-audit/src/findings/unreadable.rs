@@ -4,7 +4,7 @@ use super::{Example, Finding, Kind, Remedy, Severity, grouped, noun, percent};
 use crate::clean::Rule;
 use crate::collection::{Collection, Item};
 use crate::facts::Facts;
-use crate::language::Said;
+use crate::language::{Said, phrases};
 use retune_data::BadExample;
 use std::collections::BTreeMap;
 
@@ -51,15 +51,20 @@ pub fn find(collection: &Collection, facts: &Facts, examples: usize) -> Option<F
             "训练会拒绝这样的数据，除非指明将其略去（配方 `[data]` 中的 `tolerance`）。",
         ),
         count: found.len(),
-        // The readers say what is wrong, in English.
-        details: kinds.iter().take(5).map(|(kind, n)| Said::as_it_is(format!("{}: {kind}.", grouped(*n)))).collect(),
+        details: kinds.iter().take(5).map(|(kind, n)| counted(kind, *n)).collect(),
         examples: found
             .iter()
             .take(examples)
-            .map(|(item, bad)| Example::new(collection, &[*item], Said::as_it_is(bad.reason.clone())))
+            .map(|(item, bad)| Example::new(collection, &[*item], Said::looked_up(&bad.reason)))
             .collect(),
         remedy: Remedy::Clean(Rule::Unreadable),
     })
+}
+
+/// A kind of reason, as the readers say it, and how often it is met.
+fn counted(kind: &str, n: usize) -> Said {
+    let n = grouped(n);
+    Said::new(format!("{n}: {kind}."), format!("{n} 个：{}。", phrases::chinese(kind)))
 }
 
 /// A reason without what is particular to one row: names in backticks and digits.

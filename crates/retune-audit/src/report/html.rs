@@ -27,7 +27,7 @@ pub(super) fn page(report: &Report, collection: &Collection, language: Language)
             part.split.word().of(language),
             words.colon,
             part.noun.counted(part.examples).of(language),
-            escape(&part.description)
+            escape(Said::looked_up(&part.description).of(language))
         );
     }
     let _ = writeln!(main, "<p>{}</p>\n</header>", words.count(report.findings.len()));

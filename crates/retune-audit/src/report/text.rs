@@ -4,7 +4,7 @@ use super::Report;
 use super::words::Words;
 use crate::collection::Place;
 use crate::findings::{Example, Finding, Remedy};
-use crate::language::Language;
+use crate::language::{Language, Said};
 use crate::normalize::is_ideograph;
 use std::fmt::Write;
 
@@ -19,7 +19,8 @@ pub(super) fn page(report: &Report, language: Language) -> String {
     for part in &report.parts {
         let split = part.split.word();
         let split = split.of(language);
-        let _ = writeln!(out, "{split}{}{}", " ".repeat(11usize.saturating_sub(width(split))), part.description);
+        let described = Said::looked_up(&part.description);
+        let _ = writeln!(out, "{split}{}{}", " ".repeat(11usize.saturating_sub(width(split))), described.of(language));
     }
     let _ = writeln!(out, "\n{}", words.count(report.findings.len()));
     for (number, finding) in (1..).zip(&report.findings) {

@@ -4,6 +4,7 @@ use super::budget::touch;
 use super::precision::FeaturePrecision;
 use super::segment::{Appender, EXTENSION, Location, Segment};
 use super::store::Shared;
+use crate::said;
 use retune_data::ContentHash;
 use std::collections::HashMap;
 use std::io;
@@ -109,7 +110,8 @@ impl Part {
     }
 
     fn failed(&self, error: &io::Error) -> Writer {
-        self.shared.note(format!("nothing more is kept in `{}`: {error}", self.shared.folder().display()));
+        let folder = self.shared.folder().display();
+        self.shared.note(said!("nothing more is kept in `{folder}`: {error}", "不再向 `{folder}` 保存：{error}"));
         Writer::Failed
     }
 
@@ -151,7 +153,9 @@ impl Part {
         }
         // Where it cannot be removed, its values are met again and checked again.
         let _ = std::fs::remove_file(damaged.path());
-        self.shared.note(format!("`{}` is damaged; what it held is computed again", damaged.path().display()));
+        let path = damaged.path().display();
+        self.shared
+            .note(said!("`{path}` is damaged; what it held is computed again", "`{path}` 已损坏，其内容将重新计算"));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::budget::Budget;
 use super::part::Part;
 use super::precision::FeaturePrecision;
+use crate::language::Said;
 use retune_data::ContentHash;
 use std::collections::HashMap;
 use std::io;
@@ -59,7 +60,7 @@ pub(super) struct Shared {
     budget: Mutex<Budget>,
     /// Keys of the parts in use, whose files are not removed to make room.
     in_use: Mutex<Vec<String>>,
-    notes: Mutex<Vec<String>>,
+    notes: Mutex<Vec<Said>>,
     read: AtomicU64,
     computed: AtomicU64,
 }
@@ -126,7 +127,7 @@ impl FeatureStore {
     }
 
     /// What the user should know, since it was last asked for.
-    pub fn take_notes(&self) -> Vec<String> {
+    pub fn take_notes(&self) -> Vec<Said> {
         std::mem::take(&mut *self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -151,7 +152,7 @@ impl Shared {
         self.in_use.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|key| name.starts_with(key))
     }
 
-    pub(super) fn note(&self, text: String) {
+    pub(super) fn note(&self, text: Said) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 }

@@ -1,8 +1,11 @@
 //! `[augment]`: tables of its keys, and its checks.
 
 use super::document::{Located, Place};
-use super::keys::{FillKind, Recipe, value};
-use super::settings::Check;
+use super::keys::Recipe;
+use super::sections::value;
+use super::settings::{Check, goes_with};
+use super::values::FillKind;
+use crate::language::Said;
 use retune_data::Augmentation;
 use retune_data::augment::TextAugmentation;
 use retune_data::augment::text::{
@@ -82,11 +85,12 @@ impl Check<'_> {
         let keys = &recipe.augment;
         let (mixup, cutmix) = (value(&keys.mixup), value(&keys.cutmix));
         let mixes = mixup.is_some() || cutmix.is_some();
-        self.belongs("augment.mix-probability", &keys.mix_probability, mixes, "goes with `mixup` or `cutmix`");
+        let either = ("goes with `mixup` or `cutmix`", "要与 `mixup` 或 `cutmix` 一起使用");
+        self.belongs("augment.mix-probability", &keys.mix_probability, mixes, either);
         let probability = value(&keys.mix_probability).unwrap_or(1.0);
         let mixing = Mixing { mixup, cutmix, probability };
         if let Err(error) = mixing.check() {
-            self.document.problem(Place::Absent, "augment", error.to_string(), None);
+            self.document.problem(Place::Absent, "augment", Said::looked_up(error.to_string()), None);
         }
         mixes.then_some(mixing)
     }
@@ -114,22 +118,26 @@ impl Check<'_> {
             set(&keys.span_masking).map(|amount| TextAugmentation::SpanMasking(SpanMasking { amount, mean_length })),
         );
         let noisy = keys.character_noise.is_some();
-        self.belongs("augment.character-operations", &keys.character_operations, noisy, "goes with `character-noise`");
+        self.belongs("augment.character-operations", &keys.character_operations, noisy, goes_with("character-noise"));
         let masked = keys.span_masking.is_some();
-        self.belongs("augment.span-length", &keys.span_length, masked, "goes with `span-masking`");
+        self.belongs("augment.span-length", &keys.span_length, masked, goes_with("span-masking"));
         let replaced = keys.synonyms.is_some();
-        self.belongs("augment.synonyms-file", &keys.synonyms_file, replaced, "goes with `synonyms`");
+        self.belongs("augment.synonyms-file", &keys.synonyms_file, replaced, goes_with("synonyms"));
         let by_word = [&keys.synonyms, &keys.word_deletion, &keys.word_swap, &keys.span_masking];
         let acts = by_word.iter().any(|key| key.is_some());
-        let owners = "goes with `synonyms`, `word-deletion`, `word-swap` or `span-masking`";
+        let owners = (
+            "goes with `synonyms`, `word-deletion`, `word-swap` or `span-masking`",
+            "要与 `synonyms`、`word-deletion`、`word-swap` 或 `span-masking` 一起使用",
+        );
         self.belongs("augment.words-file", &keys.words_file, acts, owners);
         if let (Some(synonyms), None) = (&keys.synonyms, &keys.synonyms_file) {
             let hint = Some("name a file of groups of words, such as `synonyms-file = \"synonyms.txt\"`".to_owned());
-            self.document.problem(synonyms.place.clone(), "augment.synonyms", "needs `synonyms-file`", hint);
+            let message = ("needs `synonyms-file`", "需要 `synonyms-file`");
+            self.document.problem(synonyms.place.clone(), "augment.synonyms", message, hint);
         }
         for augmentation in &list {
             if let Err(error) = augmentation.check() {
-                self.document.problem(Place::Absent, "augment", error.to_string(), None);
+                self.document.problem(Place::Absent, "augment", Said::looked_up(error.to_string()), None);
             }
         }
         list
@@ -140,7 +148,8 @@ impl Check<'_> {
         let set = |key: &Option<Located<f32>>| value(key).filter(|&amount| amount != 0.0);
         let kind = value(&keys.fill).unwrap_or(FillKind::Reflect);
         let is_constant = kind == FillKind::Constant;
-        self.belongs("augment.fill-value", &keys.fill_value, is_constant, "belongs to `fill = \"constant\"`");
+        let owner = ("belongs to `fill = \"constant\"`", "属于 `fill = \"constant\"`");
+        self.belongs("augment.fill-value", &keys.fill_value, is_constant, owner);
         let fill = match kind {
             FillKind::Reflect => Fill::Reflect,
             FillKind::Nearest => Fill::Nearest,
@@ -189,7 +198,7 @@ impl Check<'_> {
         list.extend(value(&keys.erasing).map(Augmentation::Erasing));
         for augmentation in &list {
             if let Err(error) = augmentation.check() {
-                self.document.problem(Place::Absent, "augment", error.to_string(), None);
+                self.document.problem(Place::Absent, "augment", Said::looked_up(error.to_string()), None);
             }
         }
         list

@@ -1,19 +1,22 @@
 //! From settings to a job: the model changed as asked, the data divided and prepared, everything checked against each other.
 
-use super::keys::{Auto, CacheUse, Method, ModelKind, Recipe, Weights, value};
+use super::keys::Recipe;
 use super::method;
 use super::rates;
+use super::sections::value;
 use super::settings::Settings;
 use super::table;
+use super::values::{Auto, CacheUse, Method, ModelKind, Weights};
 use crate::baselines::{PROBE_EXAMPLES, ProbePart};
 use crate::calibration::CalibrationSettings;
 use crate::check::{Facts, check_job, default_loss};
 use crate::error::TrainError;
 use crate::features::CacheSettings;
-use crate::language::Language;
+use crate::language::{Language, Said, phrases};
 use crate::report::Warning;
 use crate::run::manifest::{FileManifest, ids_sha256};
 use crate::run::{DataManifest, Manifest, path_sha256};
+use crate::said;
 use crate::stored::Stored;
 use crate::task::{self, Asked, Fitted};
 use crate::text;
@@ -45,7 +48,7 @@ pub struct Built {
     /// What was found out while building.
     pub facts: Facts,
     /// What was decided about the model's head, for the user.
-    pub notes: Vec<String>,
+    pub notes: Vec<Said>,
     /// What is fitted on the validation part after training.
     pub calibration: CalibrationSettings,
     /// What makes the figures less worth than they look.
@@ -207,7 +210,7 @@ pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String])
         recipe: recipe
             .with_absolute_paths(folder)
             .to_toml()
-            .map_err(|error| TrainError::unfit(error.to_string(), "check the recipe's values"))?,
+            .map_err(|error| TrainError::unfit(Said::as_it_is(error.to_string()), "check the recipe's values"))?,
         output,
         model_name: value(&recipe.output.model).unwrap_or(model_name),
     })
@@ -420,8 +423,9 @@ fn layers(tables: &[toml::Table]) -> Result<Vec<LayerConfig>, TrainError> {
     let layer = |table: &toml::Table| {
         let class = table.get("class").and_then(toml::Value::as_str).unwrap_or_default();
         table.iter().filter(|(key, _)| *key != "class").try_fold(LayerConfig::new(class), |layer, (key, value)| {
-            let json = serde_json::to_value(value)
-                .map_err(|error| TrainError::unfit(error.to_string(), "check the layer's attributes"))?;
+            let json = serde_json::to_value(value).map_err(|error| {
+                TrainError::unfit(Said::as_it_is(error.to_string()), "check the layer's attributes")
+            })?;
             // Keys are Keras's names; both ways to join words are taken.
             Ok(layer.with(&key.replace('-', "_"), json))
         })
@@ -497,7 +501,10 @@ fn changed(mut model: Model, settings: &Settings) -> Result<(Model, Option<Strin
             Some(name) => model.wrap(&name, &head, seed)?,
             None => {
                 let after = last_of_base.as_ref().ok_or_else(|| {
-                    TrainError::unfit("the model has no head that could be replaced", "name `model.head-after`")
+                    TrainError::unfit(
+                        ("the model has no head that could be replaced", "模型没有可以替换的头"),
+                        "name `model.head-after`",
+                    )
                 })?;
                 model.replace_head(after, &head, seed)?
             }
@@ -583,7 +590,8 @@ fn judged(path: &Path, options: &SourceOptions) -> Result<Dataset, TrainError> {
     let parts = open(path, options).map_err(|error| {
         let text = error.to_string();
         let (problem, hint) = text.split_once("\nhint: ").unwrap_or((&text, "give labels that the model has"));
-        TrainError::unfit(format!("`eval.also`: {problem}"), hint)
+        let chinese = phrases::chinese(problem);
+        TrainError::unfit(Said::new(format!("`eval.also`: {problem}"), format!("`eval.also`：{chinese}")), hint)
     })?;
     Ok(parts.test.or(parts.validation).unwrap_or(parts.train))
 }
@@ -597,7 +605,7 @@ fn check_calibration(calibration: &CalibrationSettings, data: &DataParts) -> Res
     };
     if is_missing {
         return Err(TrainError::unfit(
-            format!("`{key}` is fitted on a validation part, and there is none"),
+            said!("`{key}` is fitted on a validation part, and there is none", "`{key}` 在验证集上拟合，而没有验证集"),
             "name one with `data.validation`, or take a share with `validation = 0.1` in `[split]`",
         ));
     }

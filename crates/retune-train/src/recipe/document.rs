@@ -109,7 +109,7 @@ impl Document {
             problems: vec![Problem {
                 place: error.span().map_or(Place::Absent, Place::Text),
                 key: String::new(),
-                message: error.message().into(),
+                message: Said::looked_up(error.message()),
                 hint: None,
             }],
         };
@@ -128,7 +128,8 @@ impl Document {
             let Value::Table(entries) = value else {
                 let hint =
                     Some(format!("write it inside of a section, such as `[train]`, not as `{section} = …` before any"));
-                document.problem(place, section, "this key stands outside of every section", hint);
+                let message = ("this key stands outside of every section", "这个键不在任何一节之内");
+                document.problem(place, section, message, hint);
                 continue;
             };
             let inner = spanned.and_then(|(_, value)| value.get_ref().as_table());
@@ -153,7 +154,8 @@ impl Document {
                 text.split_once('=').and_then(|(path, value)| Some((path.trim().split_once('.')?, value.trim())));
             let Some(((section, key), value)) = parts else {
                 let hint = Some("for example `--set train.epochs=3`".to_owned());
-                self.problem(place, "", "an override has the form `section.key=value`", hint);
+                let message = ("an override has the form `section.key=value`", "覆盖的写法是 `节.键=值`");
+                self.problem(place, "", message, hint);
                 continue;
             };
             let parsed = toml::from_str::<toml::Table>(&format!("value = {value}")).ok();
@@ -174,7 +176,7 @@ impl Document {
         match value.try_into() {
             Ok(value) => Some(Located { value, place }),
             Err(error) => {
-                self.problem(place, format!("{section}.{key}"), error.message().trim(), None);
+                self.problem(place, format!("{section}.{key}"), Said::looked_up(error.message().trim()), None);
                 None
             }
         }

@@ -1,9 +1,12 @@
 //! Checks of `[preprocess]`.
 
 use super::document::{Located, Place};
-use super::keys::{FitKind, Recipe, value};
-use super::settings::Check;
+use super::keys::Recipe;
+use super::sections::value;
+use super::settings::{Check, goes_with};
+use super::values::FitKind;
 use crate::language::Said;
+use crate::said;
 use retune_data::preprocess::{Fit, Normalize, Rescale, Resize};
 use retune_data::{Preprocessing, TextSettings};
 
@@ -14,8 +17,9 @@ impl Check<'_> {
             (None, None) => None,
             (Some(mean), Some(std)) => Some(Normalize { mean: mean.value.clone(), std: std.value.clone() }),
             (Some(one), None) | (None, Some(one)) => {
+                let message = ("`mean` and `std` go together", "`mean` 和 `std` 要一起给出");
                 let hint = Some("give one number per channel for each".to_owned());
-                self.document.problem(one.place.clone(), "preprocess", "`mean` and `std` go together", hint);
+                self.document.problem(one.place.clone(), "preprocess", message, hint);
                 None
             }
         };
@@ -38,7 +42,7 @@ impl Check<'_> {
         };
         let scores = Preprocessing { score_range: value(&keys.score_range), ..Preprocessing::default() };
         if let Err(error) = preprocessing.check().and_then(|()| scores.check()) {
-            self.document.problem(Place::Absent, "preprocess", error.to_string(), None);
+            self.document.problem(Place::Absent, "preprocess", Said::looked_up(error.to_string()), None);
         }
         (preprocessing != Preprocessing::default()).then_some(preprocessing)
     }
@@ -47,37 +51,13 @@ impl Check<'_> {
         let keys = &recipe.preprocess;
         let fit = value(&keys.resize_fit).unwrap_or(FitKind::Stretch);
         let is_set = keys.resize.is_some();
-        self.belongs(
-            "preprocess.resize-filter",
-            &keys.resize_filter,
-            is_set,
-            ("goes with `resize`", "要与 `resize` 一起使用"),
-        );
-        self.belongs(
-            "preprocess.resize-antialias",
-            &keys.resize_antialias,
-            is_set,
-            ("goes with `resize`", "要与 `resize` 一起使用"),
-        );
-        self.belongs(
-            "preprocess.resize-fit",
-            &keys.resize_fit,
-            is_set,
-            ("goes with `resize`", "要与 `resize` 一起使用"),
-        );
+        self.belongs("preprocess.resize-filter", &keys.resize_filter, is_set, goes_with("resize"));
+        self.belongs("preprocess.resize-antialias", &keys.resize_antialias, is_set, goes_with("resize"));
+        self.belongs("preprocess.resize-fit", &keys.resize_fit, is_set, goes_with("resize"));
+        let of_fit = |kind: &str| said!("belongs to `resize-fit = \"{kind}\"`", "属于 `resize-fit = \"{kind}\"`");
         let is_crop = fit == FitKind::CenterCrop;
-        self.belongs(
-            "preprocess.crop-fraction",
-            &keys.crop_fraction,
-            is_crop,
-            "belongs to `resize-fit = \"center-crop\"`",
-        );
-        self.belongs(
-            "preprocess.pad-value",
-            &keys.pad_value,
-            fit == FitKind::Pad,
-            ("belongs to `resize-fit = \"pad\"`", "属于 `resize-fit = \"pad\"`"),
-        );
+        self.belongs("preprocess.crop-fraction", &keys.crop_fraction, is_crop, of_fit("center-crop"));
+        self.belongs("preprocess.pad-value", &keys.pad_value, fit == FitKind::Pad, of_fit("pad"));
         let [height, width] = value(&keys.resize)?;
         Some(Resize {
             height,

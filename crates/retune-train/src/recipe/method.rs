@@ -1,7 +1,10 @@
 //! The method of a recipe: what is added to a model, and what of it is trained, from which epoch on.
 
-use super::keys::{Init, Inside, Method, MethodKeys, value};
+use super::keys::MethodKeys;
+use super::sections::value;
+use super::values::{Init, Inside, Method};
 use crate::error::TrainError;
+use crate::said;
 use retune_data::{TextEncoder, TextSettings};
 use retune_graph::ops::Activation;
 use retune_models::{Bottleneck, Ia3, Lora, LoraInit, Model, Prefix, Prompt, PromptInit};
@@ -73,7 +76,7 @@ pub(super) fn add_adapters(model: &mut Model, keys: &MethodKeys, seed: u64) -> R
 fn words(model: &Model, text: &str) -> Result<Vec<i32>, TrainError> {
     let bytes = model.tokenizer().ok_or_else(|| {
         TrainError::unfit(
-            "`prompt-text` needs the model's tokenizer, and it has none",
+            ("`prompt-text` needs the model's tokenizer, and it has none", "`prompt-text` 需要模型的分词器，而它没有"),
             "leave `method.prompt-text` out",
         )
     })?;
@@ -102,14 +105,17 @@ pub(super) fn stages(
         Method::LpFt => {
             let Some(last) = last_of_base else {
                 return Err(TrainError::unfit(
-                    "the model has no head that could be trained first",
+                    ("the model has no head that could be trained first", "模型没有可以先训练的头"),
                     "name `model.head`",
                 ));
             };
             let first_epochs = value(&keys.head_epochs).unwrap_or(1);
             if first_epochs >= epochs {
                 return Err(TrainError::unfit(
-                    format!("the head alone is trained for {first_epochs} of {epochs} epochs"),
+                    said!(
+                        "the head alone is trained for {first_epochs} of {epochs} epochs",
+                        "单独训练头的轮数为 {first_epochs}，而总共只有 {epochs} 轮"
+                    ),
                     "raise `train.epochs`, lower `method.head-epochs`, or use `kind = \"head\"`",
                 ));
             }

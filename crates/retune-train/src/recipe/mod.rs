@@ -9,6 +9,8 @@
 //!
 //! - [`document`][]: [`Document`] and the place of every value;
 //! - [`keys`]: every section and key with its doc, unit and default;
+//! - [`values`]: the words and small tables that values may be;
+//! - `sections`: how keys are declared, taken and written;
 //! - [`settings`][]: [`Settings`];
 //! - [`augment`]: tables and checks of augmentation;
 //! - `images`: checks of preprocessing;
@@ -25,13 +27,16 @@ mod images;
 pub mod keys;
 mod method;
 mod rates;
+mod sections;
 pub mod settings;
 mod split;
 mod table;
+pub mod values;
 
 pub use build::{Built, build};
 pub use document::{Document, Problem, RecipeError};
-pub use keys::{Key, Recipe, reference};
+pub use keys::{Recipe, reference};
+pub use sections::Key;
 pub use settings::Settings;
 
 use crate::error::TrainError;

@@ -1,15 +1,15 @@
 //! A recipe after checking: every value in its range, defaults filled in.
 
 use super::document::{Document, Located, Place, RecipeError, nearest};
-use super::keys::{
-    Method, PrecisionKind, Recipe, SamplingKey, ScheduleKeys, ThresholdCosts, ThresholdGoalKey, ThresholdKey, Weights,
-    resolve, value,
-};
+use super::keys::{Recipe, ScheduleKeys};
+use super::sections::{resolve, value};
+use super::values::{Method, PrecisionKind, SamplingKey, ThresholdCosts, ThresholdGoalKey, ThresholdKey, Weights};
 use crate::calibration::{CalibrationSettings, ThresholdChoice};
 use crate::language::{Language, Said};
 use crate::losses::Loss;
 use crate::metrics::{Metric, ThresholdGoal};
 use crate::optimizers::{Adagrad, Adam, AdamW, GradientDescent, Optimizer, ParameterGroup, RmsProp, Sgd};
+use crate::said;
 use crate::schedules::{Cosine, Decay, Exponential, Polynomial, ReduceOnPlateau, Schedule, Step, Warmup};
 use crate::task::TaskKind;
 use crate::trainer::{EarlyStopping, Every, OptimizerSettings, TrainSettings};
@@ -258,9 +258,9 @@ pub(super) struct Check<'a> {
 }
 
 /// What numbers may be, in English and Chinese.
-const AT_LEAST_1: (&str, &str) = ("at least 1", "不小于 1 的数");
+pub(super) const AT_LEAST_1: (&str, &str) = ("at least 1", "不小于 1 的数");
 const ABOVE_0: (&str, &str) = ("a number above 0", "大于 0 的数");
-const SHARE_BELOW_1: (&str, &str) = ("a share from 0 to below 1", "0 到 1（不含 1）的比例");
+pub(super) const SHARE_BELOW_1: (&str, &str) = ("a share from 0 to below 1", "0 到 1（不含 1）的比例");
 const SHARE: (&str, &str) = ("a share from 0 to 1", "0 到 1 的比例");
 const FROM_0: (&str, &str) = ("a number from 0 up", "不小于 0 的数");
 const BETWEEN_0_AND_1: (&str, &str) = ("a number between 0 and 1", "0 与 1 之间的数");
@@ -268,7 +268,12 @@ const ABOVE_0_TO_1: (&str, &str) = ("a number above 0, at most 1", "大于 0 且
 
 /// A key has no meaning for what is chosen.
 fn meaningless(kind: &str) -> Said {
-    Said::new(format!("has no meaning for `{kind}`"), format!("对 `{kind}` 没有意义"))
+    said!("has no meaning for `{kind}`", "对 `{kind}` 没有意义")
+}
+
+/// A key has a meaning only beside another.
+pub(super) fn goes_with(key: &str) -> Said {
+    said!("goes with `{key}`", "要与 `{key}` 一起使用")
 }
 
 impl Check<'_> {
@@ -421,7 +426,7 @@ impl Check<'_> {
         self.require("train.batch-tokens", &train.batch_tokens, AT_LEAST_1, |&n| n > 0);
         self.require("preprocess.max-tokens", &recipe.preprocess.max_tokens, AT_LEAST_1, |&n| n > 0);
         self.require("train.accumulate", &train.accumulate, AT_LEAST_1, |&n| n > 0);
-        self.require("train.threads", &train.threads, "1 to 1024", |&n| (1..=1024).contains(&n));
+        self.require("train.threads", &train.threads, Said::as_it_is("1–1024"), |&n| (1..=1024).contains(&n));
         self.require("eval.batch-size", &eval.batch_size, AT_LEAST_1, |&n| n > 0);
         self.require("eval.every-steps", &eval.every_steps, AT_LEAST_1, |&n| n > 0);
         if let Some(Located { value, place }) = &eval.threshold {
@@ -445,7 +450,8 @@ impl Check<'_> {
         self.require("output.save-every-steps", &output.save_every_steps, AT_LEAST_1, |&n| n > 0);
         self.require("output.keep-last", &output.keep_last, AT_LEAST_1, |&n| n > 0);
         let is_mark = |c: &char| c.is_ascii() && !matches!(c, '"' | '\n' | '\r');
-        self.require("data.delimiter", &recipe.data.delimiter, "one ASCII character, no quotation mark", is_mark);
+        let mark = ("one ASCII character, no quotation mark", "一个 ASCII 字符，且不是引号");
+        self.require("data.delimiter", &recipe.data.delimiter, mark, is_mark);
         self.require("data.per-class", &recipe.data.per_class, AT_LEAST_1, |&n| n > 0);
         let method = &recipe.method;
         self.require("method.rank", &method.rank, AT_LEAST_1, |&n| n > 0);

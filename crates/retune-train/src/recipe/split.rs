@@ -1,9 +1,13 @@
 //! `[split]` and sampling: checks, and how the data are divided.
 
 use super::document::{Located, Place};
-use super::keys::{Recipe, SamplingKey, value};
-use super::settings::{Check, Settings};
+use super::keys::Recipe;
+use super::sections::value;
+use super::settings::{AT_LEAST_1, Check, Settings, goes_with};
+use super::values::SamplingKey;
 use crate::error::TrainError;
+use crate::language::Said;
+use crate::said;
 use retune_data::split::few_per_class;
 use retune_data::{Dataset, Division, Sampling, Split, StoredSplit};
 use std::path::Path;
@@ -15,45 +19,60 @@ impl Check<'_> {
             field.as_ref().map(|located| located.place.clone())
         }
         let (split, data) = (&recipe.split, &recipe.data);
-        self.require("split.folds", &split.folds, "at least 2", |&n| n >= 2);
-        self.require("data.draw", &data.draw, "a number from 1", |&n| n > 0);
-        self.require("data.sampling-size", &data.sampling_size, "at least 1", |&n| n > 0);
+        self.require("split.folds", &split.folds, ("at least 2", "不小于 2 的数"), |&n| n >= 2);
+        self.require("data.draw", &data.draw, AT_LEAST_1, |&n| n > 0);
+        self.require("data.sampling-size", &data.sampling_size, AT_LEAST_1, |&n| n > 0);
         if let (Some(folds), Some(Located { value: fold, place })) = (value(&split.folds), &split.fold)
             && (*fold == 0 || *fold > folds)
         {
-            let message = format!("expected 1 to {folds}, one of the folds, found {fold}");
+            let message = said!(
+                "expected 1 to {folds}, one of the folds, found {fold}",
+                "应为 1 到 {folds} 中的一折，实际为 {fold}"
+            );
             self.document.problem(place.clone(), "split.fold", message, None);
         }
-        let mut conflict = |key: &str, place: Option<Place>, message: &str, hint: Option<&str>| {
+        let mut conflict = |key: &str, place: Option<Place>, message: Said, hint: Option<&str>| {
             if let Some(place) = place {
                 self.document.problem(place, key, message, hint.map(str::to_owned));
             }
         };
         if split.group.is_some() {
             let hint = "keep one of the two";
-            conflict("split.time", place(&split.time), "does not go with `group`", Some(hint));
+            let message = Said::new("does not go with `group`", "不能与 `group` 并用");
+            conflict("split.time", place(&split.time), message, Some(hint));
         }
         if split.folds.is_some() {
-            let tests = "does not go with `folds`: each fold tests in its turn";
-            conflict("split.test", place(&split.test), tests, None);
+            let tests = Said::new(
+                "does not go with `folds`: each fold tests in its turn",
+                "不能与 `folds` 并用：各折轮流作测试",
+            );
+            conflict("split.test", place(&split.test), tests.clone(), None);
             conflict("data.test", place(&data.test), tests, None);
-            let time = "does not go with `folds`, which would test on what came before training";
+            let time = Said::new(
+                "does not go with `folds`, which would test on what came before training",
+                "不能与 `folds` 并用：那样会用训练之前的数据测试",
+            );
             conflict("split.time", place(&split.time), time, None);
         } else {
-            conflict("split.fold", place(&split.fold), "goes with `folds`", None);
+            conflict("split.fold", place(&split.fold), goes_with("folds"), None);
         }
         if split.path.is_some() {
-            let fixed = "does not go with `path`, whose file says all of it";
-            conflict("split.validation", place(&split.validation), fixed, None);
-            conflict("split.test", place(&split.test), fixed, None);
-            conflict("split.folds", place(&split.folds), fixed, None);
-            conflict("data.per-class", place(&data.per_class), fixed, None);
+            let fixed =
+                Said::new("does not go with `path`, whose file says all of it", "不能与 `path` 并用：其文件已说明一切");
+            for (key, place) in [
+                ("split.validation", place(&split.validation)),
+                ("split.test", place(&split.test)),
+                ("split.folds", place(&split.folds)),
+                ("data.per-class", place(&data.per_class)),
+            ] {
+                conflict(key, place, fixed.clone(), None);
+            }
         }
         if data.per_class.is_none() {
-            conflict("data.draw", place(&data.draw), "goes with `per-class`", None);
+            conflict("data.draw", place(&data.draw), goes_with("per-class"), None);
         }
         if data.sampling.is_none() {
-            conflict("data.sampling-size", place(&data.sampling_size), "goes with `sampling`", None);
+            conflict("data.sampling-size", place(&data.sampling_size), goes_with("sampling"), None);
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use super::build::DataParts;
 use super::document::{Located, Place};
-use super::keys::{Recipe, value};
-use super::settings::{Check, Settings};
+use super::keys::Recipe;
+use super::sections::value;
+use super::settings::{AT_LEAST_1, Check, SHARE_BELOW_1, Settings};
 use crate::error::TrainError;
+use crate::language::Said;
+use crate::said;
 use crate::stored::Stored;
 use retune_data::labels::LabelType;
 use retune_data::table::{LabelColumn, smote};
@@ -31,20 +34,21 @@ impl Check<'_> {
             field.as_ref().map(|located| located.place.clone())
         }
         let model = &recipe.model;
-        self.require("model.dropout", &model.dropout, "a share from 0 to below 1", |x| (0.0..1.0).contains(x));
-        self.require("model.embedding", &model.embedding, "at least 1", |&n| n > 0);
-        self.require("preprocess.bins", &recipe.preprocess.bins, "0 to 1024", |&n| n <= 1024);
+        self.require("model.dropout", &model.dropout, SHARE_BELOW_1, |x| (0.0..1.0).contains(x));
+        self.require("model.embedding", &model.embedding, AT_LEAST_1, |&n| n > 0);
+        self.require("preprocess.bins", &recipe.preprocess.bins, Said::as_it_is("0–1024"), |&n| n <= 1024);
         if let Some(Located { value, place }) = &model.hidden
             && value.contains(&0)
         {
-            self.document.problem(place.clone(), "model.hidden", "every layer needs a unit at least", None);
+            let message = ("every layer needs a unit at least", "每一层至少需要一个单元");
+            self.document.problem(place.clone(), "model.hidden", message, None);
         }
         if let Some(Located { value, place }) = &recipe.augment.smote
             && let Err(error) = value.check()
         {
-            self.document.problem(place.clone(), "augment.smote", error.to_string(), None);
+            self.document.problem(place.clone(), "augment.smote", Said::looked_up(error.to_string()), None);
         }
-        let mut problem = |key: &str, place: Option<Place>, message: &str| {
+        let mut problem = |key: &str, place: Option<Place>, message: (&str, &str)| {
             if let Some(place) = place {
                 self.document.problem(place, key, message, None);
             }
@@ -56,7 +60,11 @@ impl Check<'_> {
                 ("model.head", place(&model.head)),
                 ("model.input-shape", place(&model.input_shape)),
             ] {
-                problem(key, place, "does not go with `kind = \"table\"`, which makes a new model");
+                let message = (
+                    "does not go with `kind = \"table\"`, which makes a new model",
+                    "不能与 `kind = \"table\"` 并用：它会新建模型",
+                );
+                problem(key, place, message);
             }
         } else {
             for (key, place) in [
@@ -65,7 +73,9 @@ impl Check<'_> {
                 ("model.embedding", place(&model.embedding)),
                 ("preprocess.bins", place(&recipe.preprocess.bins)),
             ] {
-                problem(key, place, "goes with `kind = \"table\"` in `[model]`");
+                let message =
+                    ("goes with `kind = \"table\"` in `[model]`", "要与 `[model]` 中的 `kind = \"table\"` 一起使用");
+                problem(key, place, message);
             }
         }
     }
@@ -80,7 +90,7 @@ pub(super) fn model(settings: &Settings, data: &DataParts) -> Result<Model, Trai
     let (train, ids) = (&data.train.0, &data.train.1);
     let table = train.table().ok_or_else(|| {
         TrainError::unfit(
-            format!("`{}` is no table of columns", train.description()),
+            said!("`{data}` is no table of columns", "`{data}` 不是由列组成的表格", data = train.description()),
             "give a `.csv` or `.tsv` file for `kind = \"table\"`",
         )
     })?;
@@ -92,7 +102,7 @@ pub(super) fn model(settings: &Settings, data: &DataParts) -> Result<Model, Trai
         LabelKind::Real { shape } => (shape.iter().product(), "linear", Some(scale_of(train, ids))),
         LabelKind::None | LabelKind::WordClasses { .. } => {
             return Err(TrainError::unfit(
-                format!("`{}` has no labels of rows", train.description()),
+                said!("`{data}` has no labels of rows", "`{data}` 的行没有标签", data = train.description()),
                 "name the column of labels with `label` in `[data]`",
             ));
         }
@@ -130,19 +140,26 @@ fn scale_of(data: &Dataset, ids: &[u64]) -> [f64; 2] {
 ///
 /// # Errors
 /// Data that are no table, or without classes.
-pub(super) fn with_smote(settings: &Settings, mut data: DataParts) -> Result<(DataParts, Option<String>), TrainError> {
+pub(super) fn with_smote(settings: &Settings, mut data: DataParts) -> Result<(DataParts, Option<Said>), TrainError> {
     let recipe = settings.recipe();
     let Some(keys) = value(&recipe.augment.smote) else { return Ok((data, None)) };
     if recipe.data.sampling.is_some() {
         return Err(TrainError::unfit(
-            "`augment.smote` makes rows for rare classes, and `data.sampling` draws rows as often as asked for",
+            (
+                "`augment.smote` makes rows for rare classes, and `data.sampling` draws rows as often as asked for",
+                "`augment.smote` 为稀有类别生成行，而 `data.sampling` 按要求的频率抽取行",
+            ),
             "keep one of the two",
         ));
     }
     let (train, ids) = &data.train;
     let before = ids.len();
     let (more, ids) = smote(train, ids, &keys, settings.train().seed)?;
-    let note = format!("{} rows are made for rare classes, beside {before} of the training part", ids.len() - before);
+    let note = said!(
+        "{made} rows are made for rare classes, beside {before} of the training part",
+        "为稀有类别生成了 {made} 行，训练集原有 {before} 行",
+        made = ids.len() - before
+    );
     data.train = (Arc::new(more), ids);
     Ok((data, Some(note)))
 }

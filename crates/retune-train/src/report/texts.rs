@@ -279,19 +279,3 @@ crate::texts! {
         sha256: "SHA-256", "SHA-256";
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::language::names_in;
-
-    #[test]
-    fn both_languages_fill_in_the_same_values() {
-        let all = Texts::all();
-        assert!(all.len() > 90, "{}", all.len());
-        for (name, english, chinese) in all {
-            assert!(!english.is_empty() && !chinese.is_empty(), "{name}");
-            assert_eq!(names_in(english), names_in(chinese), "{name}");
-        }
-    }
-}

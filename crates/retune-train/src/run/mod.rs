@@ -38,7 +38,7 @@ pub use manifest::{DataManifest, Manifest, path_sha256};
 pub use overview::{RunOverview, RunPlan, RunState};
 
 use crate::error::TrainError;
-use crate::language::Said;
+use crate::language::{Said, phrases};
 use crate::metrics::Metric;
 use crate::steps::StepSummary;
 use crate::trainer::{EpochSums, Event, Observer, Trainer};
@@ -160,7 +160,7 @@ impl RunDirectory {
                 Err(error) => {
                     let text = Said::new(
                         format!("{error}; the checkpoint before it is taken"),
-                        format!("{error}；改用它之前的检查点"),
+                        format!("{}；改用它之前的检查点", phrases::chinese(&error.to_string())),
                     );
                     observer.event(&Event::Note { text: &text });
                     damage.get_or_insert(error);

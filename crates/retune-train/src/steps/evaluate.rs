@@ -4,6 +4,7 @@ use super::prefix::Prefix;
 use super::program::{TARGETS, bindings, named_inputs, simplified, single_output, targets_of};
 use crate::error::TrainError;
 use crate::features::{FeatureStore, Part};
+use crate::language::Said;
 use crate::losses::{Ending, Loss, TargetForm};
 use crate::metrics::{LabelledWords, Scored, TagSet};
 use retune_cpu::{Cpu, Plan, Session, StepRandom};
@@ -119,7 +120,7 @@ impl Evaluator {
         mut each: impl FnMut(usize),
     ) -> Result<Scored, TrainError> {
         let Some(loss) = self.loss else {
-            return Err(TrainError::unfit("the loss is not known", "name it"));
+            return Err(TrainError::unfit(("the loss is not known", "不知道该用哪种损失"), "name it"));
         };
         // Not those of the frozen part, whose weights do not change.
         self.session.forget_constants();
@@ -172,7 +173,8 @@ impl Evaluator {
         if let Some(first) = shape.first_mut() {
             *first = rows;
         }
-        Tensor::new(shape, values).map_err(|error| TrainError::unfit(error.to_string(), "give inputs of one size"))
+        Tensor::new(shape, values)
+            .map_err(|error| TrainError::unfit(Said::looked_up(error.to_string()), "give inputs of one size"))
     }
 
     /// The last function of the network.

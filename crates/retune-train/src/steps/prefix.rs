@@ -229,7 +229,7 @@ impl Prefix {
             }
             if !self.store.settings().precision.round(&mut example) {
                 return Err(TrainError::unfit(
-                    "a value of the frozen layers is too large for 16 bits",
+                    ("a value of the frozen layers is too large for 16 bits", "冻结层的某个值超出 16 位的范围"),
                     "set `cache-precision = \"f32\"` in `[train]`",
                 ));
             }

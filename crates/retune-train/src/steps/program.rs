@@ -4,6 +4,7 @@ use super::prefix::Prefix;
 use crate::error::TrainError;
 use crate::features::{FeatureStore, Part};
 use crate::losses::{Ending, Loss, Output};
+use crate::said;
 use retune_cpu::{Cpu, Outputs, Plan, Session, StepRandom};
 use retune_data::{Batch, BatchInputs, BatchSize, Keeper, Targets, TokenInputs};
 use retune_graph::ops::Unary;
@@ -247,7 +248,12 @@ pub(super) fn single_output(network: &Network) -> Result<Output, TrainError> {
     let [output] = network.outputs.as_slice() else {
         let names: Vec<&str> = network.outputs.iter().map(|output| output.name.as_str()).collect();
         return Err(TrainError::unfit(
-            format!("the network has {} outputs: {}", names.len(), names.join(", ")),
+            said!(
+                "the network has {count} outputs: {names}",
+                "网络有 {count} 个输出：{names}",
+                count = names.len(),
+                names = names.join(", ")
+            ),
             "training takes networks of one output; cut the model off at one of them",
         ));
     };
@@ -301,7 +307,8 @@ fn trainable_weights(graph: &Graph) -> Result<(Vec<WeightId>, Vec<NodeId>), Trai
     let trainable = graph.weights().iter().enumerate().filter(|(_, info)| matches!(info.role, Role::Trainable { .. }));
     let ids: Vec<WeightId> = trainable.map(|(index, _)| WeightId(index)).collect();
     if ids.is_empty() {
-        return Err(TrainError::unfit("no weight is trainable", "unfreeze some layers, or add a new head"));
+        let problem = ("no weight is trainable", "没有可训练的权重");
+        return Err(TrainError::unfit(problem, "unfreeze some layers, or add a new head"));
     }
     let node = |&id: &WeightId| weight_node(graph, id).ok_or_else(|| unused(graph, id));
     let nodes = ids.iter().map(node).collect::<Result<_, _>>()?;
@@ -310,7 +317,11 @@ fn trainable_weights(graph: &Graph) -> Result<(Vec<WeightId>, Vec<NodeId>), Trai
 
 fn unused(graph: &Graph, id: WeightId) -> TrainError {
     TrainError::unfit(
-        format!("the loss does not depend on the trainable weight `{}`", graph.weight_info(id).name),
+        said!(
+            "the loss does not depend on the trainable weight `{weight}`",
+            "损失与可训练的权重 `{weight}` 无关",
+            weight = graph.weight_info(id).name
+        ),
         "freeze its layer",
     )
 }
@@ -363,7 +374,7 @@ pub(super) fn targets_of(batch: &Batch) -> Result<Tensor, TrainError> {
             Ok(Tensor::new([classes.len()], classes).expect("a vector has as many values as its length"))
         }
         Targets::Dense(tensor) => Ok(tensor.clone()),
-        _ => Err(TrainError::unfit("the data has no labels", "give a source with labels")),
+        _ => Err(TrainError::unfit(("the data has no labels", "数据没有标签"), "give a source with labels")),
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod mistakes;
 use crate::comparison::{BaselineKind, Comparison, Measured, unit};
 use crate::error::TrainError;
 use crate::fit::Cost;
-use crate::language::Language;
+use crate::language::{Language, Said};
 use crate::metrics::{ConfusionMatrix, Estimate, Metric, Scored, TypeScores};
 use crate::report::{
     self, ClassRow, Confusion, DataFacts, Fact, InputHash, Part, Reproduction, ResultName, ResultRow, RunReport,
@@ -22,6 +22,7 @@ use crate::report::{
 };
 use crate::run::Manifest;
 use crate::run::manifest::FileManifest;
+use crate::said;
 use retune_data::Loader;
 use retune_formats::atomic::write_bytes_atomic;
 use serde_json::Value;
@@ -51,7 +52,7 @@ pub struct Summary<'a> {
     /// The step whose weights were kept, where they are not those at the end.
     pub kept_step: Option<u64>,
     /// The stages of a run that has several, in words.
-    pub stages: Option<&'a str>,
+    pub stages: Option<&'a Said>,
     /// What makes the figures less worth than they look.
     pub warnings: &'a [Warning],
     /// Language of the report.
@@ -141,11 +142,26 @@ impl Summary<'_> {
 
     fn subject(&self, trainable: usize, total: usize) -> Subject {
         let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let model = self.manifest.model.as_ref().map_or_else(|| "a new network".to_owned(), |file| name(&file.path));
-        let data = self.manifest.data.first().map_or_else(|| "data".to_owned(), |part| part.description.clone());
-        let share =
-            if trainable == total { "all weights".to_owned() } else { format!("{trainable} of {total} weights") };
-        let method = self.stages.map_or(share.clone(), |stages| format!("{share}: {stages}"));
+        let of = |said: Said| said.of(self.language).to_owned();
+        let model = match &self.manifest.model {
+            Some(file) => name(&file.path),
+            None => of(("a new network", "新的网络").into()),
+        };
+        let data = match self.manifest.data.first() {
+            Some(part) => of(Said::looked_up(&part.description)),
+            None => of(("data", "数据").into()),
+        };
+        let share = match trainable == total {
+            true => ("all weights", "全部权重").into(),
+            false => said!("{trainable} of {total} weights", "{total} 个权重中的 {trainable} 个"),
+        };
+        let method = match self.stages {
+            Some(stages) => of(Said::in_each(|language| {
+                let colon = if language == Language::Chinese { "：" } else { ": " };
+                [share.of(language), stages.of(language)].join(colon)
+            })),
+            None => of(share),
+        };
         Subject { model, data, method }
     }
 
@@ -182,7 +198,7 @@ impl Summary<'_> {
     }
 
     fn facts(&self) -> Vec<Fact> {
-        let system = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
+        let system = format!("{} · {}", std::env::consts::OS, std::env::consts::ARCH);
         let facts = [
             ("Instruction set", Some(self.manifest.instruction_set.clone())),
             ("Processor", processor()),

@@ -434,7 +434,7 @@ impl Trainer {
     /// Passes on what the store of kept values has to say.
     fn note_features(&self, observer: &mut dyn Observer) {
         for text in self.store.iter().flat_map(FeatureStore::take_notes) {
-            observer.event(&Event::Note { text: &text.into() });
+            observer.event(&Event::Note { text: &text });
         }
     }
 

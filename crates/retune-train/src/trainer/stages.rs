@@ -12,6 +12,7 @@ use crate::error::TrainError;
 use crate::features::FeatureStore;
 use crate::losses::Loss;
 use crate::optimizers::OptimizerState;
+use crate::said;
 use crate::schedules::Schedule;
 use crate::steps::{Evaluator, TrainingProgram};
 use retune_cpu::Cpu;
@@ -54,13 +55,21 @@ pub(super) fn stage_of(stages: &[Stage], epoch: u64) -> usize {
 pub(super) fn check(stages: &[Stage], model: &Model) -> Result<(), TrainError> {
     let begins = stages.first().is_some_and(|first| first.first_epoch == 0);
     if !begins || !stages.is_sorted_by(|a, b| a.first_epoch < b.first_epoch) {
-        return Err(TrainError::unfit("the stages do not follow one another from the first epoch on", "order them"));
+        return Err(TrainError::unfit(
+            ("the stages do not follow one another from the first epoch on", "各阶段没有从第一轮起依次相接"),
+            "order them",
+        ));
     }
     for pair in stages.windows(2) {
         let lost = (0..model.weights.len()).find(|&index| pair[0].trains(index) && !pair[1].trains(index));
         if let Some(lost) = lost {
             return Err(TrainError::unfit(
-                format!("the stage `{}` freezes `{}`, which was trained", pair[1].name, model.weights[lost].name),
+                said!(
+                    "the stage `{stage}` freezes `{weight}`, which was trained",
+                    "阶段 `{stage}` 冻结了训练过的 `{weight}`",
+                    stage = pair[1].name,
+                    weight = model.weights[lost].name
+                ),
                 "let each stage train what those before it do",
             ));
         }

@@ -51,7 +51,11 @@ fn a_run_of_each_method_is_saved_with_equal_answers() {
             "[train]\nepochs = 3\nbatch-tokens = 60\n[method]\nkind = \"{method}\"\n[output]\npath = \"{method}\""
         );
         let built = build(root.path(), &more).unwrap();
-        assert!(built.notes.len() == 1 && built.notes[0].contains("the mean of all tokens"), "{:?}", built.notes);
+        assert!(
+            built.notes.len() == 1 && built.notes[0].english().contains("the mean of all tokens"),
+            "{:?}",
+            built.notes
+        );
         assert_eq!(built.job.model.pooling(), Some(Pooling::Mean));
         if method == "head" {
             assert_eq!(built.facts.trainable_parameters, 16 * 2 + 2);
@@ -116,7 +120,7 @@ fn the_recipe_says_what_the_head_stands_on() {
     ] {
         let built = build(name).unwrap();
         assert_eq!(built.job.model.pooling(), pooling);
-        assert!(built.notes[0].contains(note), "{:?}", built.notes);
+        assert!(built.notes[0].english().contains(note), "{:?}", built.notes);
         let has_pooler = built.job.model.weights.iter().any(|weight| weight.name.contains("pooler"));
         assert_eq!(has_pooler, pooling.is_none());
     }
@@ -142,14 +146,18 @@ fn labels_without_names_take_those_of_the_data() {
     let Some(Task::Classification { labels }) = built.job.model.task() else { panic!("a classifier") };
     assert_eq!(labels, &["maybe", "no", "yes"]);
     assert_eq!(head(&built.job.model), own);
-    assert!(built.notes[0].contains("its head is kept"), "{:?}", built.notes);
+    assert!(built.notes[0].english().contains("its head is kept"), "{:?}", built.notes);
     // Names that are others draw a new one.
     built.job.model.save(root.path().join("base")).unwrap();
     std::fs::write(root.path().join("data/train.tsv"), format!("text\tlabel\n{}", rows.replace("maybe", "never")))
         .unwrap();
     let built = plain(root.path(), "");
     assert_ne!(head(&built.job.model), own);
-    assert!(built.notes[0].contains("a new head is drawn") && built.notes[0].contains("`maybe`"), "{:?}", built.notes);
+    assert!(
+        built.notes[0].english().contains("a new head is drawn") && built.notes[0].contains("`maybe`"),
+        "{:?}",
+        built.notes
+    );
 }
 
 #[test]

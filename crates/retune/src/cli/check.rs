@@ -69,7 +69,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     match &plan.tokens {
         None => {
             let shape = || format!("{:?}", facts.input_shape.as_deref().unwrap_or_default());
-            row(("input", "输入"), columns.unwrap_or_else(|| shape().into()));
+            row(("input", "输入"), columns.unwrap_or_else(|| Said::as_it_is(shape())));
         }
         Some(tokens) => {
             let TokenStatistics { examples, mean, p95, most, truncated, words_cut, .. } = tokens.statistics;
@@ -88,7 +88,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
                 );
                 row(("tokens and batches", "词元和批次"), Said::new(english, chinese));
             }
-            row(("texts cut off", "被截断的文本"), format!("{}, {share:.1} %", text::count(truncated)).into());
+            row(("texts cut off", "被截断的文本"), Said::as_it_is(format!("{}, {share:.1} %", text::count(truncated))));
             if words_cut > 0 {
                 row(
                     ("words cut off", "被截去的词"),
@@ -102,7 +102,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             row(("largest batch", "最大批次"), batch_text(tokens.largest_batch));
         }
     }
-    row(("output", "输出"), format!("{:?}", facts.output_shape).into());
+    row(("output", "输出"), Said::as_it_is(format!("{:?}", facts.output_shape)));
     row(
         ("weights", "权重"),
         Said::new(
@@ -117,8 +117,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     }
     let of_a_step =
         if plan.tokens.is_some() { ("largest step", "最大一步") } else { ("memory of a step", "每步内存") };
-    row(of_a_step, text::bytes(plan.step_bytes as u64).into());
-    row(("optimizer", "优化器"), text::bytes(plan.optimizer_bytes as u64).into());
+    row(of_a_step, Said::as_it_is(text::bytes(plan.step_bytes as u64)));
+    row(("optimizer", "优化器"), Said::as_it_is(text::bytes(plan.optimizer_bytes as u64)));
     row(("learning rate", "学习率"), rates.clone());
     if let Some(features) = plan.stages.first().and_then(|stage| stage.features.as_ref()) {
         for (name, value) in feature_rows(features) {
@@ -136,9 +136,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             ),
         );
     }
-    row(("memory of the run", "运行内存"), text::bytes(plan.run_bytes as u64).into());
+    row(("memory of the run", "运行内存"), Said::as_it_is(text::bytes(plan.run_bytes as u64)));
     let step_flops = plan.tokens.map_or(plan.step_flops, |tokens| tokens.mean_step_flops);
-    row(("work of a step", "每步计算量"), text::flops(step_flops).into());
+    row(("work of a step", "每步计算量"), Said::as_it_is(text::flops(step_flops)));
     row(
         ("steps", "步数"),
         Said::new(
@@ -165,11 +165,14 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
                         format!("第一轮 {}", text::seconds(times.first_secs)),
                     ),
                 );
-                row(("in later epochs", "后续各轮"), text::seconds(times.later_secs).into());
+                row(("in later epochs", "后续各轮"), Said::as_it_is(text::seconds(times.later_secs)));
             }
             [_] => {
                 let rate = step_flops as f64 / secs / 1e9;
-                row(("time of a step", "每步用时"), format!("{}, {rate:.0} GFLOP/s", text::seconds(secs)).into());
+                row(
+                    ("time of a step", "每步用时"),
+                    Said::as_it_is(format!("{}, {rate:.0} GFLOP/s", text::seconds(secs))),
+                );
             }
             // Of several stages the work of a step differs.
             _ => row(("time of a step", "每步用时"), in_the_mean(text::seconds(secs))),
@@ -207,7 +210,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             ),
         );
     }
-    row(("run's folder", "运行文件夹"), output.display().to_string().into());
+    row(("run's folder", "运行文件夹"), Said::as_it_is(output.display().to_string()));
     let sound = Said::new("no problems found", "没有发现问题");
     let text = format!("{}\n{}", table.render(0), sound.of(language));
     context.console.result(&text, || {
@@ -260,7 +263,7 @@ fn feature_rows(features: &FeaturePlan) -> Vec<((&'static str, &'static str), Sa
     );
     let mut rows = vec![
         (("kept of frozen layers", "保存的冻结层的值"), kept),
-        (("kept in", "保存于"), features.folder.display().to_string().into()),
+        (("kept in", "保存于"), Said::as_it_is(features.folder.display().to_string())),
     ];
     if features.present < features.examples && features.bytes > features.available_bytes {
         let room = text::bytes(features.available_bytes);
@@ -344,6 +347,6 @@ fn layers_text(layers: &[String]) -> Said {
             format!("{first} … {last} ({} layers)", layers.len()),
             format!("{first} … {last}（{} 层）", layers.len()),
         ),
-        layers => layers.join(", ").into(),
+        layers => Said::as_it_is(layers.join(", ")),
     }
 }

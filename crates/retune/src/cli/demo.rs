@@ -11,7 +11,7 @@ use super::{Context, Result};
 use retune::data::Loader;
 use retune::formats::atomic::write_bytes_atomic;
 use retune::train::fit::{fit, train};
-use retune::train::language::Said;
+use retune::train::language::{Language, Said, fill};
 use retune::train::metrics::{Estimate, McNemar, Metric, Scored, bootstrap, compare_accuracy};
 use retune::train::predict::Predictor;
 use retune::train::recipe::{self, Built};
@@ -27,6 +27,27 @@ use std::time::Instant;
 const RECIPE: &str = include_str!("../../demo/demo.toml");
 const MODEL: &[u8] = include_bytes!("../../demo/fashion.keras");
 const DIGITS: &[u8] = include_bytes!("../../demo/digits.csv.gz");
+
+retune::train::texts! {
+    struct Words {
+        title: "on {items} digits that no training saw", "在训练从未见过的 {items} 个数字上";
+        accuracy: "accuracy (95 % interval)", "准确率（95 % 区间）";
+        untrained: "new head, untrained", "新的头，未训练";
+        scratch: "trained from scratch", "从头训练";
+        fine_tuned: "fine-tuned", "微调";
+        told: "Both saw the same {labels} labels for the same number of steps. {second} digits only the fine-tuned network gets right, {first} only\n\
+            the one from scratch. {verdict} ({p}). All of it took {time}.",
+            "两者以同样的步数学习同样的 {labels} 个标签。{second} 个数字仅微调的网络答对，{first} 个仅从头训练的网络答对。\n\
+            {verdict}（{p}）。全部用时 {time}。";
+        fine_tuning_wins: "Fine-tuning wins, by more than chance explains", "微调胜出，且超出偶然所能解释";
+        scratch_wins: "Training from scratch wins, by more than chance explains", "从头训练胜出，且超出偶然所能解释";
+        chance: "The difference may be chance", "差异可能出于偶然";
+        report: "report", "报告";
+        model: "model", "模型";
+        recipe: "recipe", "配方";
+        next: "next, for example:", "接下来，例如：";
+    }
+}
 
 /// Fine-tune a small network on handwritten digits; both are built in.
 #[derive(Debug, clap::Args)]
@@ -44,11 +65,13 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         None => free_folder(Path::new("runs/demo")),
     };
     let recipe_path = write_files(&folder)?;
-    context.console.note(
+    context.console.said(&Said::new(
         "A small network that retune pretrained on photos of clothes (Fashion-MNIST) learns handwritten digits\n\
          (UCI, 1,797 images of 8×8 pixels) from ten examples of each. Beside it, the same network learns the same\n\
          examples from scratch.\n",
-    );
+        "一个由 retune 在服装照片（Fashion-MNIST）上预训练的小网络，用每个数字十个样本学习手写数字\n\
+         （UCI，1,797 幅 8×8 像素的图像）。作为对照，同样的网络从头学习同样的样本。\n",
+    ));
     let build = |overrides: &[&str]| -> Result<Built> {
         let mut all: Vec<String> = overrides.iter().map(|o| (*o).to_owned()).collect();
         all.extend(context.threads.map(|threads| format!("train.threads={threads}")));
@@ -88,15 +111,11 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         report,
         trained_on,
         items: test.len(),
-        rows: [
-            ("new head, untrained", accuracy(&untrained)?),
-            ("trained from scratch", accuracy(&scratch)?),
-            ("fine-tuned", accuracy(&fine_tuned)?),
-        ],
+        rows: [accuracy(&untrained)?, accuracy(&scratch)?, accuracy(&fine_tuned)?],
         test: compare_accuracy(&scratch, &fine_tuned)?,
         secs: start.elapsed().as_secs_f64(),
     };
-    context.console.result(&result.text(), || result.json());
+    context.console.result(&result.text(context.language), || result.json());
     Ok(())
 }
 
@@ -108,49 +127,54 @@ struct DemoResult {
     report: PathBuf,
     trained_on: usize,
     items: usize,
-    rows: [(&'static str, Estimate); 3],
+    /// Accuracy of the untrained network, of that from scratch and of the fine-tuned one.
+    rows: [Estimate; 3],
     test: McNemar,
     secs: f64,
 }
 
 impl DemoResult {
-    fn text(&self) -> String {
+    fn text(&self, language: Language) -> String {
+        let words = Words::of(language);
         let mut table = Table::new(&[]);
-        let title = format!("on {} digits that no training saw", text::count(self.items));
-        table.row([title, "accuracy (95 % interval)".to_owned()]);
-        for (name, estimate) in &self.rows {
-            table.row([format!("  {name}"), estimate_text(Metric::Accuracy, *estimate)]);
+        let title = fill(words.title, &[("items", &text::count(self.items))]);
+        table.row([title, words.accuracy.to_owned()]);
+        for (name, estimate) in self.named_rows(words) {
+            table.row([format!("  {name}"), estimate_text(Metric::Accuracy, estimate)]);
         }
         let mut out = table.render(0);
         let McNemar { only_first, only_second, p_value } = self.test;
         let verdict = match p_value < 0.05 {
-            true if only_second > only_first => "Fine-tuning wins, by more than chance explains",
-            true => "Training from scratch wins, by more than chance explains",
-            false => "The difference may be chance",
+            true if only_second > only_first => words.fine_tuning_wins,
+            true => words.scratch_wins,
+            false => words.chance,
         };
-        let _ = write!(
-            out,
-            "\nBoth saw the same {} labels for the same number of steps. {} digits only the fine-tuned network gets right, {} only\n\
-             the one from scratch. {verdict} ({}). All of it took {}.\n\n",
-            self.trained_on,
-            text::count(only_second),
-            text::count(only_first),
-            p_text(p_value),
-            text::seconds(self.secs)
+        let told = fill(
+            words.told,
+            &[
+                ("labels", &self.trained_on.to_string()),
+                ("second", &text::count(only_second)),
+                ("first", &text::count(only_first)),
+                ("verdict", verdict),
+                ("p", &p_text(p_value)),
+                ("time", &text::seconds(self.secs)),
+            ],
         );
+        let _ = write!(out, "\n{told}\n\n");
         let mut files = Table::new(&[]);
-        files.row(["report", &self.report.display().to_string()]);
-        files.row(["model", &self.model.display().to_string()]);
-        files.row(["recipe", &self.recipe.display().to_string()]);
+        files.row([words.report, &self.report.display().to_string()]);
+        files.row([words.model, &self.model.display().to_string()]);
+        files.row([words.recipe, &self.recipe.display().to_string()]);
         out.push_str(&files.render(0));
         let (retune, folder) = (program(), self.folder.display());
         let _ = write!(
             out,
-            "\nnext, for example:\n  \
+            "\n{}\n  \
              {retune} inspect {}\n  \
              {retune} convert {} {folder}/digits.h5\n  \
              {retune} fit {} --set data.per-class=15 --output {folder}/fifteen\n  \
              {retune} --help",
+            words.next,
             self.model.display(),
             self.model.display(),
             self.recipe.display()
@@ -158,10 +182,14 @@ impl DemoResult {
         out
     }
 
+    fn named_rows(&self, words: &'static Words) -> impl Iterator<Item = (&'static str, Estimate)> {
+        [words.untrained, words.scratch, words.fine_tuned].into_iter().zip(self.rows)
+    }
+
     fn json(&self) -> Value {
-        let row = |(name, estimate): &(&str, Estimate)| json!({ "name": name, "accuracy": estimate });
+        let row = |(name, estimate): (&str, Estimate)| json!({ "name": name, "accuracy": estimate });
         json!({
-            "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "rows": self.named_rows(Words::of(Language::English)).map(row).collect::<Vec<_>>(),
             "items": self.items,
             "labels": self.trained_on,
             "scratch_against_fine_tuned": self.test,

@@ -3,8 +3,8 @@
 //! Library errors say what to do on a line of its own that begins `hint: `; that line is kept apart here, so that it can be
 //! printed and given to programs as such.
 
-use super::{hints, sentences};
-use retune::train::language::{Language, Said};
+use super::sentences;
+use retune::train::language::{Language, Said, phrases};
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     message: Said,
-    hints: Vec<String>,
+    hints: Vec<Said>,
     code: u8,
     is_reported: bool,
     language: Language,
@@ -51,19 +51,23 @@ impl Failure {
         self.is_reported
     }
 
+    /// Adds what to do, in English; its Chinese is looked up.
+    pub fn hint(self, hint: impl Into<String>) -> Failure {
+        self.hint_said(Said::looked_up(hint))
+    }
+
     /// Adds what to do.
-    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
-        self.hints.push(hint.into());
+    pub fn hint_said(mut self, hint: Said) -> Failure {
+        self.hints.push(hint);
         self
     }
 
     /// The same in a language.
     pub fn in_language(mut self, language: Language) -> Failure {
         if language == Language::Chinese {
-            self.hints.iter_mut().for_each(|hint| *hint = hints::chinese(hint));
             // Those that belong to one of several problems stand in the message.
             let line = |line: &str| match line.split_once("hint: ") {
-                Some((before, hint)) if before.trim().is_empty() => format!("{before}提示：{}", hints::chinese(hint)),
+                Some((before, hint)) if before.trim().is_empty() => format!("{before}提示：{}", phrases::chinese(hint)),
                 _ => line.to_owned(),
             };
             let chinese: Vec<String> = self.message.of(language).lines().map(line).collect();
@@ -89,8 +93,8 @@ impl Failure {
     }
 
     /// What to do.
-    pub fn hints(&self) -> &[String] {
-        &self.hints
+    pub fn hints(&self) -> Vec<&str> {
+        self.hints.iter().map(|hint| hint.of(self.language)).collect()
     }
 
     /// The exit code of the process.
@@ -116,16 +120,16 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
             }
             cause = inner.source();
         }
-        let (mut message, mut hints): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut message, mut hints) = (Vec::new(), Vec::new());
         for line in text.lines() {
             // Hints further to the right belong to one of several problems and stay there.
             match line.strip_prefix("hint: ") {
-                Some(hint) => hints.push(hint.to_owned()),
+                Some(hint) => hints.push(Said::looked_up(hint)),
                 None => message.push(line),
             }
         }
         let english = message.join("\n");
-        let chinese = sentences::chinese(&error).unwrap_or_else(|| english.clone());
+        let chinese = sentences::chinese(&error).unwrap_or_else(|| phrases::chinese(&english));
         Failure { hints, ..Failure::new(Said::new(english, chinese)) }
     }
 }
@@ -139,7 +143,7 @@ impl fmt::Display for Failure {
         // An interruption is no error.
         let error = if self.is_interruption() { "" } else { error };
         write!(f, "{error}{}", self.message())?;
-        self.hints.iter().try_for_each(|hint| write!(f, "\n{mark}{hint}"))
+        self.hints().iter().try_for_each(|hint| write!(f, "\n{mark}{hint}"))
     }
 }
 
@@ -151,7 +155,7 @@ mod tests {
     fn hints_are_kept_apart() {
         let error = std::io::Error::other("`a` is damaged\nhint: fetch it again");
         let failure = Failure::from(error);
-        assert_eq!((failure.message(), failure.hints()), ("`a` is damaged", &["fetch it again".to_owned()][..]));
+        assert_eq!((failure.message(), failure.hints()), ("`a` is damaged", vec!["fetch it again"]));
         assert_eq!(failure.to_string(), "error: `a` is damaged\nhint: fetch it again");
         let chinese =
             Failure::new(Said::new("2 problems", "2 个问题：\n  a\n    hint: leave it out")).hint("did you mean `b`?");

@@ -7,7 +7,7 @@ use super::{Context, Result, models, outcome, paths};
 use retune::Model;
 use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
 use retune::models::Mode;
-use retune::train::language::Said;
+use retune::train::language::{Language, Said};
 use retune::train::recipe::{self, Built, Settings};
 use retune::train::repeats::{Repeat, RepeatKind};
 use retune::train::stored::Stored;
@@ -71,7 +71,8 @@ impl JobArguments {
             model.address = address;
         }
         for note in &built.notes {
-            context.console.said(&Said::new(format!("note: {note}"), format!("注意：{note}")));
+            let mark = |language| if language == Language::Chinese { "注意：" } else { "note: " };
+            context.console.said(&Said::in_each(|language| mark(language).to_owned() + note.of(language)));
         }
         for warning in &built.warnings {
             context.console.note(outcome::warning_text(warning, context.language));
@@ -106,7 +107,10 @@ impl JobArguments {
         let own = recipe.output.path.as_ref().map(|path| folder.join(&path.value));
         let root = paths::tidy(&self.output.clone().or(own).unwrap_or_else(|| folder.join("runs").join(name)));
         if kind == RepeatKind::Draws && recipe.data.per_class.is_none() {
-            let failure = Failure::usage("`--draws` draws few examples of each class, and nothing says how many");
+            let failure = Failure::usage((
+                "`--draws` draws few examples of each class, and nothing says how many",
+                "`--draws` 从每类抽取少量样本，而没有说明抽多少",
+            ));
             return Err(failure.hint("add `per-class = 8` to `[data]`, or `--set data.per-class=8`"));
         }
         let first = match kind {

@@ -42,7 +42,6 @@ mod demo;
 mod eval;
 mod failure;
 mod fit;
-mod hints;
 mod inspect;
 mod interrupt;
 mod job;

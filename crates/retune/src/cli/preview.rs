@@ -8,7 +8,7 @@ use retune::data::pictures::{grid, pictures, png};
 use retune::data::thumbnail::thumbnail;
 use retune::data::{Batch, Dataset, Loader};
 use retune::formats::atomic::write_bytes_atomic;
-use retune::train::language::Said;
+use retune::train::language::{Language, Said, fill};
 use retune::train::report::png_address;
 use serde_json::json;
 use std::borrow::Cow;
@@ -33,6 +33,18 @@ pub struct Arguments {
     columns: u16,
 }
 
+retune::train::texts! {
+    struct Words {
+        title: "Examples as training sees them", "训练所见的样本";
+        pictures: "One row for each example: as it is stored, then one column for each epoch, scaling and normalization undone.",
+            "每个样本一行：先是原样，然后每轮一列，缩放与归一化已还原。";
+        texts: "One row for each example: as it is stored, then one column for each epoch, pale where nothing is changed.",
+            "每个样本一行：先是原文，然后每轮一列，未改变的颜色较淡。";
+        stored: "as stored", "原样";
+        epoch: "epoch {number}", "第 {number} 轮";
+    }
+}
+
 /// Pixels between pictures.
 const GAP: usize = 4;
 
@@ -48,7 +60,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
         return texts(context, arguments, loader, &sheet);
     }
     if !loader.data().has_images() {
-        let failure = Failure::new("the data has neither pictures nor texts to show");
+        let failure =
+            Failure::new(("the data has neither pictures nor texts to show", "数据中既没有可显示的图像，也没有文本"));
         return Err(failure.hint("`preview` shows texts, and images of 1 or 3 channels"));
     }
     let image = sheet.with_extension("png");
@@ -74,7 +87,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     }
     let whole = png(&grid(&rows, GAP)?)
         .ok_or_else(|| Failure::new(Said::new("the sheet is too large for a PNG", "整页太大，无法存为 PNG")))?;
-    write(&sheet, page(loader.data(), ids, &epochs, &rows)?.as_bytes())?;
+    write(&sheet, page(loader.data(), ids, &epochs, &rows, context.language)?.as_bytes())?;
     write(&image, &whole)?;
     let (sheet_name, image_name) = (sheet.display(), image.display());
     let said = Said::new(
@@ -105,7 +118,10 @@ fn first_examples(loader: &Loader, count: u16) -> Vec<u64> {
 /// Writes the sheet of texts: each as it is stored, then as it is in each epoch.
 fn texts(context: &Context, arguments: &Arguments, loader: &Loader, sheet: &Path) -> Result {
     if !loader.changes_texts() {
-        context.console.note("nothing in `[augment]` changes texts, so every epoch sees them as they are stored");
+        context.console.said(&Said::new(
+            "nothing in `[augment]` changes texts, so every epoch sees them as they are stored",
+            "`[augment]` 中没有改变文本的设置，因此每一轮看到的都是原文",
+        ));
     }
     let data = loader.data();
     let ids = first_examples(loader, arguments.examples);
@@ -135,17 +151,21 @@ fn texts(context: &Context, arguments: &Arguments, loader: &Loader, sheet: &Path
         body.push_str("</tr>\n");
         shown.push(json!({ "id": id, "stored": stored, "changed": changed }));
     }
-    let columns: String = (1..=epochs.end).map(|epoch| format!("<th scope=\"col\">epoch {epoch}</th>")).collect();
-    let head = format!("<thead><tr><th></th><th scope=\"col\">as stored</th>{columns}</tr></thead>");
-    let page = format!("{HEAD}{TEXTS}<table>\n{head}\n<tbody>\n{body}</tbody>\n</table>\n</body>\n</html>\n");
-    write(sheet, page.as_bytes())?;
-    let said = format!(
-        "{} in {}: `{}`",
-        text::counted(ids.len(), "example", "examples"),
-        text::counted(usize::from(arguments.columns), "epoch", "epochs"),
-        sheet.display()
+    let words = Words::of(context.language);
+    write(sheet, html(words.texts, epochs.end as usize, &body, context.language).as_bytes())?;
+    let said = Said::new(
+        format!(
+            "{} in {}: `{}`",
+            text::counted(ids.len(), "example", "examples"),
+            text::counted(usize::from(arguments.columns), "epoch", "epochs"),
+            sheet.display()
+        ),
+        format!("{} 个样本，{} 轮：`{}`", ids.len(), arguments.columns, sheet.display()),
     );
-    context.console.result(&said, || json!({ "sheet": sheet, "examples": shown, "columns": arguments.columns }));
+    context.console.result(
+        said.of(context.language),
+        || json!({ "sheet": sheet, "examples": shown, "columns": arguments.columns }),
+    );
     Ok(())
 }
 
@@ -155,14 +175,21 @@ fn write(path: &Path, bytes: &[u8]) -> Result {
 }
 
 /// The sheet: for each example its class and place, the picture as it is stored, and one column for each epoch.
-fn page(data: &Dataset, ids: &[u64], epochs: &[Batch], rows: &[Vec<DecodedImage>]) -> Result<String> {
+fn page(
+    data: &Dataset,
+    ids: &[u64],
+    epochs: &[Batch],
+    rows: &[Vec<DecodedImage>],
+    language: Language,
+) -> Result<String> {
+    let words = Words::of(language);
     let mut body = String::new();
     for (i, (&id, row)) in ids.iter().zip(rows).enumerate() {
         let class = data.labels().class_of(id as usize).map_or_else(String::new, |class| data.class_name(class));
         let place = escape(&data.place(id));
         let stored = thumbnail(data, id, STORED_SIDE).map(|file| png_address(&file)).unwrap_or_default();
         let _ = write!(body, "<tr><th scope=\"row\">{}<small>{place}</small></th>", escape(&class));
-        let _ = write!(body, "<td><img alt=\"as stored\" src=\"{stored}\"></td>");
+        let _ = write!(body, "<td><img alt=\"{}\" src=\"{stored}\"></td>", words.stored);
         for (batch, picture) in epochs.iter().zip(row) {
             let file = png(picture).ok_or_else(|| {
                 Failure::new(Said::new("a picture is too large for a PNG", "有一张图像太大，无法存为 PNG"))
@@ -172,9 +199,39 @@ fn page(data: &Dataset, ids: &[u64], epochs: &[Batch], rows: &[Vec<DecodedImage>
         }
         body.push_str("</tr>\n");
     }
-    let columns: String = (1..=epochs.len()).map(|epoch| format!("<th scope=\"col\">epoch {epoch}</th>")).collect();
-    let head = format!("<thead><tr><th></th><th scope=\"col\">as stored</th>{columns}</tr></thead>");
-    Ok(format!("{HEAD}{PICTURES}<table>\n{head}\n<tbody>\n{body}</tbody>\n</table>\n</body>\n</html>\n"))
+    Ok(html(words.pictures, epochs.len(), &body, language))
+}
+
+/// A whole page of rows, each with a column for its examples as they are stored and one for each epoch.
+fn html(explained: &str, epochs: usize, body: &str, language: Language) -> String {
+    let (words, code) = (Words::of(language), language.code());
+    let epoch = |number: usize| fill(words.epoch, &[("number", &number.to_string())]);
+    let columns: String = (1..=epochs).map(|number| format!("<th scope=\"col\">{}</th>", epoch(number))).collect();
+    let Words { title, stored, .. } = words;
+    format!(
+        "<!doctype html>
+<html lang=\"{code}\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<title>{title}</title>
+<style>
+{STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{explained}</p>
+<div class=\"scroll\" tabindex=\"0\"><table>
+<thead><tr><th></th><th scope=\"col\">{stored}</th>{columns}</tr></thead>
+<tbody>
+{body}</tbody>
+</table></div>
+</main>
+</body>
+</html>
+"
+    )
 }
 
 /// The classes of example `i` of a batch and their shares, where it was mixed of several.
@@ -194,27 +251,13 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-const HEAD: &str = "<!doctype html>
-<html lang=\"en\">
-<head>
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
-<title>Examples as training sees them</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 14px/1.4 system-ui, sans-serif; margin: 1rem; overflow-x: auto; }
+const STYLE: &str = ":root { color-scheme: light dark; }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1rem; }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { padding: 3px; font-weight: 500; text-align: left; vertical-align: middle; }
 th small { display: block; max-width: 14rem; overflow-wrap: anywhere; font-weight: 400; opacity: .7; }
 img { display: block; min-width: 72px; image-rendering: pixelated; }
 .text { min-width: 14rem; max-width: 24rem; padding: .5rem; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; font-weight: 400; }
 .same { opacity: .5; }
-</style>
-</head>
-<body>
-<h1>Examples as training sees them</h1>
 ";
-
-const PICTURES: &str = "<p>One row for each example: as it is stored, then one column for each epoch, scaling and normalization undone.</p>\n";
-
-const TEXTS: &str = "<p>One row for each example: as it is stored, then one column for each epoch, pale where nothing is changed.</p>\n";

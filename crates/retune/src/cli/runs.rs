@@ -64,8 +64,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     paths::must_exist(&folder)?;
     let runs = runs_in(&folder)?;
     if runs.is_empty() {
-        let message = fill(words.none, &[("folder", &folder.display().to_string())]);
-        return Err(Failure::new(message).hint(words.none_hint));
+        let folder = folder.display().to_string();
+        let message = Said::in_each(|language| fill(Words::of(language).none, &[("folder", &folder)]));
+        let hint = Said::in_each(|language| Words::of(language).none_hint.to_owned());
+        return Err(Failure::new(message).hint_said(hint));
     }
     let mut table = Table::new(&[]);
     table.row([
@@ -277,17 +279,4 @@ fn differing_part(runs: &[RunOverview]) -> Option<&str> {
         (run.part.clone(), found.map(|data| (data.sha256.clone(), data.examples)))
     };
     runs.iter().any(|run| data(run) != data(&runs[0])).then_some(part)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use retune::train::language::names_in;
-
-    #[test]
-    fn both_languages_fill_in_the_same_values() {
-        for (name, english, chinese) in Words::all() {
-            assert!(!chinese.is_empty() && names_in(english) == names_in(chinese), "{name}");
-        }
-    }
 }

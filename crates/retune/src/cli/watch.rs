@@ -246,16 +246,3 @@ fn memory(run: &RunOverview) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use retune::train::language::names_in;
-
-    #[test]
-    fn both_languages_fill_in_the_same_values() {
-        for (name, english, chinese) in Words::all() {
-            assert!(!chinese.is_empty() && names_in(english) == names_in(chinese), "{name}");
-        }
-    }
-}

@@ -102,3 +102,37 @@ fn pages_are_legible_and_nothing_overlaps() {
     }
     assert!(headings(pages[1]).contains("请注意"), "the second run on the same test items is warned about");
 }
+
+/// Pieces of a Chinese page in which two English words stand side by side.
+fn english_in(page: &Value) -> Vec<&str> {
+    let is_word = |word: &str| word.len() > 1 && word.chars().all(|c| c.is_ascii_lowercase());
+    let has_english = |text: &&str| {
+        let outside: String = text.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        let words: Vec<&str> = outside.split_whitespace().collect();
+        words.windows(2).any(|pair| pair.iter().all(|word| is_word(word)))
+    };
+    page["said"].as_array().unwrap().iter().filter_map(Value::as_str).filter(has_english).collect()
+}
+
+#[test]
+fn chinese_pages_are_in_chinese() {
+    let Some(browser) = browser() else {
+        eprintln!("no Chromium here: the pages are not looked at");
+        return;
+    };
+    let place = Workplace::new();
+    let more = ["--set", "split.test=0.3", "--set", "eval.temperature=true", "--method", "head"];
+    let fit = ["-q", "--lang", "zh", "fit", "tiny.toml", "--epochs", "2", "--output", "runs/zh"];
+    place.run(&[&fit[..], &more].concat()).ok();
+    place.write("texts.tsv", "a dull film\tbad\na dull film\tgood\na fine film\tgood\n\tbad\na fine film\tgood\n");
+    place.run(&["--lang", "zh", "check", "texts.tsv", "--html", "check.html"]).fails(1);
+    let flips = ["--set", "augment.horizontal-flip=0.5", "--output", "sheet.html"];
+    place.run(&[&["-q", "--lang", "zh", "preview", "tiny.toml"], &flips[..]].concat()).ok();
+    let pages = ["runs/zh/report.html", "check.html", "sheet.html"];
+    for page in &measured(&place, &browser, &pages) {
+        let name = format!("{} at {} {}", page["page"], page["width"], page["scheme"]);
+        assert_eq!(english_in(page), Vec::<&str>::new(), "{name}");
+        assert_eq!(page["overflow"], json!([]), "{name}: runs out of the page");
+        assert!(page["said"].as_array().unwrap().len() > 5, "{name}: {page}");
+    }
+}

@@ -2,13 +2,29 @@
 
 use crate::cli::text::{self, Table};
 use crate::cli::{Context, Result};
-use retune::data::{self, Dataset, ImageSource, Inputs, LabelKind, SourceOptions, TextColumn};
+use retune::data::{self, BadExample, Dataset, ImageSource, Inputs, LabelKind, SourceOptions, TextColumn};
+use retune::train::language::{Language, Said, fill, phrases};
+use retune::train::said;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
 /// How many problems are listed before they are only counted.
 const LISTED: usize = 20;
+
+retune::train::texts! {
+    struct Words {
+        part: "part", "部分";
+        data: "data", "数据";
+        examples: "examples", "样本";
+        inputs: "inputs", "输入";
+        labels: "labels", "标签";
+        classes: "classes", "类别";
+        problems: "problems  {count}", "问题  {count} 个";
+        no_problems: "problems  none found", "问题  未发现";
+        more: "… and {count} more", "… 还有 {count} 个";
+    }
+}
 
 /// Prints the description.
 pub fn inspect(context: &Context, path: &Path, fast: bool) -> Result {
@@ -23,7 +39,7 @@ pub fn inspect(context: &Context, path: &Path, fast: bool) -> Result {
     let mut report = String::new();
     for (name, part) in &parts {
         let title = if parts.len() == 1 { "" } else { name };
-        part.describe(title, &mut report);
+        part.describe(title, context.language, &mut report);
     }
     context.console.result(report.trim_end(), || {
         json!({
@@ -37,35 +53,39 @@ pub fn inspect(context: &Context, path: &Path, fast: bool) -> Result {
 /// A part of the source, with what is wrong with it.
 struct Part {
     data: Dataset,
-    problems: Vec<String>,
+    problems: Vec<Said>,
 }
 
 impl Part {
     fn new(data: Dataset, fast: bool) -> Part {
-        let mut problems: Vec<String> = data.excluded().map(ToString::to_string).collect();
+        let mut problems: Vec<Said> = data.excluded().map(problem).collect();
         if !fast {
-            problems.extend(data.verify().iter().map(ToString::to_string));
+            problems.extend(data.verify().iter().map(problem));
         }
         if let Some(counts) = data.class_counts(&data.ids()) {
             let empty = counts.iter().enumerate().filter(|(_, n)| **n == 0);
-            problems.extend(empty.map(|(class, _)| format!("class `{}` has no examples", data.class_name(class))));
+            problems.extend(empty.map(|(class, _)| {
+                said!("class `{name}` has no examples", "类别 `{name}` 没有样本", name = data.class_name(class))
+            }));
         }
         Part { data, problems }
     }
 
-    fn describe(&self, title: &str, report: &mut String) {
-        let data = &self.data;
+    fn describe(&self, title: &str, language: Language, report: &mut String) {
+        let (data, words) = (&self.data, Words::of(language));
         let mut table = Table::new(&[]);
         if !title.is_empty() {
-            table.row(["part", title]);
+            let parts = [("train", "训练集"), ("validation", "验证集"), ("test", "测试集")];
+            let part = parts.into_iter().find(|(name, _)| *name == title).map(Said::from);
+            table.row([words.part, part.as_ref().map_or(title, |part| part.of(language))]);
         }
-        table.row(["data", data.description()]);
-        table.row(["examples".to_owned(), text::count(data.len())]);
-        table.row(["inputs".to_owned(), inputs_text(data.inputs())]);
-        table.row(["labels".to_owned(), labels_text(&data.label_kind())]);
+        table.row([words.data, Said::looked_up(data.description()).of(language)]);
+        table.row([words.examples, &text::count(data.len())]);
+        table.row([words.inputs, inputs_text(data.inputs()).of(language)]);
+        table.row([words.labels, labels_text(&data.label_kind()).of(language)]);
         report.push_str(&table.render(0));
         if let Some(counts) = data.class_counts(&data.ids()) {
-            report.push_str("classes\n");
+            let _ = writeln!(report, "{}", words.classes);
             let total = counts.iter().sum::<usize>().max(1);
             let mut table = Table::new(&[0, 2, 3]);
             for (class, &count) in counts.iter().enumerate() {
@@ -75,12 +95,14 @@ impl Part {
             report.push_str(&table.render(2));
         }
         match self.problems.len() {
-            0 => report.push_str("problems  none found\n"),
+            0 => report.push_str(&format!("{}\n", words.no_problems)),
             n => {
-                let _ = writeln!(report, "problems  {}", text::count(n));
-                self.problems.iter().take(LISTED).for_each(|problem| report.push_str(&format!("  {problem}\n")));
+                let _ = writeln!(report, "{}", fill(words.problems, &[("count", &text::count(n))]));
+                for problem in self.problems.iter().take(LISTED) {
+                    let _ = writeln!(report, "  {}", problem.of(language));
+                }
                 if n > LISTED {
-                    let _ = writeln!(report, "  … and {} more", n - LISTED);
+                    let _ = writeln!(report, "  {}", fill(words.more, &[("count", &text::count(n - LISTED))]));
                 }
             }
         }
@@ -103,46 +125,70 @@ impl Part {
             "examples": data.len(),
             "input_shape": data.input_shape(),
             "image_size": size,
-            "labels": labels_text(&data.label_kind()),
+            "labels": labels_text(&data.label_kind()).english(),
             "classes": classes,
             "problems": self.problems,
         })
     }
 }
 
-fn inputs_text(inputs: &Inputs) -> String {
+/// An example that cannot be used.
+fn problem(bad: &BadExample) -> Said {
+    let [place, reason] = [&bad.place, &bad.reason].map(|text| phrases::chinese(text));
+    Said::new(bad.to_string(), format!("`{place}`：{reason}"))
+}
+
+fn inputs_text(inputs: &Inputs) -> Said {
     match inputs {
-        Inputs::Images(t) => format!("images {:?} of {}", &t.shape()[1..], t.dtype()),
-        Inputs::Features(t) => format!("features {:?} of {}", &t.shape()[1..], t.dtype()),
+        Inputs::Images(t) => {
+            said!("images {shape:?} of {dtype}", "{dtype} 图像 {shape:?}", shape = &t.shape()[1..], dtype = t.dtype())
+        }
+        Inputs::Features(t) => {
+            said!("features {shape:?} of {dtype}", "{dtype} 特征 {shape:?}", shape = &t.shape()[1..], dtype = t.dtype())
+        }
         Inputs::Texts(texts) => {
             let of = |texts: &TextColumn| texts.iter().map(|text| text.chars().count()).sum::<usize>();
             let characters = of(&texts.first) + texts.second.as_ref().map_or(0, of);
             let mean = characters as f64 / texts.first.len().max(1) as f64;
-            let kind = if texts.second.is_some() { "pairs of texts" } else { "texts" };
-            format!("{kind}, {mean:.0} characters in the mean")
-        }
-        Inputs::Encoded(images) => {
-            let kind = match images.source {
-                ImageSource::Files { .. } => "image files",
-                ImageSource::Column(_) => "encoded images",
-            };
-            match images.size {
-                Some([height, width]) => format!("{kind}, {height}×{width}"),
-                None => format!("{kind} of different sizes"),
+            match texts.second {
+                Some(_) => {
+                    said!("pairs of texts, {mean:.0} characters in the mean", "成对的文本，平均 {mean:.0} 个字符")
+                }
+                None => said!("texts, {mean:.0} characters in the mean", "文本，平均 {mean:.0} 个字符"),
             }
         }
-        Inputs::Table(table) => format!("a table of {} columns", table.columns().len()),
-        _ => "unknown".to_owned(),
+        Inputs::Encoded(images) => {
+            let (english, chinese) = match images.source {
+                ImageSource::Files { .. } => ("image files", "图像文件"),
+                ImageSource::Column(_) => ("encoded images", "编码的图像"),
+            };
+            match images.size {
+                Some([height, width]) => {
+                    Said::new(format!("{english}, {height}×{width}"), format!("{chinese}，{height}×{width}"))
+                }
+                None => Said::new(format!("{english} of different sizes"), format!("{chinese}，大小不一")),
+            }
+        }
+        Inputs::Table(table) => {
+            said!("a table of {count} columns", "有 {count} 列的表格", count = table.columns().len())
+        }
+        _ => Said::new("unknown", "未知"),
     }
 }
 
-fn labels_text(kind: &LabelKind) -> String {
+fn labels_text(kind: &LabelKind) -> Said {
     match kind {
-        LabelKind::None => "none".to_owned(),
-        LabelKind::ClassIndex { classes } => format!("one of {classes} classes, as integers"),
-        LabelKind::OneHot { classes } => format!("one of {classes} classes, one-hot"),
-        LabelKind::MultiHot { classes } => format!("any of {classes} classes, as 0 and 1"),
-        LabelKind::Real { shape } => format!("real values {shape:?}"),
-        LabelKind::WordClasses { classes } => format!("one of {classes} classes for each word"),
+        LabelKind::None => Said::new("none", "无"),
+        LabelKind::ClassIndex { classes } => {
+            said!("one of {classes} classes, as integers", "{classes} 个类别之一（整数）")
+        }
+        LabelKind::OneHot { classes } => said!("one of {classes} classes, one-hot", "{classes} 个类别之一（one-hot）"),
+        LabelKind::MultiHot { classes } => {
+            said!("any of {classes} classes, as 0 and 1", "{classes} 个类别中的任意几个（0 和 1）")
+        }
+        LabelKind::Real { shape } => said!("real values {shape:?}", "实数值 {shape:?}"),
+        LabelKind::WordClasses { classes } => {
+            said!("one of {classes} classes for each word", "每个词 {classes} 个类别之一")
+        }
     }
 }

@@ -5,18 +5,49 @@ use crate::cli::{Context, Result, models};
 use retune::Model;
 use retune::data::Preprocessing;
 use retune::formats::keras::{KerasFile, Layout};
+use retune::graph::ops::sequence::Pooling;
 use retune::models::{LayerSummary, LoadReport, Task};
+use retune::train::language::{Language, Said, fill};
+use retune::train::said;
 use retune::train::stored::Stored;
 use serde_json::{Value, json};
-use std::fmt::Write;
 use std::path::Path;
+
+retune::train::texts! {
+    struct Words {
+        file: "file", "文件";
+        format: "format", "格式";
+        written_by: "{format}, written by Keras {version}", "{format}，由 Keras {version} 写入";
+        parameters: "parameters", "参数";
+        of_them_trainable: "{total}, {trainable} of them trainable", "{total} 个，其中可训练 {trainable} 个";
+        task: "task", "任务";
+        head: "head", "头";
+        inputs: "inputs", "输入";
+        any_texts: "texts of any number of tokens", "任意多 token 的文本";
+        texts: "texts of at most {most} tokens", "最多 {most} 个 token 的文本";
+        preprocessing: "preprocessing", "预处理";
+        not_stored: "not stored in the file: give inputs as the model was trained on them", "文件中没有保存：请按模型训练时的方式给出输入";
+        classes: "classes", "类别";
+        note: "note", "注意";
+        of_layer: "layer `{layer}`: {text}", "层 `{layer}`：{text}";
+        layer: "layer", "层";
+        output_shape: "output shape", "输出形状";
+        trainable: "trainable", "可训练";
+        yes: "yes", "是";
+        no: "no", "否";
+        values: "values", "值";
+        in_tensors: "{values} in {tensors} tensors", "{tensors} 个张量，共 {values} 个值";
+        tensor: "tensor", "张量";
+        shape: "shape", "形状";
+    }
+}
 
 pub fn inspect(context: &Context, path: &Path) -> Result {
     if path.is_dir() {
-        return with_task(context, path, "model folder");
+        return with_task(context, path, ("model folder", "模型文件夹"));
     }
     if !is_keras(path) {
-        return with_task(context, path, "weights named as in PyTorch");
+        return with_task(context, path, ("weights named as in PyTorch", "按 PyTorch 命名的权重"));
     }
     let file = KerasFile::read(path)?;
     if file.config.is_none() {
@@ -29,7 +60,7 @@ pub fn inspect(context: &Context, path: &Path) -> Result {
     };
     let preprocessing = Stored::of(&model)?.map(|stored| stored.preprocessing);
     let description = Description { source, layers: model.layers(), model, report, preprocessing };
-    context.console.result(&description.text(), || description.json());
+    context.console.result(&description.text(context.language), || description.json());
     Ok(())
 }
 
@@ -40,41 +71,69 @@ fn is_keras(path: &Path) -> bool {
 }
 
 /// A folder as transformers writes it, or a file of weights alone whose architecture is recognized.
-fn with_task(context: &Context, path: &Path, format: &'static str) -> Result {
+fn with_task(context: &Context, path: &Path, format: Named) -> Result {
     let (model, report) = models::load(context, path)?;
     let source = Source { path, format, writer: None };
     let preprocessing = Stored::of(&model)?.map(|stored| stored.preprocessing);
     let description = Description { source, layers: model.layers(), model, report, preprocessing };
-    context.console.result(&description.text(), || description.json());
+    context.console.result(&description.text(context.language), || description.json());
     Ok(())
 }
 
-/// What a model of a folder is for, in words.
-fn task_text(task: &Task) -> String {
+/// Labels that people are shown; programs get them all.
+const SHOWN_LABELS: usize = 20;
+
+/// What a model of a folder is for, in words, with so many of its labels at most.
+fn task_text(task: &Task, most: usize) -> Said {
+    let (count, mut labels) =
+        (task.labels().len(), task.labels().iter().take(most).cloned().collect::<Vec<_>>().join(", "));
+    if count > most {
+        labels.push_str(", …");
+    }
     match task {
-        Task::Classification { labels } => format!("one of {}: {}", labels.len(), labels.join(", ")),
-        Task::MultiLabel { labels } => format!("any of {}: {}", labels.len(), labels.join(", ")),
-        Task::Regression { values } => text::counted(*values, "number", "numbers"),
-        Task::TokenClassification { labels } => {
-            format!("for each token one of {}: {}", labels.len(), labels.join(", "))
+        Task::Classification { .. } => said!("one of {count}: {labels}", "{count} 类之一：{labels}"),
+        Task::MultiLabel { .. } => said!("any of {count}: {labels}", "{count} 类中的任意几个：{labels}"),
+        Task::Regression { values } => Said::new(text::counted(*values, "number", "numbers"), format!("{values} 个数")),
+        Task::TokenClassification { .. } => {
+            said!("for each token one of {count}: {labels}", "每个 token {count} 类之一：{labels}")
         }
-        Task::Similarity { pooling, .. } => format!("similarity of texts, by {pooling:?} pooling").to_lowercase(),
-        Task::Embedding { pooling, .. } => format!("a vector for each text, by {pooling:?} pooling").to_lowercase(),
+        Task::Similarity { pooling, .. } => {
+            let (english, chinese) = pooling_text(*pooling);
+            Said::new(format!("similarity of texts, by {english} pooling"), format!("文本的相似度，{chinese}"))
+        }
+        Task::Embedding { pooling, .. } => {
+            let (english, chinese) = pooling_text(*pooling);
+            Said::new(format!("a vector for each text, by {english} pooling"), format!("每段文本一个向量，{chinese}"))
+        }
     }
 }
+
+/// How the vectors of tokens become one.
+fn pooling_text(pooling: Pooling) -> Named {
+    match pooling {
+        Pooling::Mean => ("mean", "平均池化"),
+        Pooling::First => ("first", "首 token 池化"),
+        Pooling::Last => ("last", "末 token 池化"),
+    }
+}
+
+/// A name in English and Chinese.
+type Named = (&'static str, &'static str);
 
 /// Where a model comes from.
 struct Source<'a> {
     path: &'a Path,
-    format: &'static str,
+    format: Named,
     writer: Option<String>,
 }
 
 impl Source<'_> {
-    fn text(&self) -> String {
+    fn text(&self, language: Language) -> String {
+        let format = Said::from(self.format);
+        let values = |version| [("format", format.of(language)), ("version", version)];
         match &self.writer {
-            Some(version) => format!("{}, written by Keras {version}", self.format),
-            None => self.format.to_owned(),
+            Some(version) => fill(Words::of(language).written_by, &values(version)),
+            None => format.of(language).to_owned(),
         }
     }
 }
@@ -88,15 +147,16 @@ struct Description<'a> {
 }
 
 impl Description<'_> {
-    fn text(&self) -> String {
+    fn text(&self, language: Language) -> String {
+        let words = Words::of(language);
         let mut layers = Table::new(&[2]);
-        layers.row(["layer", "output shape", "parameters", "trainable"]);
+        layers.row([words.layer, words.output_shape, words.parameters, words.trainable]);
         for layer in &self.layers {
             let name = layer.path.rsplit('/').next().unwrap_or(&layer.path);
             let (parameters, trainable) = match layer.parameters {
                 0 => (String::new(), ""),
-                n if layer.trainable_parameters == 0 => (text::count(n), "no"),
-                n => (text::count(n), "yes"),
+                n if layer.trainable_parameters == 0 => (text::count(n), words.no),
+                n => (text::count(n), words.yes),
             };
             layers.row([
                 format!("{}{name} ({})", "  ".repeat(layer.depth), layer.class),
@@ -107,39 +167,45 @@ impl Description<'_> {
         }
         let (total, trainable) = self.parameters();
         let mut summary = Table::new(&[]);
-        summary.row(["file".to_owned(), self.source.path.display().to_string()]);
-        summary.row(["format".to_owned(), self.source.text()]);
-        summary.row([
-            "parameters".to_owned(),
-            format!("{}, {} of them trainable", text::count(total), text::count(trainable)),
-        ]);
+        summary.row([words.file, &self.source.path.display().to_string()]);
+        summary.row([words.format, &self.source.text(language)]);
+        let counts = [("total", text::count(total)), ("trainable", text::count(trainable))];
+        let counts = counts.each_ref().map(|(name, count)| (*name, count.as_str()));
+        summary.row([words.parameters, &fill(words.of_them_trainable, &counts)]);
         if let Some(task) = self.model.task() {
-            summary.row(["task".to_owned(), task_text(task)]);
+            summary.row([words.task, task_text(task, SHOWN_LABELS).of(language)]);
         }
         if let Some(pooling) = self.model.pooling().filter(|_| self.model.task().is_some_and(|t| t.outputs().is_some()))
         {
-            summary.row(["head".to_owned(), format!("a product behind {pooling:?} pooling").to_lowercase()]);
+            let (english, chinese) = pooling_text(pooling);
+            let head = Said::new(format!("a product behind {english} pooling"), format!("{chinese}之后的一个线性层"));
+            summary.row([words.head, head.of(language)]);
         }
         if self.model.tokenizer().is_some() {
-            let most = self.model.max_tokens().map_or("any number of".to_owned(), |most| format!("at most {most}"));
-            summary.row(["inputs".to_owned(), format!("texts of {most} tokens")]);
+            let texts = match self.model.max_tokens() {
+                Some(most) => fill(words.texts, &[("most", &most.to_string())]),
+                None => words.any_texts.to_owned(),
+            };
+            summary.row([words.inputs, &texts]);
         }
         match &self.preprocessing {
             None if self.model.tokenizer().is_some() => {}
-            Some(preprocessing) => summary.row(["preprocessing".to_owned(), preprocessing_text(preprocessing)]),
-            None => {
-                summary.row(["preprocessing", "not stored in the file: give inputs as the model was trained on them"])
+            Some(preprocessing) => {
+                summary.row([words.preprocessing, preprocessing_text(preprocessing).of(language)]);
             }
+            None => summary.row([words.preprocessing, words.not_stored]),
         }
         if let Some(names) = self.preprocessing.as_ref().and_then(|p| p.class_names.as_ref()) {
-            summary.row(["classes".to_owned(), format!("{}: {}", names.len(), names.join(", "))]);
+            let colon = if language == Language::Chinese { "：" } else { ": " };
+            summary.row([words.classes, &format!("{}{colon}{}", names.len(), names.join(", "))]);
         }
         for note in &self.report.notes {
-            let text = match note.layer.as_str() {
-                "" => note.text.clone(),
-                layer => format!("layer `{layer}`: {}", note.text),
-            };
-            summary.row(["note".to_owned(), text]);
+            let text = Said::looked_up(&note.text);
+            let text = text.of(language);
+            match note.layer.as_str() {
+                "" => summary.row([words.note, text]),
+                layer => summary.row([words.note, &fill(words.of_layer, &[("layer", layer), ("text", text)])]),
+            }
         }
         format!("{}\n{}", summary.render(0), layers.render(0).trim_end())
     }
@@ -166,11 +232,11 @@ impl Description<'_> {
         };
         json!({
             "path": self.source.path,
-            "format": self.source.format,
+            "format": self.source.format.0,
             "keras_version": self.source.writer,
             "parameters": parameters,
             "trainable_parameters": trainable_parameters,
-            "task": self.model.task().map(task_text),
+            "task": self.model.task().map(|task| task_text(task, usize::MAX)),
             "max_tokens": self.model.max_tokens(),
             "layers": self.layers.iter().map(layer).collect::<Vec<_>>(),
             "preprocessing": self.preprocessing,
@@ -184,12 +250,15 @@ fn weights_only(context: &Context, path: &Path, file: &KerasFile) {
     let source = Source { path, format: format_name(file.layout), writer: file.keras_version.clone() };
     let tensors: Vec<_> = file.weights.tensors().collect();
     let total: usize = tensors.iter().map(|(_, tensor)| tensor.len()).sum();
+    let words = Words::of(context.language);
     let mut summary = Table::new(&[]);
-    summary.row(["file".to_owned(), path.display().to_string()]);
-    summary.row(["format".to_owned(), source.text()]);
-    summary.row(["values".to_owned(), format!("{} in {} tensors", text::count(total), text::count(tensors.len()))]);
+    summary.row([words.file, &path.display().to_string()]);
+    summary.row([words.format, &source.text(context.language)]);
+    let counts = [("values", text::count(total)), ("tensors", text::count(tensors.len()))];
+    let counts = counts.each_ref().map(|(name, count)| (*name, count.as_str()));
+    summary.row([words.values, &fill(words.in_tensors, &counts)]);
     let mut table = Table::new(&[2]);
-    table.row(["tensor", "shape", "values"]);
+    table.row([words.tensor, words.shape, words.values]);
     for (name, tensor) in &tensors {
         table.row([name.clone(), format!("{:?}", tensor.shape()), text::count(tensor.len())]);
     }
@@ -197,7 +266,7 @@ fn weights_only(context: &Context, path: &Path, file: &KerasFile) {
         let tensor = |(name, tensor): &(String, &retune::Tensor)| json!({ "name": name, "shape": tensor.shape() });
         json!({
             "path": path,
-            "format": source.format,
+            "format": source.format.0,
             "keras_version": source.writer,
             "values": total,
             "tensors": tensors.iter().map(tensor).collect::<Vec<_>>(),
@@ -205,12 +274,12 @@ fn weights_only(context: &Context, path: &Path, file: &KerasFile) {
     });
 }
 
-fn format_name(layout: Layout) -> &'static str {
+fn format_name(layout: Layout) -> Named {
     match layout {
-        Layout::LegacyModel => "Keras HDF5 model",
-        Layout::LegacyWeights => "Keras HDF5 weights by layer",
-        Layout::Archive => "Keras archive",
-        Layout::Weights => "Keras weights by path",
+        Layout::LegacyModel => ("Keras HDF5 model", "Keras HDF5 模型"),
+        Layout::LegacyWeights => ("Keras HDF5 weights by layer", "按层存放的 Keras HDF5 权重"),
+        Layout::Archive => ("Keras archive", "Keras 归档"),
+        Layout::Weights => ("Keras weights by path", "按路径存放的 Keras 权重"),
     }
 }
 
@@ -220,23 +289,35 @@ fn shape_json(shape: &retune::graph::Shape) -> Value {
 }
 
 /// The steps in the order in which they are taken.
-fn preprocessing_text(preprocessing: &Preprocessing) -> String {
+fn preprocessing_text(preprocessing: &Preprocessing) -> Said {
     let mut steps = Vec::new();
     if let Some(color) = &preprocessing.color {
-        steps.push(format!("colour {color:?}").to_lowercase());
+        let name = format!("{color:?}").to_lowercase();
+        steps.push(said!("colour {name}", "颜色 {name}"));
     }
     if let Some(resize) = &preprocessing.resize {
-        steps.push(format!("resize to {}×{}", resize.height, resize.width));
+        let (height, width) = (resize.height, resize.width);
+        steps.push(said!("resize to {height}×{width}", "缩放到 {height}×{width}"));
     }
     if let Some(rescale) = &preprocessing.rescale {
-        let mut text = format!("multiply by {}", rescale.scale);
-        if rescale.offset != 0.0 {
-            let _ = write!(text, " and add {}", rescale.offset);
-        }
-        steps.push(text);
+        let (scale, offset) = (rescale.scale, rescale.offset);
+        steps.push(match offset {
+            0.0 => said!("multiply by {scale}", "乘以 {scale}"),
+            _ => said!("multiply by {scale} and add {offset}", "乘以 {scale} 再加 {offset}"),
+        });
     }
     if let Some(normalize) = &preprocessing.normalize {
-        steps.push(format!("subtract mean {:?}, divide by deviation {:?}", normalize.mean, normalize.std));
+        let (mean, std) = (&normalize.mean, &normalize.std);
+        steps.push(said!(
+            "subtract mean {mean:?}, divide by deviation {std:?}",
+            "减去均值 {mean:?}，除以标准差 {std:?}"
+        ));
     }
-    if steps.is_empty() { "none: inputs as they are stored".to_owned() } else { steps.join(", then ") }
+    if steps.is_empty() {
+        return Said::new("none: inputs as they are stored", "无：输入保持原样");
+    }
+    Said::in_each(|language| {
+        let steps: Vec<&str> = steps.iter().map(|step| step.of(language)).collect();
+        steps.join(if language == Language::Chinese { "，然后" } else { ", then " })
+    })
 }

@@ -16,8 +16,9 @@ use retune::data::preprocess::{Color, Resize};
 use retune::formats::atomic::write_bytes_atomic;
 use retune::formats::npy;
 use retune::models::{Mode, ModelError, Task};
-use retune::train::language::Said;
+use retune::train::language::{Language, Said, phrases};
 use retune::train::predict::{Answer, Predictor};
+use retune::train::said;
 use retune::train::stored::Stored;
 use retune::train::views::Views;
 use retune::{Inference, Model, Tensor};
@@ -128,11 +129,12 @@ fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input:
     let fits = expected.rank() == array.shape().len()
         && expected.dims().iter().zip(array.shape()).skip(1).all(|(dim, size)| dim.fixed() == Some(*size));
     if !fits {
-        let found = format!("{:?}", array.shape());
-        return Err(Failure::new(format!(
-            "`{}`: the model takes {}, the array is {found}",
-            input.display(),
-            crate::cli::text::shape(&expected)
+        return Err(Failure::new(said!(
+            "`{array}`: the model takes {expected}, the array is {found:?}",
+            "`{array}`：模型接受 {expected}，而数组为 {found:?}",
+            array = input.display(),
+            expected = crate::cli::text::shape(&expected),
+            found = array.shape()
         )));
     }
     let array = match given.dtype {
@@ -166,8 +168,11 @@ fn predict_array(context: &Context, arguments: &Arguments, model: &Model, input:
         }
     };
     let shapes: Vec<&[usize]> = outputs.iter().map(Tensor::shape).collect();
-    let text: Vec<String> =
-        written.iter().zip(&shapes).map(|(path, shape)| format!("wrote `{}` {shape:?}", path.display())).collect();
+    let text: Vec<String> = written
+        .iter()
+        .zip(&shapes)
+        .map(|(path, shape)| format!("{} {shape:?}", wrote(path).of(context.language)))
+        .collect();
     context.console.result(&text.join("\n"), || json!({ "outputs": written, "shapes": shapes }));
     Ok(())
 }
@@ -206,6 +211,11 @@ fn predict_images(context: &Context, arguments: &Arguments, model: Model, inputs
     write(context, arguments, &Predictions { item: "file", value: "value", items, answers, names })
 }
 
+/// A file was written.
+fn wrote(path: &Path) -> Said {
+    said!("wrote `{path}`", "已写入 `{path}`", path = path.display())
+}
+
 /// Writes predictions to the file named, or to standard output.
 fn write(context: &Context, arguments: &Arguments, predictions: &Predictions) -> Result {
     match &arguments.output {
@@ -220,7 +230,9 @@ fn write(context: &Context, arguments: &Arguments, predictions: &Predictions) ->
                 .console
                 .result(said.of(context.language), || json!({ "output": path, "predictions": predictions.json() }));
         }
-        None => context.console.result(predictions.table().trim_end(), || json!({ "predictions": predictions.json() })),
+        None => context
+            .console
+            .result(predictions.table(context.language).trim_end(), || json!({ "predictions": predictions.json() })),
     }
     Ok(())
 }
@@ -289,10 +301,14 @@ impl Predictions {
         self.names.as_ref().and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())
     }
 
-    fn table(&self) -> String {
+    fn table(&self, language: Language) -> String {
         let mut table = Table::new(&[]);
         for (item, answer) in self.rows() {
-            let item = shortened(item);
+            // Rows are told apart by their places, which are words.
+            let item = match language {
+                Language::Chinese if self.item == "row" => phrases::chinese(item),
+                _ => shortened(item),
+            };
             if answer.probabilities.is_empty() {
                 table.row([item, answer.name.clone()]);
                 continue;

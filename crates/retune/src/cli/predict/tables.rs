@@ -13,7 +13,9 @@ use std::sync::Arc;
 /// Predicts on every row of the file that the arguments name.
 pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model, schema: &TableSchema) -> Result {
     let [path] = arguments.input.as_slice() else {
-        return Err(Failure::usage("one table is read at a time").hint("call `predict` for each"));
+        return Err(
+            Failure::usage(("one table is read at a time", "一次只读取一个表格")).hint("call `predict` for each")
+        );
     };
     let options = SourceOptions { unlabelled: true, ..schema.source_options() };
     let data = Arc::new(open(path, &options)?.train);
@@ -21,7 +23,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model, sc
     let predictor = Predictor::new(&context.cpu(), model)?;
     let names = predictor.preprocessing().class_names.clone();
     let is_real = schema.label.as_ref().is_some_and(|label| label.labels == retune::data::LabelType::Real);
-    let mut bar = Progress::new(context.console, "predicting").bar_only();
+    let mut bar = Progress::new(context.console, ("predicting", "预测")).bar_only();
     let answers = if is_real {
         let outputs = predictor.outputs(data, &mut bar)?;
         let width: usize = outputs.shape().iter().skip(1).product();

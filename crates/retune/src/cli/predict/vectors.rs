@@ -1,6 +1,6 @@
 //! Vectors of single texts: as an array, or with the texts as JSON lines.
 
-use super::Arguments;
+use super::{Arguments, wrote};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::{Context, Result};
@@ -9,6 +9,7 @@ use retune::data::dataset::Texts;
 use retune::formats::atomic::write_bytes_atomic;
 use retune::formats::npy;
 use retune::train::predict::Predictor;
+use retune::train::said;
 use retune::{Model, Tensor};
 use serde_json::json;
 use std::borrow::Cow;
@@ -28,9 +29,10 @@ impl Form {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("npy") => Ok(Form::Array),
             Some("jsonl") => Ok(Form::Lines),
-            _ => Err(Failure::usage(format!(
-                "the model gives a vector for each text, which `{}` cannot hold",
-                path.display()
+            _ => Err(Failure::usage(said!(
+                "the model gives a vector for each text, which `{path}` cannot hold",
+                "模型为每段文本给出一个向量，`{path}` 无法存放",
+                path = path.display()
             ))
             .hint("name a file with `.npy` or `.jsonl` at its end")),
         }
@@ -57,7 +59,7 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model, te
                 Form::Lines => write_bytes_atomic(path, lines(&names, &vectors).as_bytes())
                     .map_err(|e| Failure::cannot_write(path, e))?,
             }
-            let text = format!("wrote `{}` {:?}", path.display(), vectors.shape());
+            let text = format!("{} {:?}", wrote(path).of(context.language), vectors.shape());
             context.console.result(&text, || json!({ "output": path, "shape": vectors.shape() }));
         }
     }

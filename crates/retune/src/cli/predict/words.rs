@@ -9,6 +9,7 @@ use retune::data::{Dataset, LabelType, SourceOptions, open, words};
 use retune::formats::atomic::write_bytes_atomic;
 use retune::train::language::Said;
 use retune::train::predict::{LabelledText, Predictor};
+use retune::train::said;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +37,13 @@ pub(super) fn predict(context: &Context, arguments: &Arguments, model: Model) ->
         None => context.console.result(lines.trim_end(), || json!({ "predictions": objects })),
         Some(path) => {
             write_bytes_atomic(path, lines.as_bytes()).map_err(|e| Failure::cannot_write(path, e))?;
-            let text = format!("wrote `{}`, {} lines", path.display(), objects.len());
-            context.console.result(&text, || json!({ "output": path, "predictions": objects }));
+            let said = said!(
+                "wrote `{path}`, {lines} lines",
+                "已写入 `{path}`，共 {lines} 行",
+                path = path.display(),
+                lines = objects.len()
+            );
+            context.console.result(said.of(context.language), || json!({ "output": path, "predictions": objects }));
         }
     }
     Ok(())

@@ -1,21 +1,25 @@
 //! What is wrong, in Chinese: the sentences of the libraries' errors, one file for the errors of a crate.
 //!
 //! Libraries say their errors in English. Here each of them is said again, from its fields, by a match over its variants; what to do
-//! about it is in [`hints`](super::hints). Fields that are sentences of other libraries, of the operating system or of a reader stay as
-//! they are.
+//! about it, and fields that are words of a reader, are looked up in [`phrases`]. Sentences of other libraries and of the operating
+//! system stay as they are.
 
 mod data;
 mod formats;
 mod hub;
 mod models;
+mod networks;
 mod train;
 
 use retune::audit::AuditError;
+use retune::cpu::CpuError;
 use retune::data::DataError;
 use retune::formats::FormatError;
+use retune::graph::GraphError;
 use retune::hub::HubError;
 use retune::models::ModelError;
 use retune::train::TrainError;
+use retune::train::language::phrases;
 use retune::train::recipe::RecipeError;
 use std::error::Error;
 
@@ -28,13 +32,15 @@ pub fn chinese(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| models::model(error.downcast_ref::<ModelError>()?))
         .or_else(|| formats::format(error.downcast_ref::<FormatError>()?))
         .or_else(|| hub::hub(error.downcast_ref::<HubError>()?))
+        .or_else(|| networks::graph(error.downcast_ref::<GraphError>()?))
+        .or_else(|| networks::cpu(error.downcast_ref::<CpuError>()?))
 }
 
-/// The error in Chinese; as it is, without what to do, where it is not known.
+/// The error in Chinese; what is known of its text, without what to do, where it is not known.
 fn of(error: &(dyn Error + 'static)) -> String {
     chinese(error).unwrap_or_else(|| {
         let text = error.to_string();
-        text.lines().filter(|line| !line.starts_with("hint: ")).collect::<Vec<_>>().join("\n")
+        phrases::chinese(&text.lines().filter(|line| !line.starts_with("hint: ")).collect::<Vec<_>>().join("\n"))
     })
 }
 
@@ -61,6 +67,8 @@ mod tests {
             ("audit", "AuditError", "data"),
             ("data", "DataError", "data"),
             ("formats", "Problem", "formats"),
+            ("cpu", "CpuError", "networks"),
+            ("graph", "GraphError", "networks"),
             ("hub", "HubError", "hub"),
             ("models", "ModelError", "models"),
             ("train", "TrainError", "train"),

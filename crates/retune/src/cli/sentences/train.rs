@@ -3,6 +3,7 @@
 use super::of;
 use retune::train::TrainError;
 use retune::train::language::Language;
+use retune::train::language::phrases::{chinese, filled};
 use retune::train::recipe::RecipeError;
 use retune::train::recipe::document::Place;
 use std::fmt::Write;
@@ -13,10 +14,10 @@ pub fn train(error: &TrainError) -> Option<String> {
         TrainError::Recipe(error) => recipe(error),
         TrainError::Model(error) => of(error.as_ref()),
         TrainError::Data(error) => of(error),
-        TrainError::Graph(error) => error.to_string(),
-        TrainError::Cpu(error) => error.to_string(),
+        TrainError::Graph(error) => of(error),
+        TrainError::Cpu(error) => of(error),
         TrainError::Features { folder, error } => format!("无法在 `{}` 中保存冻结层的值：{error}", folder.display()),
-        TrainError::Mismatch { what, expected, found } => format!("{what}：应为 {expected}，实际为 {found}"),
+        TrainError::Mismatch { what, expected, found } => filled("{}：应为 {}，实际为 {}", &[what, expected, found]),
         TrainError::Unfit { problem, .. } => problem.of(Language::Chinese).to_owned(),
         TrainError::Diverged { value, epoch, step, checkpoint } => {
             let checkpoint = checkpoint
@@ -27,11 +28,15 @@ pub fn train(error: &TrainError) -> Option<String> {
         TrainError::Read { path, source } => format!("无法读取 `{}`：{source}", path.display()),
         TrainError::Write { path, source } => format!("无法写入 `{}`：{source}", path.display()),
         TrainError::SaveTensors { path, source } => format!("无法写入 `{}`：{}", path.display(), of(source.as_ref())),
-        TrainError::Damaged { path, reason } => format!("`{}` 已损坏：{reason}", path.display()),
+        TrainError::Damaged { path, reason } => format!("`{}` 已损坏：{}", path.display(), chinese(reason)),
         TrainError::Locked { path } => format!("`{}` 正被另一个进程使用", path.display()),
         TrainError::RunExists { path } => format!("`{}` 中已有一次运行", path.display()),
-        TrainError::NoRun { path, reason } => format!("`{}` 中没有可以继续的运行：{reason}", path.display()),
-        TrainError::Changed { what, before, now } => format!("运行开始之后，{what} 变了：原为 {before}，现为 {now}"),
+        TrainError::NoRun { path, reason } => {
+            format!("`{}` 中没有可以继续的运行：{}", path.display(), chinese(reason))
+        }
+        TrainError::Changed { what, before, now } => {
+            filled("运行开始之后，{} 变了：原为 {}，现为 {}", &[what, before, now])
+        }
         _ => return None,
     })
 }

@@ -2,7 +2,10 @@
 //!
 //! Each message stands once, with all its languages side by side, so that none can be missing: those that are constant in
 //! [`texts!`](crate::texts), where `{names}` in braces stand for values that are filled in; those that are made of what was found as
-//! [`Said`]. What comes from files and libraries (names, places, errors) stays as it is.
+//! [`Said`], mostly by [`said!`](crate::said). What crates say that know English alone is looked up in [`phrases`]; what comes from files
+//! and other libraries (names, places, errors of the system) stays as it is.
+
+pub mod phrases;
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -72,10 +75,21 @@ impl Said {
         Said { english: english.into(), chinese: chinese.into() }
     }
 
-    /// What is the same in every language: names, commands, and what other libraries say.
+    /// What is the same in every language: names, commands, and what the user wrote.
     pub fn as_it_is(text: impl Into<String>) -> Said {
         let text = text.into();
         Said { english: text.clone(), chinese: text }
+    }
+
+    /// What a function says in each language.
+    pub fn in_each(said: impl Fn(Language) -> String) -> Said {
+        Said { english: said(Language::English), chinese: said(Language::Chinese) }
+    }
+
+    /// What a crate says that knows English alone; its Chinese is that of [`phrases`], and English where they do not know it.
+    pub fn looked_up(english: impl Into<String>) -> Said {
+        let english = english.into();
+        Said { chinese: phrases::chinese(&english), english }
     }
 
     /// The message in a language.
@@ -111,20 +125,6 @@ impl From<(&str, &str)> for Said {
     }
 }
 
-/// What is the same in every language, or said in one only.
-impl From<String> for Said {
-    fn from(text: String) -> Said {
-        Said::as_it_is(text)
-    }
-}
-
-/// What is the same in every language, or said in one only.
-impl From<&str> for Said {
-    fn from(text: &str) -> Said {
-        Said::as_it_is(text)
-    }
-}
-
 impl Serialize for Said {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.english.serialize(serializer)
@@ -151,16 +151,48 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     out + rest
 }
 
-/// The names in braces of a template, in alphabetical order.
-pub fn names_in(template: &str) -> Vec<&str> {
-    let mut names: Vec<&str> = template.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+/// Whether both templates have the same names in braces. It is computed by the compiler, for [`texts!`](crate::texts).
+#[doc(hidden)]
+pub const fn fill_in_the_same(a: &str, b: &str) -> bool {
+    names_are_in(a.as_bytes(), b.as_bytes()) && names_are_in(b.as_bytes(), a.as_bytes())
 }
 
-/// A struct of messages, each with its English and its Chinese text; `of(language)` gives those of a language, `all()` each with its
-/// name and both texts.
+const fn names_are_in(from: &[u8], within: &[u8]) -> bool {
+    let mut at = 0;
+    while at < from.len() {
+        if from[at] == b'{' {
+            let mut end = at;
+            while end < from.len() && from[end] != b'}' {
+                end += 1;
+            }
+            if end < from.len() && !has(within, from, at, end) {
+                return false;
+            }
+            at = end;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Whether `within` has the bytes `start` to `end`, both included, of `from`.
+const fn has(within: &[u8], from: &[u8], start: usize, end: usize) -> bool {
+    let mut at = 0;
+    while at + end - start < within.len() {
+        let mut same = 0;
+        while same <= end - start && within[at + same] == from[start + same] {
+            same += 1;
+        }
+        if same > end - start {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// A struct of messages, each with its English and its Chinese text; `of(language)` gives those of a language. A message that is
+/// empty in one, or does not fill in the same values in both, does not compile.
 #[macro_export]
 macro_rules! texts {
     ($(#[$doc:meta])* $visibility:vis struct $name:ident {
@@ -182,13 +214,24 @@ macro_rules! texts {
                     _ => &ENGLISH,
                 }
             }
-
-            /// Every message: its name, its English and its Chinese text.
-            #[cfg(test)]
-            $visibility fn all() -> Vec<(&'static str, &'static str, &'static str)> {
-                vec![$((stringify!($field), $english, $chinese),)*]
-            }
         }
+
+        $(const _: () = assert!(
+            !$english.is_empty() && !$chinese.is_empty() && $crate::language::fill_in_the_same($english, $chinese),
+            concat!("`", stringify!($field), "`: both languages need a text with the same values in braces"),
+        );)*
+    };
+}
+
+/// A [`Said`] of two format strings, English and Chinese, and the values that both take, as [`format!`] takes them. A value that one of
+/// them leaves out does not compile.
+#[macro_export]
+macro_rules! said {
+    ($english:literal, $chinese:literal $(, $($values:tt)*)?) => {
+        $crate::language::Said::new(
+            ::std::fmt::format(format_args!($english $(, $($values)*)?)),
+            ::std::fmt::format(format_args!($chinese $(, $($values)*)?)),
+        )
     };
 }
 
@@ -208,6 +251,22 @@ mod tests {
     fn values_are_not_searched_for_names() {
         assert_eq!(fill("{a} and {b}, {c", &[("a", "{b}"), ("b", "2")]), "{b} and 2, {c");
         assert_eq!(fill("{unknown}", &[]), "{unknown}");
-        assert_eq!(names_in("{b} {a} {b} {"), ["a", "b"]);
+    }
+
+    #[test]
+    fn templates_fill_in_the_same_values_or_do_not() {
+        assert!(fill_in_the_same("{a} of {bc}, {", "{bc} 中的 {a}"));
+        assert!(!fill_in_the_same("{a} of {b}", "{a}"));
+        assert!(!fill_in_the_same("{a}", "{a} {ab}"));
+        assert!(!fill_in_the_same("{ab}", "{a"));
+    }
+
+    #[test]
+    fn values_stand_in_both_languages() {
+        let rows = 3;
+        assert_eq!(
+            said!("{rows} rows of {place}", "{place} 的 {rows} 行", place = "t.csv"),
+            Said::new("3 rows of t.csv", "t.csv 的 3 行")
+        );
     }
 }

@@ -1,10 +1,46 @@
-//! What to do about an error, in Chinese. Errors come from all crates in English; their hints are known here, each with the places of
-//! its values as `{}`, and said in Chinese with the values filled in. A hint that is not known stays in English.
+//! What to do about an error: hints of the command line, of training, and those that several crates give.
 
-/// A hint in English and in Chinese, with the same number of `{}`, values in the same order.
-const HINTS: &[(&str, &str)] = &[
+/// English and Chinese.
+pub(super) const PHRASES: &[(&str, &str)] = &[
     ("did you mean {}?", "您是否想用 {}？"),
     ("leave it out", "请去掉它"),
+    ("keep one of the two", "请两者只保留其一"),
+    (
+        "`tokenizer.json` must be as Hugging Face's `tokenizers` writes it",
+        "`tokenizer.json` 必须是 Hugging Face 的 `tokenizers` 写出的形式",
+    ),
+    (
+        "expected a folder with one sub-folder of images per class, CIFAR-10 batches, IDX files, `.npy`/`.npz`, `.csv`, `.json`, `.jsonl`, `.parquet` or `.arrow`; or name the kind explicitly",
+        "应为每类一个子文件夹的图像文件夹、CIFAR-10 批次、IDX 文件、`.npy`/`.npz`、`.csv`、`.json`、`.jsonl`、`.parquet` 或 `.arrow`；或明确指定类型",
+    ),
+    ("give at least one", "请至少给出一个"),
+    ("leave out test-time augmentation", "请不用测试时增强"),
+    ("sections are {}", "可用的节有 {}"),
+    ("{} belongs to {}", "{} 属于 {}"),
+    ("keys of {} are {}", "{} 的键有 {}"),
+    (
+        "write it inside of a section, such as `[train]`, not as {} before any",
+        "请写在某一节（例如 `[train]`）之内，而不是在所有节之前写 {}",
+    ),
+    (
+        "name a file of groups of words, such as `synonyms-file = \"synonyms.txt\"`",
+        "请指定词组的文件，例如 `synonyms-file = \"synonyms.txt\"`",
+    ),
+    (
+        "train the encoder: `full`, `gradual`, `lora`, `bottleneck`, `prompt`, `prefix`, `ia3`, `biases` or `norms`",
+        "请训练编码器：`full`、`gradual`、`lora`、`bottleneck`、`prompt`、`prefix`、`ia3`、`biases` 或 `norms`",
+    ),
+    (
+        "give a `.csv` or `.tsv` file, or use a model for these inputs",
+        "请给出 `.csv` 或 `.tsv` 文件，或使用适合这些输入的模型",
+    ),
+    ("give a `.csv` or `.tsv` file for `kind = \"table\"`", "`kind = \"table\"` 需要 `.csv` 或 `.tsv` 文件"),
+    (
+        "make a model for tables with `kind = \"table\"` in `[model]`, or leave out `kind = \"table\"` in `[data]`",
+        "请在 `[model]` 中用 `kind = \"table\"` 新建表格模型，或去掉 `[data]` 中的 `kind = \"table\"`",
+    ),
+    ("use the model as `retune fit` saved it", "请使用由 `retune fit` 保存的原样模型"),
+    ("name the column of labels with `label` in `[data]`", "请在 `[data]` 中用 `label` 指定标签列"),
     ("name it", "请指定它"),
     ("order them", "请按顺序排列"),
     ("check its numbers", "请检查其中的数字"),
@@ -263,141 +299,3 @@ const HINTS: &[(&str, &str)] = &[
     ("give a recipe, or a model and data", "请给出配方，或模型和数据"),
     ("retune check {}", "retune check {}"),
 ];
-
-/// The hint in Chinese; as it is where it is not known.
-pub fn chinese(hint: &str) -> String {
-    let known = HINTS.iter().filter_map(|(english, chinese)| Some((values(english, hint)?, english, chinese)));
-    // The template that says most of the hint itself.
-    let best = known.max_by_key(|(_, english, _)| english.len());
-    best.map_or_else(|| hint.to_owned(), |(values, _, chinese)| filled(chinese, &values))
-}
-
-/// What stands at the places of the template; `None` where the text is another.
-fn values<'a>(template: &str, text: &'a str) -> Option<Vec<&'a str>> {
-    let mut parts = template.split("{}");
-    let mut rest = text.strip_prefix(parts.next()?)?;
-    let mut values = Vec::new();
-    let parts: Vec<&str> = parts.collect();
-    for (place, part) in parts.iter().enumerate() {
-        let is_last = place + 1 == parts.len();
-        let at = match (is_last, part.is_empty()) {
-            (true, _) if rest.ends_with(part) => rest.len() - part.len(),
-            (false, false) => rest.find(part)?,
-            _ => return None,
-        };
-        values.push(&rest[..at]);
-        rest = &rest[at + part.len()..];
-    }
-    rest.is_empty().then_some(values)
-}
-
-fn filled(template: &str, values: &[&str]) -> String {
-    let mut values = values.iter();
-    let mut parts = template.split("{}");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out += values.next().copied().unwrap_or_default();
-        out += part;
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    #[test]
-    fn values_are_carried_over() {
-        assert_eq!(chinese("did you mean `accuracy`?"), "您是否想用 `accuracy`？");
-        assert_eq!(
-            chinese("resume it with `retune resume runs/a`, or choose another output folder"),
-            "请用 `retune resume runs/a` 继续，或另选输出文件夹"
-        );
-        assert_eq!(
-            chinese("add `task = \"similarity\"` to `[model]`, or leave it out"),
-            "请在 `[model]` 中加入 `task = \"similarity\"`，或去掉它"
-        );
-        assert_eq!(chinese("something nobody translated"), "something nobody translated");
-    }
-
-    #[test]
-    fn both_languages_have_as_many_values() {
-        for (english, chinese) in HINTS {
-            assert!(!chinese.is_empty());
-            assert_eq!(english.matches("{}").count(), chinese.matches("{}").count(), "{english}");
-        }
-    }
-
-    /// Hints as they stand in the sources of the command line and of training, values replaced by a word.
-    fn hints_in_sources() -> Vec<String> {
-        let mut found = Vec::new();
-        for folder in ["src", "../retune-train/src"] {
-            let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-            while let Some(folder) = folders.pop() {
-                for entry in std::fs::read_dir(folder).unwrap() {
-                    let path = entry.unwrap().path();
-                    if path.is_dir() {
-                        folders.push(path);
-                    } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("hints.rs")
-                    {
-                        collect(&std::fs::read_to_string(&path).unwrap(), &mut found);
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    /// Literals behind `.hint(` and `\nhint: ` of a source, up to its tests.
-    fn collect(source: &str, found: &mut Vec<String>) {
-        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
-        for (mark, ends_literal) in [(".hint(", false), ("\\nhint: ", true)] {
-            for (at, _) in source.match_indices(mark) {
-                let rest = source[at + mark.len()..].trim_start().trim_start_matches("format!(").trim_start();
-                let text = match (ends_literal, rest.strip_prefix('"')) {
-                    (true, _) => rest,
-                    (false, Some(literal)) => literal,
-                    (false, None) => continue,
-                };
-                // What is a value alone is made elsewhere.
-                found.extend(literal(text).filter(|text| text.len() > 1));
-            }
-        }
-    }
-
-    /// A literal up to its closing quote, as it is when the program runs, with `X` for values.
-    fn literal(text: &str) -> Option<String> {
-        let (mut out, mut characters) = (String::new(), text.chars().peekable());
-        while let Some(character) = characters.next() {
-            match character {
-                '"' => return Some(out),
-                '\\' => match characters.next()? {
-                    '\n' => while characters.next_if(|c| c.is_whitespace()).is_some() {},
-                    'n' => out.push('\n'),
-                    other => out.push(other),
-                },
-                '{' if characters.next_if_eq(&'{').is_some() => out.push('{'),
-                '{' => {
-                    while characters.next()? != '}' {}
-                    out.push('X');
-                }
-                '}' => {
-                    characters.next_if_eq(&'}');
-                    out.push('}');
-                }
-                other => out.push(other),
-            }
-        }
-        None
-    }
-
-    #[test]
-    fn every_hint_of_the_command_line_and_of_training_is_known_in_chinese() {
-        let hints = hints_in_sources();
-        assert!(hints.len() > 25, "{}", hints.len());
-        let unknown: Vec<&String> =
-            hints.iter().filter(|hint| chinese(hint) == **hint && !hint.starts_with("retune")).collect();
-        assert!(unknown.is_empty(), "add these to HINTS, with their Chinese text: {unknown:#?}");
-    }
-}
