@@ -33,7 +33,6 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("another object", "另一种对象"),
     ("another archive", "另一种归档"),
     ("arrays", "数组"),
-    ("an object around an array", "包着数组的对象"),
     ("expected one of {}", "应为 {} 之一"),
     // Arrays of numpy.
     ("{} values of {} for the shape {}", "形状 {2} 所需的 {0} 个 {1} 值"),
