@@ -1,5 +1,21 @@
 //! What is wrong with data: reasons, places, and what was expected and found (`retune-data`).
 
+/// What data sets are called, English and Chinese.
+pub(super) const DATA_SETS: &[(&str, &str)] = &[
+    ("{} (CIFAR-10, {} images)", "{}（CIFAR-10，{} 个图像）"),
+    ("{} ({} images in {} class folders)", "{}（{2} 个类别文件夹中的 {1} 个图像）"),
+    (
+        "{} ({} images in {} class folders, {} other files left out)",
+        "{}（{2} 个类别文件夹中的 {1} 个图像，略去其他文件 {3} 个）",
+    ),
+    ("{} ({} texts of words, {})", "{}（{} 段以词给出的文本，{}）"),
+    ("{} ({} texts, {})", "{}（{} 段文本，{}）"),
+    ("{} ({} pairs of texts, {})", "{}（{} 对文本，{}）"),
+    ("{} ({} images, {})", "{}（{} 个图像，{}）"),
+    ("{} ({} rows, {})", "{}（{} 行，{}）"),
+    ("{} ({} rows of {} columns)", "{}（{} 行，{} 列）"),
+];
+
 /// English and Chinese.
 pub(super) const PHRASES: &[(&str, &str)] = &[
     // Frames that errors of all crates share.
@@ -73,18 +89,6 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("prepared image", "准备好的图像"),
     ("{}: {}", "{}：{}"),
     // What data sets are.
-    ("{} (CIFAR-10, {} images)", "{}（CIFAR-10，{} 个图像）"),
-    ("{} ({} images in {} class folders)", "{}（{2} 个类别文件夹中的 {1} 个图像）"),
-    (
-        "{} ({} images in {} class folders, {} other files left out)",
-        "{}（{2} 个类别文件夹中的 {1} 个图像，略去其他文件 {3} 个）",
-    ),
-    ("{} ({} texts of words, {})", "{}（{} 段以词给出的文本，{}）"),
-    ("{} ({} texts, {})", "{}（{} 段文本，{}）"),
-    ("{} ({} pairs of texts, {})", "{}（{} 对文本，{}）"),
-    ("{} ({} images, {})", "{}（{} 个图像，{}）"),
-    ("{} ({} rows, {})", "{}（{} 行，{}）"),
-    ("{} ({} rows of {} columns)", "{}（{} 行，{} 列）"),
     ("{}; {} files", "{}；{} 个文件"),
     ("text: {}", "文本：{}"),
     ("text: {}, second text: {}", "文本：{}，第二段文本：{}"),
@@ -106,7 +110,9 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("a word a line", "每行一个词"),
     ("one a file in {} class folders", "{} 个类别文件夹，每个文件一段"),
     ("between {}", "以 {} 分列"),
+    ("between {}; {}", "以 {} 分列；{}"),
     ("between {}, {}", "以 {} 分列，{}"),
+    ("between {}, {}; {}", "以 {} 分列，{}；{}"),
     ("{}; {}", "{}；{}"),
     ("tabs", "制表符"),
     ("commas", "逗号"),
