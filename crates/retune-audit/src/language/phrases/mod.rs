@@ -32,11 +32,22 @@ pub fn filled(template: &str, values: &[&str]) -> String {
 /// The text with what data sets hold in Chinese, where one stands in backticks: they are called by what they hold, in English.
 pub fn with_data_sets(text: &str) -> String {
     let is_data_set = |name: &str| data::DATA_SETS.iter().any(|(english, _)| values(english, name).is_some());
-    let parts = text.split('`').enumerate().map(|(at, part)| match at % 2 == 1 && is_data_set(part) {
-        true => chinese(part),
-        false => part.to_owned(),
-    });
-    parts.collect::<Vec<_>>().join("`")
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('`') {
+        out += before;
+        out.push('`');
+        // Names of columns stand in backticks within.
+        let end = after.match_indices('`').map(|(end, _)| end).find(|&end| is_data_set(&after[..end]));
+        rest = match end {
+            Some(end) => {
+                out += &chinese(&after[..end]);
+                out.push('`');
+                &after[end + 1..]
+            }
+            None => after,
+        };
+    }
+    out + rest
 }
 
 fn looked_up(text: &str, depth: usize) -> String {
@@ -137,8 +148,9 @@ mod tests {
 
     #[test]
     fn data_sets_are_said_in_backticks_too() {
-        let text = "模型不接受 `a.csv (3 rows, between commas; 2 columns of numbers)` 和 `a text (3)`";
-        assert_eq!(with_data_sets(text), "模型不接受 `a.csv（3 行，以逗号分列；2 列数字）` 和 `a text (3)`");
+        let text = "不接受 `a.csv (3 rows, between commas; 2 columns of numbers, label: column `y`)` 和 `a text (3)`";
+        let said = "不接受 `a.csv（3 行，以逗号分列；2 列数字，标签：列 `y`）` 和 `a text (3)`";
+        assert_eq!(with_data_sets(text), said);
     }
 
     #[test]
