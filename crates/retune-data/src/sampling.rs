@@ -24,7 +24,7 @@ impl Sampling {
     /// that are all 0.
     pub fn resolve(&self, data: &Dataset, ids: &[u64]) -> Result<Vec<f32>, DataError> {
         let of_classes = |weights: &ClassWeights| {
-            let weights = weights.resolve(data, ids)?;
+            let weights = weights.resolve(data, ids).map_err(of_sampling)?;
             let class = |&id: &u64| data.labels().class_of(id as usize);
             let of = |id: &u64| class(id).and_then(|class| weights.get(class)).copied();
             ids.iter().map(of).collect::<Option<Vec<f32>>>().ok_or_else(|| {
@@ -57,6 +57,14 @@ impl Sampling {
         let mut all = vec![0.0; data.total()];
         ids.iter().zip(weights).for_each(|(&id, weight)| all[id as usize] = weight);
         Ok(all)
+    }
+}
+
+/// An error about weights of classes, of the setting that has them here.
+fn of_sampling(error: DataError) -> DataError {
+    match error {
+        DataError::Setting { expected, found, .. } => DataError::setting("sampling", expected, found),
+        error => error,
     }
 }
 
@@ -132,6 +140,7 @@ mod tests {
             assert!(Sampling::Column.resolve(&dataset(vec![0, 1, 2, 2]).with_side(side(texts)), &ids).is_err());
         }
         assert!(Sampling::Column.resolve(&data, &ids).is_err());
-        assert!(Sampling::Classes(vec![1.0]).resolve(&data, &ids).is_err());
+        let error = Sampling::Classes(vec![1.0]).resolve(&data, &ids).unwrap_err().to_string();
+        assert!(error.starts_with("`sampling`: expected 3 weights, one per class"), "{error}");
     }
 }

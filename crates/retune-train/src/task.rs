@@ -151,9 +151,9 @@ pub fn for_data(mut model: Model, data: &Dataset, asked: Asked, seed: u64) -> Re
 /// A pooling in words, English and Chinese.
 fn pooled(pooling: Pooling) -> (&'static str, &'static str) {
     match pooling {
-        Pooling::Mean => ("the mean of all tokens", "全部 token 的平均值"),
-        Pooling::First => ("the first token", "第一个 token "),
-        Pooling::Last => ("the last token", "最后一个 token "),
+        Pooling::Mean => ("the mean of all tokens", "全部词元的平均值"),
+        Pooling::First => ("the first token", "第一个词元 "),
+        Pooling::Last => ("the last token", "最后一个词元 "),
     }
 }
 

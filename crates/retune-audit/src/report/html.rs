@@ -74,8 +74,8 @@ fn section(report: &Report, collection: &Collection, finding: &Finding, language
         let groups: String = finding.examples.iter().map(|example| group(collection, example, language)).collect();
         let _ = writeln!(
             page,
-            "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\
-             <th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead>\n{groups}</table></div>",
+            "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"word\">{}</th>\
+             <th scope=\"col\" class=\"word\">{}</th><th scope=\"col\">{}</th></tr></thead>\n{groups}</table></div>",
             words.place, words.part, words.label, words.content
         );
     }
@@ -94,7 +94,7 @@ fn group(collection: &Collection, example: &Example, language: Language) -> Stri
         };
         let _ = write!(
             out,
-            "<tr><td class=\"place\">{}</td><td>{}</td><td>{}</td><td>{content}</td></tr>",
+            "<tr><td class=\"place\">{}</td><td class=\"word\">{}</td><td class=\"label\">{}</td><td class=\"content\">{content}</td></tr>",
             escape(&place_text(place)),
             place.split.word().of(language),
             escape(place.label.as_deref().unwrap_or_default())

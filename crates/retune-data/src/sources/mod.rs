@@ -73,6 +73,20 @@ pub enum SourceKind {
     ImageTable,
 }
 
+impl SourceKind {
+    /// Whether examples are rows of columns or objects of fields, of which some may stand beside input and label.
+    pub fn has_columns(self) -> bool {
+        match self {
+            SourceKind::Csv | SourceKind::Table | SourceKind::Text | SourceKind::ImageTable => true,
+            SourceKind::ImageFolder
+            | SourceKind::Cifar10Binary
+            | SourceKind::Cifar10Pickle
+            | SourceKind::Idx
+            | SourceKind::Numpy => false,
+        }
+    }
+}
+
 /// Order of the axes of images in arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

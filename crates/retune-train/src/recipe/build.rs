@@ -29,7 +29,7 @@ use retune_data::column::user_cache;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{
     Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, Sampling, SourceKind, SourceOptions,
-    StoredSplit, TableSchema, open,
+    StoredSplit, TableSchema, open, sources::detect,
 };
 use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, LoadReport, Mode, Model, Task};
@@ -558,7 +558,17 @@ fn load_data(
     let options = options.like(&train);
     let other = |path: Option<PathBuf>, own: Option<Dataset>| -> Result<_, TrainError> {
         let data = match path {
-            Some(path) => Some(open(&folder.join(path), &options)?.train),
+            Some(path) => {
+                let path = folder.join(path);
+                // Groups, times and weights are asked of training data alone: another part may be of a kind without columns.
+                match options.kind.map_or_else(|| detect(&path), Ok) {
+                    Ok(kind) if !kind.has_columns() => {
+                        let options = SourceOptions { group: None, time: None, weight: None, ..options.clone() };
+                        Some(open(&path, &options)?.train)
+                    }
+                    _ => Some(open(&path, &options)?.train),
+                }
+            }
             None => own,
         };
         Ok(data.map(Arc::new))

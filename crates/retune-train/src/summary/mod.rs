@@ -17,13 +17,13 @@ use crate::fit::Cost;
 use crate::language::{Language, Said};
 use crate::metrics::{ConfusionMatrix, Estimate, Metric, Scored, TypeScores};
 use crate::report::{
-    self, ClassRow, Confusion, DataFacts, Fact, InputHash, Part, Reproduction, ResultName, ResultRow, RunReport,
-    Subject, Warning,
+    self, ClassRow, Confusion, DataFacts, Fact, InputHash, Mistake, Part, Reproduction, ResultName, ResultRow,
+    RunReport, Skipped, Subject, Warning,
 };
 use crate::run::Manifest;
 use crate::run::manifest::FileManifest;
 use crate::said;
-use retune_data::Loader;
+use retune_data::{Dataset, Loader};
 use retune_formats::atomic::write_bytes_atomic;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -110,18 +110,9 @@ impl Summary<'_> {
                 Some(types) => types.iter().map(entity_row).collect(),
                 None => self.confusion().map(|matrix| self.class_rows(matrix)).unwrap_or_default(),
             },
-            mistakes: self
-                .answers
-                .map(|(loader, scored)| mistakes::mistakes(scored, loader.data(), &|class| self.class_name(class)))
-                .unwrap_or_default(),
-            hardest: self
-                .answers
-                .map(|(loader, scored)| mistakes::hardest(scored, loader.data(), &|class| self.class_name(class)))
-                .unwrap_or_default(),
-            data: Some(DataFacts {
-                findings: findings::findings(self.parts, self.language),
-                ..data::facts(self.parts, &|class| self.class_name(class))
-            }),
+            mistakes: self.placed(mistakes::mistakes),
+            hardest: self.placed(mistakes::hardest),
+            data: Some(self.data_facts()),
             cost: Some(report::Cost {
                 wall_secs: Some(secs),
                 epoch_secs,
@@ -163,6 +154,21 @@ impl Summary<'_> {
             None => of(share),
         };
         Subject { model, data, method }
+    }
+
+    fn data_facts(&self) -> DataFacts {
+        let facts = data::facts(self.parts, &|class| self.class_name(class));
+        let said = |text: &str| Said::looked_up(text).of(self.language).to_owned();
+        let skipped = facts.skipped.iter().map(|bad| Skipped { place: said(&bad.place), reason: said(&bad.reason) });
+        DataFacts { findings: findings::findings(self.parts, self.language), skipped: skipped.collect(), ..facts }
+    }
+
+    /// Items that the network gets wrong, their places in the report's language.
+    fn placed(&self, found: fn(&Scored, &Dataset, &dyn Fn(usize) -> String) -> Vec<Mistake>) -> Vec<Mistake> {
+        let Some((loader, scored)) = self.answers else { return Vec::new() };
+        let mistakes = found(scored, loader.data(), &|class| self.class_name(class)).into_iter();
+        let said = |place: &str| Said::looked_up(place).of(self.language).to_owned();
+        mistakes.map(|mistake| Mistake { place: said(&mistake.place), ..mistake }).collect()
     }
 
     fn confusion(&self) -> Option<&ConfusionMatrix> {

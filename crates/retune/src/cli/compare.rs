@@ -9,8 +9,7 @@ use super::{Context, Result, models};
 use retune::data::Dataset;
 use retune::formats::atomic::write_bytes_atomic;
 use retune::train::contest::{Contest, LEVEL, Pair, Parting, partings};
-use retune::train::language::Said;
-use retune::train::language::fill;
+use retune::train::language::{Language, Said, fill};
 use retune::train::metrics::{Metric, Problem, Resampling, Scored};
 use retune::train::predict::Predictor;
 use retune::train::report::{ContestReport, shown_item};
@@ -121,17 +120,27 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let found = partings(&scored, WRITTEN);
     let place = |parting: &Parting| shown_item(&data, scored[0].1.ids()[parting.item]);
     let words = Words::of(context.language);
+    let [colon, semicolon] = match context.language {
+        Language::Chinese => ["：", "；"],
+        _ => [": ", "; "],
+    };
     let mut text = contest_text(&contest, part, words);
     if !found.is_empty() {
         let _ = writeln!(text, "\n{}", words.partings);
         for parting in found.iter().take(PRINTED) {
-            let _ = writeln!(text, "  {}", place(parting));
+            let _ = writeln!(text, "  {}", Said::looked_up(place(parting)).of(context.language));
             let answer = |(name, (&class, &p)): (&String, (&u32, &f32))| {
-                format!("{name}: {} {:.0} %", class_name(class), 100.0 * p)
+                format!("{name}{colon}{} {:.0} %", class_name(class), 100.0 * p)
             };
             let answers: Vec<String> =
                 names.iter().zip(parting.answers.iter().zip(&parting.probabilities)).map(answer).collect();
-            let _ = writeln!(text, "    {}: {}; {}", words.truth, class_name(parting.truth), answers.join("; "));
+            let _ = writeln!(
+                text,
+                "    {}{colon}{}{semicolon}{}",
+                words.truth,
+                class_name(parting.truth),
+                answers.join(semicolon)
+            );
         }
     }
     if let Some(path) = &arguments.html {

@@ -39,7 +39,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
 
     // The new file gets its name only after it has been read back and compared.
     let draft = Draft::beside(output);
-    model.save(&draft.path)?;
+    model.save(&draft.path).map_err(|error| match error {
+        ModelError::Extension { .. } => ModelError::Extension { path: output.clone() },
+        error => error,
+    })?;
     let reread = reload(&model, &draft.path)?;
     let (mut before, mut after) = (Inference::new(&cpu, &model)?, Inference::new(&cpu, &reread)?);
     let inputs = before.random_inputs(BATCH, *seed);

@@ -89,7 +89,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     let mut untrained = Trainer::new(build(&[])?.job)?;
     let untrained = untrained.evaluate(&test, &mut Silent)?;
 
-    let built = build(&[])?;
+    let mut built = build(&[])?;
+    built.language = context.language;
     let trained_on = built.job.train.len();
     let mut progress = Progress::new(context.console, ("fine-tuning ", "微调")).bar_only();
     let outcome = fit(built, &mut progress, &AtomicBool::new(false))?;

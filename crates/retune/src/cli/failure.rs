@@ -71,7 +71,7 @@ impl Failure {
                 _ => line.to_owned(),
             };
             let chinese: Vec<String> = self.message.of(language).lines().map(line).collect();
-            self.message = Said::new(self.message.english(), chinese.join("\n"));
+            self.message = Said::new(self.message.english(), phrases::with_data_sets(&chinese.join("\n")));
         }
         self.language = language;
         self

@@ -8,7 +8,7 @@ use retune::data::pictures::{grid, pictures, png};
 use retune::data::thumbnail::thumbnail;
 use retune::data::{Batch, Dataset, Loader};
 use retune::formats::atomic::write_bytes_atomic;
-use retune::train::language::{Language, Said, fill};
+use retune::train::language::{Language, Said, fill, phrases};
 use retune::train::report::png_address;
 use serde_json::json;
 use std::borrow::Cow;
@@ -100,7 +100,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
     );
     let skipped: Vec<String> = loader.skipped().iter().map(|bad| format!("{}: {}", bad.place, bad.reason)).collect();
     for bad in &skipped {
-        context.console.said(&Said::new(format!("left out {bad}"), format!("略去 {bad}")));
+        context.console.said(&Said::new(format!("left out {bad}"), format!("略去 {}", phrases::chinese(bad))));
     }
     context.console.result(
         said.of(context.language),
@@ -141,7 +141,8 @@ fn texts(context: &Context, arguments: &Arguments, loader: &Loader, sheet: &Path
         };
         let changed: Vec<String> = epochs.clone().filter_map(|epoch| loader.text_of(id, epoch).map(text)).collect();
         let class = data.labels().class_of(id as usize).map_or_else(String::new, |class| data.class_name(class));
-        let place = escape(&data.place(id));
+        let place = Said::looked_up(data.place(id));
+        let place = escape(place.of(context.language));
         let _ = write!(body, "<tr><th scope=\"row\">{}<small>{place}</small></th>", escape(&class));
         let _ = write!(body, "<td class=\"text\">{}</td>", escape(&stored));
         for text in &changed {
@@ -186,7 +187,8 @@ fn page(
     let mut body = String::new();
     for (i, (&id, row)) in ids.iter().zip(rows).enumerate() {
         let class = data.labels().class_of(id as usize).map_or_else(String::new, |class| data.class_name(class));
-        let place = escape(&data.place(id));
+        let place = Said::looked_up(data.place(id));
+        let place = escape(place.of(language));
         let stored = thumbnail(data, id, STORED_SIDE).map(|file| png_address(&file)).unwrap_or_default();
         let _ = write!(body, "<tr><th scope=\"row\">{}<small>{place}</small></th>", escape(&class));
         let _ = write!(body, "<td><img alt=\"{}\" src=\"{stored}\"></td>", words.stored);
@@ -251,12 +253,12 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-const STYLE: &str = ":root { color-scheme: light dark; }
+const STYLE: &str = ":root { color-scheme: light dark; background: Canvas; color: CanvasText; }
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { padding: 3px; font-weight: 500; text-align: left; vertical-align: middle; }
-th small { display: block; max-width: 14rem; overflow-wrap: anywhere; font-weight: 400; opacity: .7; }
+th small { display: block; min-width: 8rem; max-width: 14rem; overflow-wrap: anywhere; font-weight: 400; opacity: .7; }
 img { display: block; min-width: 72px; image-rendering: pixelated; }
 .text { min-width: 14rem; max-width: 24rem; padding: .5rem; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; font-weight: 400; }
 .same { opacity: .5; }

@@ -1,6 +1,6 @@
 //! How data are divided: groups, time, folds, draws, and the file that keeps a division.
 
-use crate::support::Workplace;
+use crate::support::{Workplace, bitmap};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -118,4 +118,25 @@ fn weights_of_a_column_say_how_often() {
     place.run(&[&["-q", "fit", "d.toml", "--output", "runs/w"], &set[..]].concat()).ok();
     let error = place.run(&["check", "--no-timing", "d.toml", "--set", "data.sampling=\"balance\""]).fails(1);
     assert!(error.contains("balanced"), "{error}");
+}
+
+#[test]
+fn weights_are_asked_of_training_data_alone() {
+    let place = Workplace::new();
+    let mut table = "file_name,label,w\n".to_owned();
+    for class in 0..2 {
+        for image in 0..4 {
+            let picture = bitmap(8, 8, [class * 90, image * 20, 7]);
+            place.write(&format!("train/{class}{image}.bmp"), &picture);
+            place.write(&format!("held/{class}/{image}.bmp"), &picture);
+            table += &format!("{class}{image}.bmp,{class},{}\n", 1 + 3 * class);
+        }
+    }
+    place.write("train/metadata.csv", table);
+    let recipe = "[model]\nlayers = [{ class = \"Flatten\" }, { class = \"Dense\", units = 2, activation = \"softmax\" }]\n\
+                  input-shape = [8, 8, 3]\n[data]\npath = \"train/metadata.csv\"\ntest = \"held\"\n\
+                  sampling = { column = \"w\" }\n[split]\nvalidation = 0\n[train]\nepochs = 1\n";
+    place.write("w.toml", recipe);
+    let plan = place.run(&["--json", "check", "--no-timing", "w.toml"]).json();
+    assert_eq!(plan["examples"], serde_json::json!([8, 0, 8]), "{plan}");
 }

@@ -1,5 +1,21 @@
 //! What is wrong with data: reasons, places, and what was expected and found (`retune-data`).
 
+/// What data sets are called, English and Chinese.
+pub(super) const DATA_SETS: &[(&str, &str)] = &[
+    ("{} (CIFAR-10, {} images)", "{}（CIFAR-10，{} 个图像）"),
+    ("{} ({} images in {} class folders)", "{}（{2} 个类别文件夹中的 {1} 个图像）"),
+    (
+        "{} ({} images in {} class folders, {} other files left out)",
+        "{}（{2} 个类别文件夹中的 {1} 个图像，略去其他文件 {3} 个）",
+    ),
+    ("{} ({} texts of words, {})", "{}（{} 段以词给出的文本，{}）"),
+    ("{} ({} texts, {})", "{}（{} 段文本，{}）"),
+    ("{} ({} pairs of texts, {})", "{}（{} 对文本，{}）"),
+    ("{} ({} images, {})", "{}（{} 个图像，{}）"),
+    ("{} ({} rows, {})", "{}（{} 行，{}）"),
+    ("{} ({} rows of {} columns)", "{}（{} 行，{} 列）"),
+];
+
 /// English and Chinese.
 pub(super) const PHRASES: &[(&str, &str)] = &[
     // Frames that errors of all crates share.
@@ -73,18 +89,6 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("prepared image", "准备好的图像"),
     ("{}: {}", "{}：{}"),
     // What data sets are.
-    ("{} (CIFAR-10, {} images)", "{}（CIFAR-10，{} 个图像）"),
-    ("{} ({} images in {} class folders)", "{}（{2} 个类别文件夹中的 {1} 个图像）"),
-    (
-        "{} ({} images in {} class folders, {} other files left out)",
-        "{}（{2} 个类别文件夹中的 {1} 个图像，略去其他文件 {3} 个）",
-    ),
-    ("{} ({} texts of words, {})", "{}（{} 段以词给出的文本，{}）"),
-    ("{} ({} texts, {})", "{}（{} 段文本，{}）"),
-    ("{} ({} pairs of texts, {})", "{}（{} 对文本，{}）"),
-    ("{} ({} images, {})", "{}（{} 个图像，{}）"),
-    ("{} ({} rows, {})", "{}（{} 行，{}）"),
-    ("{} ({} rows of {} columns)", "{}（{} 行，{} 列）"),
     ("{}; {} files", "{}；{} 个文件"),
     ("text: {}", "文本：{}"),
     ("text: {}, second text: {}", "文本：{}，第二段文本：{}"),
@@ -106,7 +110,9 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("a word a line", "每行一个词"),
     ("one a file in {} class folders", "{} 个类别文件夹，每个文件一段"),
     ("between {}", "以 {} 分列"),
+    ("between {}; {}", "以 {} 分列；{}"),
     ("between {}, {}", "以 {} 分列，{}"),
+    ("between {}, {}; {}", "以 {} 分列，{}；{}"),
     ("{}; {}", "{}；{}"),
     ("tabs", "制表符"),
     ("commas", "逗号"),
@@ -169,7 +175,7 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("the file holds no text", "文件中没有文本"),
     ("expected a label and a text with a space between, found one word", "应为标签和文本，以空格分开，实际只有一个词"),
     ("the text has no words", "文本中没有词"),
-    ("the text has no tokens", "文本中没有 token"),
+    ("the text has no tokens", "文本中没有词元"),
     ("word {} is empty", "第 {} 个词为空"),
     ("{}: expected a list, found {}", "{}：应为列表，实际为 {}"),
     ("{}, label {}: expected a name or number, found nothing", "{}，第 {} 个标签：应为名称或编号，实际没有"),
@@ -191,7 +197,7 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("a finite number", "有限的数"),
     ("at least {}", "不小于 {} 的数"),
     ("at most {}, as the network takes", "不超过 {} 的数，因为网络最多接受这么多"),
-    ("more than the {} tokens that mark beginning and end", "大于标记首尾的 {} 个 token"),
+    ("more than the {} tokens that mark beginning and end", "大于标记首尾的 {} 个词元"),
     ("a number above 0", "大于 0 的数"),
     ("a number from {}", "不小于 {} 的数"),
     ("a finite number from 0 up", "不小于 0 的有限的数"),
@@ -250,8 +256,8 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("another order", "别的顺序"),
     ("at least one of `insert`, `delete`, `swap`, `replace`", "`insert`、`delete`、`swap`、`replace` 中至少一个"),
     ("a dictionary, as `synonyms-file`", "词典，例如 `synonyms-file`"),
-    ("a tokenizer with a mask token, such as `[MASK]` or `<mask>`", "带掩码 token（如 `[MASK]` 或 `<mask>`）的分词器"),
-    ("a tokenizer without", "不带掩码 token 的分词器"),
+    ("a tokenizer with a mask token, such as `[MASK]` or `<mask>`", "带掩码词元（如 `[MASK]` 或 `<mask>`）的分词器"),
+    ("a tokenizer without", "不带掩码词元的分词器"),
     (
         "texts with one label each; labels of words need every word at its place, as `synonyms`, `character-noise`, `typos`, `case` and `span-masking` leave them",
         "每段文本一个标签；词的标签要求每个词留在原位，`synonyms`、`character-noise`、`typos`、`case` 和 `span-masking` 如此",

@@ -11,8 +11,8 @@ mod models;
 mod networks;
 
 /// Every phrase; each list is in the order of the sources.
-const PHRASES: [&[(&str, &str)]; 5] =
-    [hints::PHRASES, data::PHRASES, files::PHRASES, models::PHRASES, networks::PHRASES];
+const PHRASES: [&[(&str, &str)]; 6] =
+    [hints::PHRASES, data::DATA_SETS, data::PHRASES, files::PHRASES, models::PHRASES, networks::PHRASES];
 
 /// How far phrases stand in phrases.
 const MAX_DEPTH: usize = 4;
@@ -27,6 +27,27 @@ pub fn chinese(english: &str) -> String {
 /// The Chinese template with its `{}` replaced by values, each looked up first. Between two Chinese characters no space is left.
 pub fn filled(template: &str, values: &[&str]) -> String {
     put_in(template, values, MAX_DEPTH)
+}
+
+/// The text with what data sets hold in Chinese, where one stands in backticks: they are called by what they hold, in English.
+pub fn with_data_sets(text: &str) -> String {
+    let is_data_set = |name: &str| data::DATA_SETS.iter().any(|(english, _)| values(english, name).is_some());
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('`') {
+        out += before;
+        out.push('`');
+        // Names of columns stand in backticks within.
+        let end = after.match_indices('`').map(|(end, _)| end).find(|&end| is_data_set(&after[..end]));
+        rest = match end {
+            Some(end) => {
+                out += &chinese(&after[..end]);
+                out.push('`');
+                &after[end + 1..]
+            }
+            None => after,
+        };
+    }
+    out + rest
 }
 
 fn looked_up(text: &str, depth: usize) -> String {
@@ -123,6 +144,13 @@ mod tests {
             chinese("a, b.csv (3 rows, between tabs; 2 columns of numbers, label: column 2)"),
             "a, b.csv（3 行，以制表符分列；2 列数字，标签：第 2 列）"
         );
+    }
+
+    #[test]
+    fn data_sets_are_said_in_backticks_too() {
+        let text = "不接受 `a.csv (3 rows, between commas; 2 columns of numbers, label: column `y`)` 和 `a text (3)`";
+        let said = "不接受 `a.csv（3 行，以逗号分列；2 列数字，标签：列 `y`）` 和 `a text (3)`";
+        assert_eq!(with_data_sets(text), said);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("keys and values of the prefix must be f32 {}", "前缀的 key 和 value 必须是 f32 {}"),
     (
         "with a prefix, tokens must see all others, and there are no relative positions",
-        "有前缀时，每个 token 必须能看到其他所有 token，且没有相对位置",
+        "有前缀时，每个词元必须能看到其他所有词元，且没有相对位置",
     ),
     ("the rate of dropout must be in [0, 1), found {}", "dropout 的比例必须在 [0, 1) 内，实际为 {}"),
     ("the rate must be in [0, 1), found {}", "比例必须在 [0, 1) 内，实际为 {}"),
@@ -102,10 +102,10 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
         "lengths of sequences must be i32 [Batch], or of a multiple of the batch",
         "序列长度必须是 i32 [Batch]，或批的倍数",
     ),
-    ("rows of tokens need the lengths of their sequences", "token 的行需要其序列的长度"),
+    ("rows of tokens need the lengths of their sequences", "词元的行需要其序列的长度"),
     (
         "the first axis must be that of tokens, with lengths, or a multiple of the batch, without",
-        "第一个轴必须是 token 的轴（有长度时），或批的倍数（无长度时）",
+        "第一个轴必须是词元的轴（有长度时），或批的倍数（无长度时）",
     ),
     ("it takes an f32 row for each sequence", "它接受每个序列一行 f32"),
     ("{} and {} more", "{} 以及另外 {} 个"),

@@ -23,8 +23,8 @@ retune::train::texts! {
         task: "task", "任务";
         head: "head", "头";
         inputs: "inputs", "输入";
-        any_texts: "texts of any number of tokens", "任意多 token 的文本";
-        texts: "texts of at most {most} tokens", "最多 {most} 个 token 的文本";
+        any_texts: "texts of any number of tokens", "任意多词元的文本";
+        texts: "texts of at most {most} tokens", "最多 {most} 个词元的文本";
         preprocessing: "preprocessing", "预处理";
         not_stored: "not stored in the file: give inputs as the model was trained on them", "文件中没有保存：请按模型训练时的方式给出输入";
         classes: "classes", "类别";
@@ -95,7 +95,7 @@ fn task_text(task: &Task, most: usize) -> Said {
         Task::MultiLabel { .. } => said!("any of {count}: {labels}", "{count} 类中的任意几个：{labels}"),
         Task::Regression { values } => Said::new(text::counted(*values, "number", "numbers"), format!("{values} 个数")),
         Task::TokenClassification { .. } => {
-            said!("for each token one of {count}: {labels}", "每个 token {count} 类之一：{labels}")
+            said!("for each token one of {count}: {labels}", "每个词元 {count} 类之一：{labels}")
         }
         Task::Similarity { pooling, .. } => {
             let (english, chinese) = pooling_text(*pooling);
@@ -112,8 +112,8 @@ fn task_text(task: &Task, most: usize) -> Said {
 fn pooling_text(pooling: Pooling) -> Named {
     match pooling {
         Pooling::Mean => ("mean", "平均池化"),
-        Pooling::First => ("first", "首 token 池化"),
-        Pooling::Last => ("last", "末 token 池化"),
+        Pooling::First => ("first", "首词元池化"),
+        Pooling::Last => ("last", "末词元池化"),
     }
 }
 

@@ -31,7 +31,7 @@ pub fn cpu(error: &CpuError) -> Option<String> {
             format!("层 `{layer}`：编号 {index} 超出 0..{limit}")
         }
         CpuError::WrongLengths { layer, tokens, lengths } => {
-            format!("层 `{layer}`：批中有 {tokens} 个 token，而序列长度为 {lengths:?}")
+            format!("层 `{layer}`：批中有 {tokens} 个词元，而序列长度为 {lengths:?}")
         }
         CpuError::OutOfMemory { bytes } => format!("计划需要 {bytes} 字节内存，无法分配；请使用较小的批大小"),
         _ => return None,
