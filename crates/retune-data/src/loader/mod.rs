@@ -223,12 +223,12 @@ impl Loader {
         self.shared.preparer.augmentations()
     }
 
-    /// The key of an example as it is prepared in `epoch`, see [`keep`].
+    /// The keys of examples as they are prepared in `epoch`, see [`keep`].
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
-        self.shared.preparer.key(id, epoch)
+    pub fn keys(&self, ids: &[u64], epoch: u64) -> Result<Vec<ContentHash>, DataError> {
+        self.shared.preparer.keys(ids, epoch)
     }
 
     /// Number of examples in an epoch, those of a dropped last batch included; where examples are drawn, each time counts.
@@ -252,7 +252,7 @@ impl Loader {
         let partition = self.shared.plans.partition();
         let examples = partition.examples.min(self.len());
         let Some(lengths) = self.shared.preparer.sorted_lengths() else {
-            return BatchSize { examples, tokens: examples * self.shared.preparer.most_tokens() };
+            return BatchSize { examples, tokens: 0 };
         };
         let longest = lengths.last().copied().unwrap_or(0);
         let tokens = lengths.iter().rev().take(examples).sum::<usize>();
@@ -272,7 +272,7 @@ impl Loader {
         BatchSize { examples: self.len().div_ceil(batches), tokens }
     }
 
-    /// How long the examples are, in tokens, of texts on disk by some of them; `None` where they are no texts. Where texts
+    /// How long the examples are, in tokens; `None` where they are no texts. Where texts
     /// [are changed](Self::changes_texts), before.
     pub fn token_statistics(&self) -> Option<TokenStatistics> {
         self.shared.preparer.token_statistics()

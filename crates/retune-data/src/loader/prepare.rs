@@ -157,9 +157,7 @@ impl Preparer {
         if let Some(texts) = data.texts() {
             let no_tokenizer = || DataError::NoTokenizer { place: data.description().to_owned() };
             let encoder = options.encoder.as_ref().ok_or_else(no_tokenizer)?;
-            let plans_by_length = options.batch_tokens.is_some() || options.bucket;
-            let augmenter = options.text_augment.as_deref();
-            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, augmenter, plans_by_length)?;
+            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, options.text_augment.as_deref())?;
             (tokens, unusable) = (Some(encoded), without);
         }
         let channels = match &shape {
@@ -224,8 +222,6 @@ impl Preparer {
     pub(super) fn augmentations(&self) -> Option<u64> {
         let is_changed = !self.augment.is_empty() || self.changes_texts();
         match self.mixing {
-            // What is on disk because it is so much is not kept once more.
-            _ if self.tokens.as_ref().is_some_and(Tokens::are_on_disk) => None,
             None if !is_changed => Some(1),
             None => self.augmentations.map(NonZeroU64::get),
             // Which example another is mixed with depends on the epoch's order.
@@ -243,19 +239,20 @@ impl Preparer {
         Drawn { seed: self.seed, epoch: self.drawn_epoch(epoch), example: id }
     }
 
-    /// The key of an example as it is prepared in `epoch`.
-    pub(super) fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
-        match &self.tokens {
-            Some(tokens) => {
-                let tokens = tokens.batch(&self.data, &[id], |id| self.drawn(id, epoch), &mut Vec::new())?;
-                if tokens.ids.is_empty() {
-                    let (place, reason) = (self.data.place(id), "the text has no tokens".to_owned());
-                    return Err(DataError::Unreadable { place, reason });
-                }
-                Ok(tokens.hash(0))
-            }
-            None => Ok(self.key_of(self.data.example_hash(id)?, id, epoch)),
+    /// The keys of examples as they are prepared in `epoch`.
+    pub(super) fn keys(&self, ids: &[u64], epoch: u64) -> Result<Vec<ContentHash>, DataError> {
+        let Some(tokens) = &self.tokens else { return ids.iter().map(|&id| self.key(id, epoch)).collect() };
+        let mut without = Vec::new();
+        let batch = tokens.batch(&self.data, ids, |id| self.drawn(id, epoch), &mut without)?;
+        match without.pop() {
+            Some(BadExample { place, reason, .. }) => Err(DataError::Unreadable { place, reason }),
+            None => Ok((0..ids.len()).map(|place| batch.hash(place)).collect()),
         }
+    }
+
+    /// The key of an example that is no text.
+    fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
+        Ok(self.key_of(self.data.example_hash(id)?, id, epoch))
     }
 
     /// The key of an example whose input as stored has the hash `content`.
@@ -291,14 +288,9 @@ impl Preparer {
         self.tokens.as_ref().map_or(0, Tokens::size_bytes)
     }
 
-    /// Numbers of tokens of all examples, ascending, where there are texts and they are known.
+    /// Numbers of tokens of all examples, ascending, where there are texts.
     pub(super) fn sorted_lengths(&self) -> Option<&[usize]> {
-        self.tokens.as_ref()?.sorted_lengths()
-    }
-
-    /// Tokens of the longest example that there may be; 0 where there are no texts.
-    pub(super) fn most_tokens(&self) -> usize {
-        self.tokens.as_ref().map_or(0, Tokens::most)
+        self.tokens.as_ref().map(Tokens::sorted_lengths)
     }
 
     /// Number of tokens of an example; 0 where there are no texts.

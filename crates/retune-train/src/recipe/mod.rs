@@ -29,7 +29,7 @@ pub mod settings;
 mod split;
 mod table;
 
-pub use build::{Built, build};
+pub use build::{Built, ReadData, build, build_on};
 pub use document::{Document, Problem, RecipeError};
 pub use keys::{Key, Recipe, reference};
 pub use settings::Settings;
