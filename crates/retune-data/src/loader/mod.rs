@@ -5,16 +5,21 @@
 //! - [`keep`]: values made of examples, kept by somebody so that these need not be prepared again;
 //! - [`order`]: the order of an epoch;
 //! - [`partition`]: how it is cut into batches;
-//! - `prepare`: one batch from its ids: decode, preprocess, augment, gather tokens and targets;
+//! - `prepare`: one batch from its ids, of its `inputs`, tokens and `targets`; `checks` what must fit before the first one, `numbers` stored values
+//!   as those of a batch;
 //! - `tokens`: texts as tokens, encoded once, or for each batch where texts are on disk or changed at random;
 //! - `run_ahead`: the threads, and their results in order.
 
 pub mod batch;
+mod checks;
+mod inputs;
 pub mod keep;
+pub(crate) mod numbers;
 pub mod order;
 pub mod partition;
-pub(crate) mod prepare;
+mod prepare;
 mod run_ahead;
+mod targets;
 mod tokens;
 
 pub use batch::{Batch, BatchInputs, BatchSize, Cursor, Targets};
