@@ -5,7 +5,7 @@ use crate::decode::{DecodedImage, decode_image, is_image_name, read_image_file};
 use crate::error::{BadExample, DataError, shape_text};
 use crate::hash::{ContentHash, hash_dataset, hash_example};
 use crate::labels::{LabelKind, Labels};
-use crate::loader::prepare::copy_as_f32;
+use crate::loader::numbers::copy_as_f32;
 use crate::origins::Origins;
 use crate::side::SideColumns;
 use crate::table::TableColumns;

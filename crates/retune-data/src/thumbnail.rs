@@ -2,7 +2,7 @@
 
 use crate::dataset::{Dataset, Inputs};
 use crate::decode::DecodedImage;
-use crate::loader::prepare::copy_as_f32;
+use crate::loader::numbers::copy_as_f32;
 use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, RgbImage, RgbaImage};
 use retune_tensor::{Tensor, Values};
 use std::io::Cursor;

@@ -5,16 +5,21 @@
 //! - [`keep`]: values made of examples, kept by somebody so that these need not be prepared again;
 //! - [`order`]: the order of an epoch;
 //! - [`partition`]: how it is cut into batches;
-//! - `prepare`: one batch from its ids: decode, preprocess, augment, gather tokens and targets;
+//! - `prepare`: one batch from its ids, of its `inputs`, tokens and `targets`; `checks` what must fit before the first one, `numbers` stored values
+//!   as those of a batch;
 //! - `tokens`: texts as tokens, encoded once, or for each batch where texts are on disk or changed at random;
 //! - `run_ahead`: the threads, and their results in order.
 
 pub mod batch;
+mod checks;
+mod inputs;
 pub mod keep;
+pub(crate) mod numbers;
 pub mod order;
 pub mod partition;
-pub(crate) mod prepare;
+mod prepare;
 mod run_ahead;
+mod targets;
 mod tokens;
 
 pub use batch::{Batch, BatchInputs, BatchSize, Cursor, Targets};
@@ -223,12 +228,12 @@ impl Loader {
         self.shared.preparer.augmentations()
     }
 
-    /// The key of an example as it is prepared in `epoch`, see [`keep`].
+    /// The keys of examples as they are prepared in `epoch`, see [`keep`].
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn key(&self, id: u64, epoch: u64) -> Result<ContentHash, DataError> {
-        self.shared.preparer.key(id, epoch)
+    pub fn keys(&self, ids: &[u64], epoch: u64) -> Result<Vec<ContentHash>, DataError> {
+        self.shared.preparer.keys(ids, epoch)
     }
 
     /// Number of examples in an epoch, those of a dropped last batch included; where examples are drawn, each time counts.
@@ -252,7 +257,7 @@ impl Loader {
         let partition = self.shared.plans.partition();
         let examples = partition.examples.min(self.len());
         let Some(lengths) = self.shared.preparer.sorted_lengths() else {
-            return BatchSize { examples, tokens: examples * self.shared.preparer.most_tokens() };
+            return BatchSize { examples, tokens: 0 };
         };
         let longest = lengths.last().copied().unwrap_or(0);
         let tokens = lengths.iter().rev().take(examples).sum::<usize>();
@@ -272,7 +277,7 @@ impl Loader {
         BatchSize { examples: self.len().div_ceil(batches), tokens }
     }
 
-    /// How long the examples are, in tokens, of texts on disk by some of them; `None` where they are no texts. Where texts
+    /// How long the examples are, in tokens; `None` where they are no texts. Where texts
     /// [are changed](Self::changes_texts), before.
     pub fn token_statistics(&self) -> Option<TokenStatistics> {
         self.shared.preparer.token_statistics()

@@ -2,8 +2,8 @@
 //!
 //! Texts in memory that are never changed are encoded once, so that batches only copy. Texts that are changed at random, and texts on disk,
 //! whose tokens would not fit into memory either, are encoded by the worker threads whenever a batch needs them. What is known of these
-//! before are lengths, without changes: of all of them in memory, and where batches are planned by them; else of a few thousand, by which
-//! memory and time are estimated.
+//! before are their lengths, without changes: one pass over all of them finds those without tokens, and how much memory the largest batch
+//! takes.
 
 use crate::augment::{Drawn, TextAugmenter};
 use crate::dataset::{Dataset, Texts};
@@ -14,8 +14,6 @@ use crate::text::{TextEncoder, TokenInputs, TokenSequences, TokenStatistics};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Examples whose lengths tell those of all.
-const SAMPLE: usize = 2000;
 /// Examples that are encoded at a time to learn their lengths.
 const CHUNK: usize = 1 << 14;
 
@@ -23,12 +21,11 @@ const CHUNK: usize = 1 << 14;
 #[derive(Debug)]
 pub(super) struct Tokens {
     source: Source,
-    /// Index among the encoded examples by id; of other ids anything. Empty where lengths are not known.
+    /// Index among the encoded examples by id; of other ids anything.
     slots: Vec<u32>,
-    /// Numbers of tokens, ascending; of texts that are changed, before; `None` where they are not known.
-    sorted_lengths: Option<Vec<usize>>,
+    /// Numbers of tokens, ascending; of texts that are changed, before.
+    sorted_lengths: Vec<usize>,
     statistics: Option<TokenStatistics>,
-    are_on_disk: bool,
 }
 
 /// Where the tokens of a batch come from.
@@ -41,14 +38,13 @@ enum Source {
         encoder: Arc<TextEncoder>,
         /// What changes the texts before, if anything does.
         augmenter: Option<Arc<TextAugmenter>>,
-        /// Tokens of each unchanged example, where they are known.
-        lengths: Option<Vec<u32>>,
+        /// Tokens of each unchanged example.
+        lengths: Vec<u32>,
     },
 }
 
 impl Tokens {
-    /// Encodes the texts of `ids`, and lists those of which no token remains; texts on disk only as far as lengths are needed.
-    /// `plans_by_length`: whether batches are planned by them.
+    /// Encodes the texts of `ids`, and lists those of which no token remains.
     ///
     /// # Errors
     /// A text that cannot be encoded; changes that labels of words do not allow.
@@ -58,7 +54,6 @@ impl Tokens {
         ids: &[u64],
         encoder: &Arc<TextEncoder>,
         augmenter: Option<&TextAugmenter>,
-        plans_by_length: bool,
     ) -> Result<(Tokens, Vec<BadExample>), DataError> {
         let augmenter = augmenter.filter(|augmenter| !augmenter.list().is_empty());
         let augmenter = augmenter
@@ -68,19 +63,10 @@ impl Tokens {
             augmenter.check_words()?;
         }
         let are_on_disk = texts.are_on_disk() && data.words().is_none();
-        if !are_on_disk && augmenter.is_none() {
-            return Tokens::kept(data, ids, encoder);
+        match augmenter {
+            None if !are_on_disk => Tokens::kept(data, ids, encoder),
+            augmenter => Tokens::made(data, ids, encoder, augmenter),
         }
-        let made = |lengths| Source::Made { encoder: encoder.clone(), augmenter: augmenter.clone(), lengths };
-        // Without a limit, the longest text tells how much memory a batch may take.
-        if !are_on_disk || plans_by_length || encoder.max_tokens().is_none() {
-            return Tokens::made_by_length(data, ids, encoder, are_on_disk, made);
-        }
-        let step = ids.len().div_ceil(SAMPLE).max(1);
-        let sample: Vec<u64> = ids.iter().copied().step_by(step).collect();
-        let statistics = encoded(data, &sample, encoder)?.statistics().map(|sample| sample.of_sample(ids.len()));
-        let tokens = Tokens { source: made(None), slots: Vec::new(), sorted_lengths: None, statistics, are_on_disk };
-        Ok((tokens, Vec::new()))
     }
 
     fn kept(data: &Dataset, ids: &[u64], encoder: &TextEncoder) -> Result<(Tokens, Vec<BadExample>), DataError> {
@@ -89,16 +75,14 @@ impl Tokens {
         let mut sorted_lengths: Vec<usize> = (0..ids.len()).map(|index| sequences.length(index)).collect();
         sorted_lengths.sort_unstable();
         let (statistics, slots) = (sequences.statistics(), slots(data, ids));
-        let (source, sorted_lengths) = (Source::Kept(sequences), Some(sorted_lengths));
-        Ok((Tokens { source, slots, sorted_lengths, statistics, are_on_disk: false }, bad))
+        Ok((Tokens { source: Source::Kept(sequences), slots, sorted_lengths, statistics }, bad))
     }
 
-    fn made_by_length(
+    fn made(
         data: &Dataset,
         ids: &[u64],
-        encoder: &TextEncoder,
-        are_on_disk: bool,
-        made: impl Fn(Option<Vec<u32>>) -> Source,
+        encoder: &Arc<TextEncoder>,
+        augmenter: Option<Arc<TextAugmenter>>,
     ) -> Result<(Tokens, Vec<BadExample>), DataError> {
         let (mut lengths, mut bad) = (Vec::with_capacity(ids.len()), Vec::new());
         let (mut truncated, mut words_cut) = (0, 0);
@@ -114,13 +98,8 @@ impl Tokens {
         let mut sorted_lengths: Vec<usize> = lengths.iter().map(|&length| length as usize).collect();
         sorted_lengths.sort_unstable();
         let statistics = TokenStatistics::of_lengths(&sorted_lengths, truncated, words_cut);
-        let (source, slots, sorted_lengths) = (made(Some(lengths)), slots(data, ids), Some(sorted_lengths));
-        Ok((Tokens { source, slots, sorted_lengths, statistics, are_on_disk }, bad))
-    }
-
-    /// Whether the texts are on disk because there are so many.
-    pub(super) fn are_on_disk(&self) -> bool {
-        self.are_on_disk
+        let source = Source::Made { encoder: encoder.clone(), augmenter, lengths };
+        Ok((Tokens { source, slots: slots(data, ids), sorted_lengths, statistics }, bad))
     }
 
     /// Whether texts are changed, so that lengths are those before the change.
@@ -137,31 +116,22 @@ impl Tokens {
     pub(super) fn size_bytes(&self) -> usize {
         let own = match &self.source {
             Source::Kept(sequences) => sequences.size_bytes(),
-            Source::Made { lengths, .. } => lengths.as_ref().map_or(0, |lengths| size_of_val(lengths.as_slice())),
+            Source::Made { lengths, .. } => size_of_val(lengths.as_slice()),
         };
         own + size_of_val(self.slots.as_slice())
     }
 
-    /// Numbers of tokens of the examples, ascending; `None` where they are not known.
-    pub(super) fn sorted_lengths(&self) -> Option<&[usize]> {
-        self.sorted_lengths.as_deref()
+    /// Numbers of tokens of the examples, ascending.
+    pub(super) fn sorted_lengths(&self) -> &[usize] {
+        &self.sorted_lengths
     }
 
-    /// Tokens of the longest example that there may be.
-    pub(super) fn most(&self) -> usize {
-        match (&self.source, &self.sorted_lengths) {
-            (_, Some(lengths)) => lengths.last().copied().unwrap_or(0),
-            (Source::Made { encoder, .. }, None) => encoder.longest().unwrap_or(0),
-            (Source::Kept(_), None) => 0,
-        }
-    }
-
-    /// Number of tokens of an example; 0 where it is not known.
+    /// Number of tokens of an example.
     pub(super) fn length(&self, id: u64) -> usize {
-        let slot = self.slots.get(id as usize).map_or(0, |&slot| slot as usize);
+        let slot = self.slots[id as usize] as usize;
         match &self.source {
             Source::Kept(sequences) => sequences.length(slot),
-            Source::Made { lengths, .. } => lengths.as_ref().map_or(0, |lengths| lengths[slot] as usize),
+            Source::Made { lengths, .. } => lengths[slot] as usize,
         }
     }
 

@@ -128,12 +128,6 @@ impl TextEncoder {
         Some(self.most).filter(|&most| most != usize::MAX)
     }
 
-    /// Tokens of the longest example that there may be, all sequences together and virtual tokens included; `None` where nothing
-    /// limits them.
-    pub fn longest(&self) -> Option<usize> {
-        Some((self.max_tokens()? + self.virtual_tokens) * if self.is_apart { 2 } else { 1 })
-    }
-
     /// Number of tokens that there are: every index is below it.
     pub fn vocabulary_size(&self) -> usize {
         let added = self.tokenizer.get_added_tokens_decoder();

@@ -150,9 +150,6 @@ pub struct TokenStatistics {
     pub truncated: usize,
     /// Words that are lost by it, where texts are given as words: they have no labels to learn or to predict.
     pub words_cut: usize,
-    /// By how many examples all of this is estimated; `None` where it is of all of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sample: Option<usize>,
 }
 
 impl TokenStatistics {
@@ -169,22 +166,7 @@ impl TokenStatistics {
             most,
             truncated,
             words_cut,
-            sample: None,
         })
-    }
-
-    /// Those of so many examples, of which these are of a sample.
-    pub(crate) fn of_sample(self, examples: usize) -> TokenStatistics {
-        let factor = examples as f64 / self.examples as f64;
-        let scaled = |count: usize| (count as f64 * factor).round() as usize;
-        TokenStatistics {
-            examples,
-            tokens: scaled(self.tokens),
-            truncated: scaled(self.truncated),
-            words_cut: scaled(self.words_cut),
-            sample: Some(self.examples).filter(|&sample| sample < examples),
-            ..self
-        }
     }
 }
 

@@ -24,7 +24,7 @@ impl Kept {
     /// Keeps the id of each example for which `wanted` is true.
     fn learn(&self, loader: &Loader, wanted: impl Fn(u64) -> bool) {
         for id in loader.order(0).into_iter().filter(|&id| wanted(id)) {
-            self.values.lock().unwrap().insert(loader.key(id, 0).unwrap().0, id as f32);
+            self.values.lock().unwrap().insert(loader.keys(&[id], 0).unwrap().0, id as f32);
         }
     }
 }
@@ -75,7 +75,7 @@ fn kept_examples_need_no_file() {
         assert_eq!(rows(&batch.inputs), expected);
         assert_eq!(batch.inputs, plain.inputs.select(&missing));
         for ((&id, key), values) in batch.example_ids.iter().zip(&kept.keys).zip(&kept.values) {
-            assert_eq!(*key, loader.key(id, 1).unwrap());
+            assert_eq!(*key, loader.keys(&[id], 1).unwrap());
             assert_eq!(*values, (id % 3 == 0).then(|| vec![id as f32]));
         }
     }
@@ -103,7 +103,7 @@ fn files_that_change_meanwhile_are_other_examples() {
     image_folder(folder.path(), &["a"], &[3]);
     let options = LoaderOptions { shuffle: false, tolerance: 1, ..LoaderOptions::default() };
     let loader = loader(folder.path(), options);
-    let before: Vec<ContentHash> = (0..3).map(|id| loader.key(id, 0).unwrap()).collect();
+    let before: Vec<ContentHash> = (0..3).map(|id| loader.keys(&[id], 0).unwrap()).collect();
     save(picture(77, 6, 5), &folder.path().join("a/001.png"));
     std::fs::write(folder.path().join("a/002.png"), b"no image").unwrap();
     let batch = batches(&loader, 0, Some(Kept::new(true))).remove(0);
@@ -142,15 +142,15 @@ fn each_setting_gives_other_keys() {
         with(plain(), &drawn, Some(2), 1),
     ];
     let mut keys: Vec<[u8; 32]> =
-        loaders.iter().flat_map(|loader| (0..4).map(|id| loader.key(id, 0).unwrap().0)).collect();
+        loaders.iter().flat_map(|loader| (0..4).map(|id| loader.keys(&[id], 0).unwrap().0)).collect();
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), 6 * 4);
     // Without augmentation neither seed nor epoch matter; with two of them every second epoch is the same.
-    assert_eq!(loaders[0].key(1, 0).unwrap(), with(plain(), &[], None, 9).key(1, 5).unwrap());
+    assert_eq!(loaders[0].keys(&[1], 0).unwrap(), with(plain(), &[], None, 9).keys(&[1], 5).unwrap());
     assert_eq!(loaders[4].augmentations(), Some(2));
-    assert_eq!(loaders[4].key(1, 0).unwrap(), loaders[4].key(1, 2).unwrap());
-    assert_ne!(loaders[4].key(1, 0).unwrap(), loaders[4].key(1, 1).unwrap());
+    assert_eq!(loaders[4].keys(&[1], 0).unwrap(), loaders[4].keys(&[1], 2).unwrap());
+    assert_ne!(loaders[4].keys(&[1], 0).unwrap(), loaders[4].keys(&[1], 1).unwrap());
     assert_eq!(with(plain(), &drawn, None, 0).augmentations(), None);
     // And the images of epoch 3 are those of epoch 1 where they are augmented in two ways.
     let of = |epoch| {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod altered;
+mod any_bytes;
 mod augment_goldens;
 mod augment_loader;
 mod columnar;

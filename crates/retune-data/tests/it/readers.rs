@@ -223,16 +223,19 @@ fn batches_are_the_same_wherever_texts_are_kept() {
             // From the middle of an epoch on, as a run that goes on.
             let middle = batches.len() / 3;
             assert!(batches[middle..] == all(&disk, batches[middle].cursor), "{batch_tokens:?} {bucket} {workers}");
+            // As much is known of them before the first batch.
             let largest = disk.largest_batch();
+            assert_eq!((largest, disk.token_statistics()), (memory.largest_batch(), memory.token_statistics()));
+            assert_eq!(disk.augmentations(), Some(1), "what frozen layers give is kept of them too");
+            assert_eq!(disk.keys(disk.ids(), 0).unwrap(), memory.keys(disk.ids(), 0).unwrap());
             assert!(batches.iter().all(|batch| batch.inputs.tokens().unwrap().tokens() <= largest.tokens));
             assert!(disk.token_bytes() < memory.token_bytes());
-            assert_eq!(disk.token_statistics().unwrap().tokens, memory.token_statistics().unwrap().tokens);
         }
     }
 }
 
 #[test]
-fn texts_on_disk_without_tokens_are_skipped_and_reported() {
+fn texts_on_disk_without_tokens_are_removed_before_the_first_batch() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("t.csv");
     std::fs::write(&path, "label,text\n0,a b\n1,…\n0,c d\n").unwrap();
@@ -248,10 +251,10 @@ fn texts_on_disk_without_tokens_are_skipped_and_reported() {
     let load = |tolerance| {
         let encoder = Some(encoder.clone());
         let options = LoaderOptions { encoder, tolerance, ..LoaderOptions::sequential(3, Default::default()) };
-        Loader::new(data.clone(), data.ids(), options).unwrap()
+        Loader::new(data.clone(), data.ids(), options)
     };
-    let loader = load(1);
-    let batch = loader.epoch(0).next().unwrap().unwrap();
-    assert_eq!((batch.example_ids, loader.skipped()[0].id), (vec![0, 2], 1));
-    assert!(matches!(load(0).epoch(0).next().unwrap(), Err(DataError::BadExamples { .. })));
+    let loader = load(1).unwrap();
+    assert_eq!((loader.len(), loader.ids(), loader.skipped()[0].id), (2, &[0, 2][..], 1));
+    assert_eq!(loader.epoch(0).next().unwrap().unwrap().example_ids, [0, 2]);
+    assert!(matches!(load(0), Err(DataError::BadExamples { .. })));
 }

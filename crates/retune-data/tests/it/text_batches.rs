@@ -206,7 +206,7 @@ fn few_augmentations_come_again_with_the_same_keys() {
         (few.augmentations(), loader(&data, LoaderOptions { augmentations: None, ..options }).augmentations()),
         (Some(2), None)
     );
-    let key = |loader: &Loader, id, epoch| loader.key(id, epoch).unwrap();
+    let key = |loader: &Loader, id, epoch| loader.keys(&[id], epoch).unwrap();
     assert!((0..30).all(|id| key(&few, id, 0) == key(&few, id, 2) && few.text_of(id, 1) == few.text_of(id, 3)));
     let differ = (0..30).filter(|&id| key(&few, id, 0) != key(&few, id, 1)).count();
     assert!(differ > 20, "{differ} of 30 texts differ from epoch to epoch");

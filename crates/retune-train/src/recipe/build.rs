@@ -28,8 +28,8 @@ use retune_data::augment::{Mixing, TextAugmenter};
 use retune_data::column::user_cache;
 use retune_data::preprocess::TargetEncoding;
 use retune_data::{
-    Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Preprocessing, Sampling, SourceKind, SourceOptions,
-    StoredSplit, TableSchema, open, sources::detect,
+    Augmentation, ClassWeights, Dataset, Loader, LoaderOptions, Parts, Preprocessing, Sampling, SourceKind,
+    SourceOptions, StoredSplit, TableSchema, open, sources::detect,
 };
 use retune_models::keras::{LayerConfig, Sequential};
 use retune_models::{FinalActivation, LoadReport, Mode, Model, Task};
@@ -93,17 +93,31 @@ impl DataParts {
 /// # Errors
 /// Files that cannot be read, and everything that does not fit together.
 pub fn build(settings: &Settings, folder: &Path, name: &str, command: &[String]) -> Result<Built, TrainError> {
+    build_on(settings, folder, name, command, None)
+}
+
+/// The same, on data that was read before, where the recipe asks for just that.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_on(
+    settings: &Settings,
+    folder: &Path,
+    name: &str,
+    command: &[String],
+    read: Option<ReadData>,
+) -> Result<Built, TrainError> {
     // The parent of a bare file name is the empty path.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let seed = settings.train().seed;
     let (model, report, files, data, split) = match value(&settings.recipe().model.kind) {
         Some(ModelKind::Table) => {
-            let (data, split) = load_data(settings, folder, None)?;
+            let (data, split) = load_data(settings, folder, None, read)?;
             (table::model(settings, &data)?, None, ModelFiles::default(), data, split)
         }
         None => {
             let (model, report, files) = load_model(settings, folder)?;
-            let (data, split) = load_data(settings, folder, Some(&model))?;
+            let (data, split) = load_data(settings, folder, Some(&model), read)?;
             (model, report, files, data, split)
         }
     };
@@ -519,12 +533,40 @@ fn changed(mut model: Model, settings: &Settings) -> Result<(Model, Option<Strin
     Ok((model, last_of_base))
 }
 
-/// The data as the recipe reads them, for a model, or for a new one for tables, and how those of the training part are divided.
-fn load_data(
+/// Data of a recipe, read before the recipe was complete: what it depends on may depend on the data, as a new head does on the
+/// classes.
+#[derive(Debug)]
+pub struct ReadData {
+    path: PathBuf,
+    options: SourceOptions,
+    parts: Parts,
+}
+
+impl ReadData {
+    /// Reads the data that a recipe names, for a model, with the classes that the data has, whatever the model knows. Relative paths start at
+    /// `folder`.
+    ///
+    /// # Errors
+    /// Data that cannot be read.
+    pub fn open(settings: &Settings, folder: &Path, model: Option<&Model>) -> Result<ReadData, TrainError> {
+        let (path, options) = source(settings, folder, model, true)?;
+        let parts = open(&path, &options)?;
+        Ok(ReadData { path, options, parts })
+    }
+
+    /// The examples to train on.
+    pub fn train(&self) -> &Dataset {
+        &self.parts.train
+    }
+}
+
+/// Where the data is, and how it is read for a model, which may have classes of its own.
+fn source(
     settings: &Settings,
     folder: &Path,
     model: Option<&Model>,
-) -> Result<(DataParts, StoredSplit), TrainError> {
+    are_classes_new: bool,
+) -> Result<(PathBuf, SourceOptions), TrainError> {
     let keys = settings.recipe();
     let mut options = settings.source_options();
     if model.is_some_and(|model| model.tokenizer().is_some()) {
@@ -538,7 +580,7 @@ fn load_data(
         None => (Some(TableSchema::default()), None),
     };
     if let Some(schema) = table {
-        if keys.model.head.is_none() {
+        if !are_classes_new {
             // Classes have the numbers that the model's outputs have.
             options.class_names = options.class_names.or(names);
         }
@@ -548,8 +590,22 @@ fn load_data(
         options.labels = options.labels.or(own.labels);
         options.header = options.header.or(own.header);
     }
-    let path = folder.join(value(&keys.data.path).unwrap_or_default());
-    let mut parts = open(&path, &options)?;
+    Ok((folder.join(value(&keys.data.path).unwrap_or_default()), options))
+}
+
+/// The data as the recipe reads them, for a model, or for a new one for tables, and how those of the training part are divided.
+fn load_data(
+    settings: &Settings,
+    folder: &Path,
+    model: Option<&Model>,
+    read: Option<ReadData>,
+) -> Result<(DataParts, StoredSplit), TrainError> {
+    let keys = settings.recipe();
+    let (path, mut options) = source(settings, folder, model, keys.model.head.is_some())?;
+    let mut parts = match read.filter(|read| read.path == path && read.options == options) {
+        Some(read) => read.parts,
+        None => open(&path, &options)?,
+    };
     if let Some(names) = model.and_then(|model| task::label_order(model, &parts.train)) {
         options.class_names = Some(names);
         parts = open(&path, &options)?;

@@ -33,7 +33,7 @@ mod split;
 mod table;
 pub mod values;
 
-pub use build::{Built, build};
+pub use build::{Built, ReadData, build, build_on};
 pub use document::{Document, Problem, RecipeError};
 pub use keys::{Recipe, reference};
 pub use sections::Key;

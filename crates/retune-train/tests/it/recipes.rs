@@ -42,6 +42,26 @@ pub fn build(folder: &Path, more: &str) -> Result<recipe::Built, TrainError> {
     recipe::build(&settings, folder, "test", &["retune".into(), "fit".into()])
 }
 
+#[test]
+fn data_that_was_read_before_are_not_read_again() {
+    let folder = folder();
+    let settings = parse(GOOD).unwrap();
+    let read = || recipe::ReadData::open(&settings, folder.path(), None).unwrap();
+    let (same, other) = (read(), read());
+    assert_eq!(same.train().len(), 60);
+    let expected = build(folder.path(), "").unwrap();
+    std::fs::remove_file(folder.path().join("data.npz")).unwrap();
+    let built = recipe::build_on(&settings, folder.path(), "test", &[], Some(same)).unwrap();
+    assert_eq!(built.manifest.data, expected.manifest.data);
+    assert_eq!(built.job.train.len(), expected.job.train.len());
+    // Where the recipe came to ask for something else, what was read does not count.
+    let changed = parse(&GOOD.replace("path = \"data.npz\"", "path = \"data.npz\"\ntolerance = 3")).unwrap();
+    assert!(matches!(
+        recipe::build_on(&changed, folder.path(), "test", &[], Some(other)),
+        Err(TrainError::Data(retune_data::DataError::Io { .. }))
+    ));
+}
+
 fn problem_of(folder: &Path, more: &str) -> String {
     build(folder, more).unwrap_err().to_string()
 }

@@ -5,10 +5,10 @@ use super::models::Located;
 use super::parts::PartsArguments;
 use super::{Context, Result, models, outcome, paths};
 use retune::Model;
-use retune::data::{self, Dataset, Inputs, SourceKind, SourceOptions};
+use retune::data::{Dataset, Inputs};
 use retune::models::Mode;
 use retune::train::language::{Language, Said};
-use retune::train::recipe::{self, Built, Settings};
+use retune::train::recipe::{self, Built, ReadData, Settings};
 use retune::train::repeats::{Repeat, RepeatKind};
 use retune::train::stored::Stored;
 use std::path::{Path, PathBuf};
@@ -58,15 +58,25 @@ pub struct JobArguments {
     pub overrides: Vec<String>,
 }
 
-/// A recipe's settings, the folder that its relative paths start at, and its name.
-type Job = (Settings, PathBuf, String);
+/// What is to be trained.
+struct Job {
+    settings: Settings,
+    /// The folder that relative paths of the recipe start at.
+    folder: PathBuf,
+    /// The recipe's name.
+    name: String,
+    /// The exact address of the model on the Hub.
+    address: Option<String>,
+    /// The data, where it was looked at to make the recipe.
+    read: Option<ReadData>,
+}
 
 impl JobArguments {
     /// Reads the recipe, or makes one of the flags, and builds what it describes.
     pub fn build(&self, context: &Context) -> Result<Built> {
         let command: Vec<String> = std::env::args().collect();
-        let ((settings, folder, name), address) = self.settings(context)?;
-        let mut built = recipe::build(&settings, &folder, &name, &command)?;
+        let Job { settings, folder, name, address, read } = self.settings(context)?;
+        let mut built = recipe::build_on(&settings, &folder, &name, &command, read)?;
         if let Some(model) = &mut built.manifest.model {
             model.address = address;
         }
@@ -83,8 +93,8 @@ impl JobArguments {
         Ok(built)
     }
 
-    /// The recipe or what the flags stand for, and the exact address of its model on the Hub.
-    fn settings(&self, context: &Context) -> Result<(Job, Option<String>)> {
+    /// The recipe or what the flags stand for.
+    fn settings(&self, context: &Context) -> Result<Job> {
         match (&self.recipe, &self.model, &self.data) {
             (Some(path), _, _) => self.read_recipe(context, path),
             (None, Some(model), Some(data)) => self.recipe_of_flags(context, model, data),
@@ -102,7 +112,7 @@ impl JobArguments {
         count: u64,
     ) -> Result<(PathBuf, Vec<(Repeat, JobArguments)>)> {
         let quiet = Context { console: context.console.silenced(), ..*context };
-        let ((settings, folder, name), _) = self.settings(&quiet)?;
+        let Job { settings, folder, name, .. } = self.settings(&quiet)?;
         let recipe = settings.recipe();
         let own = recipe.output.path.as_ref().map(|path| folder.join(&path.value));
         let root = paths::tidy(&self.output.clone().or(own).unwrap_or_else(|| folder.join("runs").join(name)));
@@ -148,8 +158,7 @@ impl JobArguments {
         Ok((root.clone(), (first..first + count).map(of_repeat).collect()))
     }
 
-    /// A recipe, and the exact address of its model on the Hub.
-    fn read_recipe(&self, context: &Context, path: &Path) -> Result<(Job, Option<String>)> {
+    fn read_recipe(&self, context: &Context, path: &Path) -> Result<Job> {
         paths::must_exist(path)?;
         let mut overrides = self.all_overrides(context)?;
         let mut settings = recipe::read(path, &overrides)?;
@@ -168,11 +177,11 @@ impl JobArguments {
         for key in [&settings.recipe().model.path, &settings.recipe().data.path].into_iter().flatten() {
             paths::must_exist(&as_seen_from(&here, folder.join(&key.value)))?;
         }
-        Ok(((settings, folder, stem(path)), address))
+        Ok(Job { settings, folder, name: stem(path), address, read: None })
     }
 
     /// The recipe that flags stand for: inputs brought to the model's shape, and a new head where the classes are others.
-    fn recipe_of_flags(&self, context: &Context, model_path: &Path, data_path: &Path) -> Result<(Job, Option<String>)> {
+    fn recipe_of_flags(&self, context: &Context, model_path: &Path, data_path: &Path) -> Result<Job> {
         paths::must_exist(data_path)?;
         let Located { path, address } = models::locate(context, model_path)?;
         let model_path = path.as_path();
@@ -182,14 +191,12 @@ impl JobArguments {
             vec![format!("model.path={}", text_value(model_path)), format!("data.path={}", text_value(data_path))];
         let given = self.all_overrides(context)?;
         let parse = |overrides: &[String]| recipe::parse("the command line", "", overrides);
-        let read = parse(&[overrides.as_slice(), &given].concat())?.source_options();
-        let options = match stored.as_ref().and_then(|stored| stored.preprocessing.table.as_ref()) {
-            Some(schema) => SourceOptions { tolerance: read.tolerance, ..schema.source_options() },
-            None => SourceOptions { kind: read.kind.or(model.tokenizer().map(|_| SourceKind::Text)), ..read },
-        };
-        let train = data::open(data_path, &options)?.train;
+        let folder = PathBuf::from(".");
+        let known = parse(&[overrides.as_slice(), &given].concat())?;
+        let read = ReadData::open(&known, &folder, Some(&model))?;
+        let train = read.train();
         if stored.is_none() {
-            overrides.extend(fitting_inputs(&model, &train));
+            overrides.extend(fitting_inputs(&model, train));
             if self.scale.is_none()
                 && train.has_images()
                 && !self.overrides.iter().any(|o| o.starts_with("preprocess."))
@@ -209,12 +216,12 @@ impl JobArguments {
         };
         // Classes of a table that the model knows by their names keep their outputs.
         let is_known = train.table().is_some() && train.class_names().is_some_and(|names| names.iter().all(knows));
-        if let Some(head) = fitting_head(&model, &train).filter(|_| model.task().is_none() && !is_known) {
+        if let Some(head) = fitting_head(&model, train).filter(|_| model.task().is_none() && !is_known) {
             overrides.push(head);
         }
         overrides.extend(given);
         let settings = parse(&overrides)?;
-        Ok(((settings, PathBuf::from("."), stem(data_path)), address))
+        Ok(Job { settings, folder, name: stem(data_path), address, read: Some(read) })
     }
 
     /// Flags as overrides, in front of those given as such.

@@ -41,6 +41,26 @@ fn texts_on_disk_train_to_the_same_bits_interrupted_or_not() {
 }
 
 #[test]
+fn what_frozen_layers_give_is_kept_of_texts_on_disk() {
+    let place = place();
+    let run = |name: &str, more: &[&str]| {
+        let output = format!("runs/{name}");
+        let head = ["--json", "--data", "reviews.tsv", "--method", "head", "--output", &output];
+        let result = place.run(&[&FIT[..], &head, more].concat()).json();
+        (result["features"].clone(), weights(&place, &output))
+    };
+    let (_, expected) = run("without", &["--set", "train.cache=false"]);
+    let on_disk = ["--cache-dir", "kept", "--set", "train.cache=true", "--set", "data.storage=disk"];
+    let (features, first) = run("first", &on_disk);
+    assert!(features["computed"].as_u64() > Some(0) && features["read"].as_u64() > Some(0), "{features}");
+    let (features, second) = run("second", &on_disk);
+    assert_eq!(features["computed"], 0, "{features}");
+    let (features, memory) = run("third", &["--cache-dir", "kept", "--set", "train.cache=true"]);
+    assert_eq!(features["computed"], 0, "the same values for texts in memory: {features}");
+    assert!(first == expected && second == expected && memory == expected);
+}
+
+#[test]
 fn rows_that_cannot_be_used_are_listed_in_the_run() {
     let place = place();
     let good = String::from_utf8(place.read("reviews.tsv")).unwrap();

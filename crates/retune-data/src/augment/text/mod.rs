@@ -254,8 +254,8 @@ mod tests {
     }
 
     fn augmenter(list: Vec<TextAugmentation>) -> TextAugmenter {
-        let synonyms = Synonyms::parse("good fine great\n好吃 美味 可口\n").unwrap();
-        let words = WordList::parse("这家 100\n酒店 80\n很 300\n").unwrap();
+        let synonyms = Synonyms::of_lines(&["good fine great", "好吃 美味 可口"]);
+        let words = WordList::of_lines(&["这家 100", "酒店 80", "很 300"]);
         TextAugmenter::new(list, words, Some(synonyms)).unwrap().with_mask_token(Some("[MASK]".into())).unwrap()
     }
 

@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn words_stand_between_what_is_none() {
-        let words = WordList::parse("酒店\n").unwrap();
+        let words = WordList::of_lines(&["酒店"]);
         let cut = |text: &str, unit| {
             let pieces = pieces(text, unit, &words);
             assert_eq!(joined(&pieces), text);

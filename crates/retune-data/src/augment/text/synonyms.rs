@@ -3,6 +3,7 @@
 use super::pieces::{Amount, Piece};
 use crate::augment::draws::Draws;
 use crate::error::DataError;
+use crate::sources::each_line;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -19,47 +20,49 @@ impl Synonyms {
     /// Reads a file of groups.
     ///
     /// # Errors
-    /// A file that cannot be read, and what [`parse`](Self::parse) refuses.
+    /// A file that cannot be read, and a group of a single word.
     pub fn read(path: &Path) -> Result<Synonyms, DataError> {
-        let text = std::fs::read_to_string(path).map_err(DataError::io(path))?;
-        Synonyms::parse(&text).map_err(|(line, found)| DataError::Malformed {
-            path: path.to_path_buf(),
-            place: format!("line {line}"),
-            expected: "two or more words that mean the same, between tabs or spaces".into(),
-            found,
-            hint: "one group a line, such as `good fine decent`; lines that begin with `#` are comments",
-        })
+        let mut synonyms = Synonyms::default();
+        let expected = "two or more words that mean the same, between tabs or spaces";
+        let hint = "one group a line, such as `good fine decent`; lines that begin with `#` are comments";
+        each_line(path, expected, hint, |line| synonyms.add(line))?;
+        Ok(synonyms)
     }
 
-    /// Reads the text of such a file.
+    /// Adds the group of a line.
     ///
     /// # Errors
-    /// A group of a single word, with its line and text.
-    pub fn parse(text: &str) -> Result<Synonyms, (usize, String)> {
-        let mut synonyms = Synonyms::default();
-        for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
-            if line.trim().is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let words: Vec<&str> = match line.contains('\t') {
-                true => line.split('\t').map(str::trim).filter(|word| !word.is_empty()).collect(),
-                false => line.split_whitespace().collect(),
-            };
-            let mut group: Vec<String> = Vec::new();
-            for word in words {
-                if !group.iter().any(|known| known == word) {
-                    group.push(word.to_owned());
-                }
-            }
-            if group.len() < 2 {
-                return Err((number, format!("`{}`", line.trim())));
-            }
-            for word in &group {
-                synonyms.places.entry(word.to_lowercase()).or_default().push(synonyms.groups.len() as u32);
-            }
-            synonyms.groups.push(group);
+    /// A group of a single word, which is given.
+    pub fn add(&mut self, line: &str) -> Result<(), String> {
+        if line.trim().is_empty() || line.starts_with('#') {
+            return Ok(());
         }
-        Ok(synonyms)
+        let words: Vec<&str> = match line.contains('\t') {
+            true => line.split('\t').map(str::trim).filter(|word| !word.is_empty()).collect(),
+            false => line.split_whitespace().collect(),
+        };
+        let mut group: Vec<String> = Vec::new();
+        for word in words {
+            if !group.iter().any(|known| known == word) {
+                group.push(word.to_owned());
+            }
+        }
+        if group.len() < 2 {
+            return Err(format!("`{}`", line.trim()));
+        }
+        for word in &group {
+            self.places.entry(word.to_lowercase()).or_default().push(self.groups.len() as u32);
+        }
+        self.groups.push(group);
+        Ok(())
+    }
+
+    /// Of lines without mistakes.
+    #[cfg(test)]
+    pub(crate) fn of_lines(lines: &[&str]) -> Synonyms {
+        let mut synonyms = Synonyms::default();
+        lines.iter().for_each(|line| synonyms.add(line).unwrap());
+        synonyms
     }
 
     /// All words.
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn only_words_of_the_dictionary_change() {
-        let synonyms = Synonyms::parse("# groups\ngood\tfine\tvery good\nfilm movie\n好吃 美味\n").unwrap();
+        let synonyms = Synonyms::of_lines(&["# groups", "good\tfine\tvery good", "film movie", "好吃 美味"]);
         let mut words = WordList::default();
         words.extend(synonyms.entries());
         let replaced = |text: &str, example| {
@@ -134,6 +137,12 @@ mod tests {
         let found: std::collections::BTreeSet<String> = (0..20).map(|i| replaced("A Good FILM, 很好吃!", i)).collect();
         let expected = ["A Fine MOVIE, 很美味!", "A Very good MOVIE, 很美味!"];
         assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
-        assert_eq!(Synonyms::parse("a b\n\nalone\n").unwrap_err(), (3, "`alone`".to_owned()));
+        assert_eq!(Synonyms::default().add("alone").unwrap_err(), "`alone`");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}a b\r\n\nalone\n").unwrap();
+        let error = Synonyms::read(file.path()).unwrap_err().to_string();
+        assert!(error.contains("line 3: expected two or more words") && error.contains("found `alone`"), "{error}");
+        std::fs::write(file.path(), encoding_rs::GB18030.encode("好吃 美味\n这家 那家\n").0).unwrap();
+        assert_eq!(Synonyms::read(file.path()).unwrap(), Synonyms::of_lines(&["好吃 美味", "这家 那家"]));
     }
 }

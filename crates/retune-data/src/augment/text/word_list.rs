@@ -6,6 +6,7 @@
 //! into single characters, each of which counts as a tenth of a word.
 
 use crate::error::DataError;
+use crate::sources::each_line;
 use std::collections::HashMap;
 use std::path::Path;
 use unicode_segmentation::UnicodeSegmentation;
@@ -26,37 +27,38 @@ impl WordList {
     /// Reads a file of words.
     ///
     /// # Errors
-    /// A file that cannot be read, and what [`parse`](Self::parse) refuses.
+    /// A file that cannot be read, and a frequency that is no number above 0.
     pub fn read(path: &Path) -> Result<WordList, DataError> {
-        let text = std::fs::read_to_string(path).map_err(DataError::io(path))?;
-        WordList::parse(&text).map_err(|(line, found)| DataError::Malformed {
-            path: path.to_path_buf(),
-            place: format!("line {line}"),
-            expected: "a word, and behind a space its frequency".into(),
-            found,
-            hint: "one word a line, such as `酒店` or `酒店 3410`",
-        })
+        let mut list = WordList::default();
+        let hint = "one word a line, such as `酒店` or `酒店 3410`";
+        each_line(path, "a word, and behind a space its frequency", hint, |line| list.add_line(line))?;
+        Ok(list)
     }
 
-    /// Reads the text of such a file.
+    /// Adds the word of a line.
     ///
     /// # Errors
-    /// A frequency that is no number above 0, with its line and text.
-    pub fn parse(text: &str) -> Result<WordList, (usize, String)> {
+    /// A frequency that is no number above 0; the line is given.
+    pub fn add_line(&mut self, line: &str) -> Result<(), String> {
+        let mut fields = line.split_whitespace();
+        let Some(word) = fields.next() else { return Ok(()) };
+        let count = match fields.next() {
+            None => 1.0,
+            Some(count) => match count.parse::<f64>() {
+                Ok(count) if count >= 0.0 && count.is_finite() => count.max(1.0),
+                _ => return Err(format!("`{line}`")),
+            },
+        };
+        self.add(word, count);
+        Ok(())
+    }
+
+    /// Of lines without mistakes.
+    #[cfg(test)]
+    pub(crate) fn of_lines(lines: &[&str]) -> WordList {
         let mut list = WordList::default();
-        for (line, number) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
-            let mut fields = line.split_whitespace();
-            let Some(word) = fields.next() else { continue };
-            let count = match fields.next() {
-                None => 1.0,
-                Some(count) => match count.parse::<f64>() {
-                    Ok(count) if count >= 0.0 && count.is_finite() => count.max(1.0),
-                    _ => return Err((number, format!("`{line}`"))),
-                },
-            };
-            list.add(word, count);
-        }
-        Ok(list)
+        lines.iter().for_each(|line| list.add_line(line).unwrap());
+        list
     }
 
     /// Adds words that are not there yet, as rare ones.
@@ -116,10 +118,10 @@ mod tests {
 
     #[test]
     fn the_most_probable_way_is_taken() {
-        let list = WordList::parse("研究 100 v\n研究生 10 n\n生命 80\n命 5\n起源 50\n").unwrap();
+        let list = WordList::of_lines(&["研究 100 v", "研究生 10 n", "生命 80", "命 5", "", "起源 50"]);
         assert_eq!(list.cut("研究生命起源"), ["研究", "生命", "起源"]);
         assert_eq!(list.cut("大研究生"), ["大", "研究生"]);
-        let plain = WordList::parse("研究\n研究生\n生命\n").unwrap();
+        let plain = WordList::of_lines(&["研究", "研究生", "生命"]);
         assert_eq!(plain.cut("研究生命"), ["研究", "生命"], "fewest words");
         assert_eq!(WordList::default().cut("研究"), ["研", "究"]);
         assert!(WordList::default().cut("").is_empty());
@@ -127,6 +129,11 @@ mod tests {
 
     #[test]
     fn a_wrong_frequency_is_told_with_its_line() {
-        assert_eq!(WordList::parse("\u{feff}酒店\n很 多\n").unwrap_err(), (2, "`很 多`".to_owned()));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}酒店\r\n很 多\n").unwrap();
+        let error = WordList::read(file.path()).unwrap_err().to_string();
+        assert!(error.contains("line 2: expected a word") && error.contains("found `很 多`"), "{error}");
+        std::fs::write(file.path(), "\u{feff}酒店 3\r\n").unwrap();
+        assert_eq!(WordList::read(file.path()).unwrap(), WordList::of_lines(&["酒店 3"]));
     }
 }

@@ -137,7 +137,7 @@ impl Lines {
     }
 
     /// Lines read so far.
-    pub(super) fn number(&self) -> u64 {
+    pub(in crate::sources) fn number(&self) -> u64 {
         self.number
     }
 
@@ -150,6 +150,30 @@ impl Lines {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Gives every line of a file, without its end, to `each`, which may say what it found in place of what is expected.
+///
+/// # Errors
+/// A file that cannot be read, and the first line with bytes that are no text, or that `each` refuses, with its place and `hint`.
+pub(crate) fn each_line(
+    path: &Path,
+    expected: &str,
+    hint: &'static str,
+    mut each: impl FnMut(&str) -> Result<(), String>,
+) -> Result<(), DataError> {
+    let mut lines = Lines::open(path, None, Look::Whole)?;
+    while let Some(Line { number, text, problem }) = lines.next()? {
+        let read = problem.map_or_else(|| each(text.trim_end_matches(['\n', '\r'])), Err);
+        read.map_err(|found| DataError::Malformed {
+            path: path.to_path_buf(),
+            place: format!("line {number}"),
+            expected: expected.to_owned(),
+            found,
+            hint,
+        })?;
+    }
+    Ok(())
 }
 
 fn damaged(encoding: TextEncoding) -> String {

@@ -21,6 +21,7 @@ pub(super) mod scan;
 
 pub use charset::TextEncoding;
 pub(super) use lines::Look;
+pub(crate) use lines::each_line;
 pub use raw::raw_rows;
 
 use crate::error::DataError;

@@ -4,54 +4,84 @@
 //! named by number with `text` and `label`. Left out are lines of `-DOCSTART-`, and comments: lines before the first word of a
 //! text that begin with `#` and hold `=`, or begin with `# id`.
 
-use super::SAMPLE;
 use super::sentences::{Sentence, Sentences};
+use super::{SAMPLE, TextEncoding};
+use crate::dataset::Dataset;
 use crate::error::DataError;
+use crate::origins::Origins;
+use crate::sources::records::Look;
+use crate::sources::records::lines::Lines;
 use crate::sources::{Column, SourceOptions};
+use std::ops::Range;
+use std::path::Path;
 
-pub(super) fn read(text: &str, options: &SourceOptions) -> Result<Sentences, DataError> {
-    let number = |name: &str, column: &Option<Column>| match column {
-        None => Ok(None),
-        Some(Column::Index(index)) => Ok(Some(*index)),
-        Some(Column::Name(column)) => {
-            Err(DataError::setting(name, "the number of a column, from 0, as the file has no names", column))
-        }
-    };
-    let columns = Columns {
-        word: number("text", &options.text)?.unwrap_or(0),
-        label: number("label", &options.label)?,
-        is_labelled: !options.unlabelled,
-    };
-    let mut sentences = Sentences::new("a word a line", "line");
-    // The first line of the text at hand, its words, and what is wrong with it.
-    let (mut start, mut sentence, mut problem) = (0, Sentence::default(), None);
-    let mut last = 0;
-    for (line, number) in text.split('\n').map(str::trim_end).zip(1u64..).chain([("", u64::MAX)]) {
-        let is_first = sentence.words.is_empty() && problem.is_none();
-        if line.trim().is_empty() || line.trim_start().starts_with("-DOCSTART-") {
-            if !is_first {
-                let row = problem.take().map_or(Ok(std::mem::take(&mut sentence)), Err);
-                sentences.rows.push((start..last + 1, row));
-            }
-            sentence = Sentence::default();
-            continue;
-        }
-        if is_first && is_comment(line) {
-            continue;
-        }
-        if is_first {
-            start = number;
-        }
-        last = number;
-        match columns.of(line) {
-            Ok((word, label)) => {
-                sentence.words.push(word.to_owned());
-                sentence.labels.extend(label.map(str::to_owned));
-            }
-            Err(reason) => problem = problem.or(Some(format!("line {number}: {reason}"))),
-        }
+/// A text with its lines, or what is wrong with it.
+type Found = (Range<u64>, Result<Sentence, String>);
+
+/// Reads one part.
+pub(super) fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
+    let mut texts = Reader::new(Lines::open(path, options.encoding, Look::Whole)?, options)?;
+    let mut sentences = Sentences::new(path, "line", options);
+    while let Some((lines, row)) = texts.next()? {
+        sentences.push(lines.start, row)?;
     }
-    Ok(sentences)
+    let form = match texts.lines.encoding() {
+        TextEncoding::Utf8 => "a word a line".to_owned(),
+        encoding => format!("a word a line, {encoding}"),
+    };
+    let end = texts.lines.number() + 1;
+    sentences.into_dataset(&form, |starts| Origins::Lines { path: path.to_path_buf(), starts, end }, options)
+}
+
+/// The texts of a file, one by one.
+struct Reader {
+    lines: Lines,
+    columns: Columns,
+}
+
+impl Reader {
+    fn new(lines: Lines, options: &SourceOptions) -> Result<Reader, DataError> {
+        let number = |name: &str, column: &Option<Column>| match column {
+            None => Ok(None),
+            Some(Column::Index(index)) => Ok(Some(*index)),
+            Some(Column::Name(column)) => {
+                Err(DataError::setting(name, "the number of a column, from 0, as the file has no names", column))
+            }
+        };
+        let columns = Columns {
+            word: number("text", &options.text)?.unwrap_or(0),
+            label: number("label", &options.label)?,
+            is_labelled: !options.unlabelled,
+        };
+        Ok(Reader { lines, columns })
+    }
+
+    /// The next text; `None` behind the last.
+    fn next(&mut self) -> Result<Option<Found>, DataError> {
+        let (mut range, mut sentence, mut problem) = (None::<Range<u64>>, Sentence::default(), None);
+        while let Some(line) = self.lines.next()? {
+            let text = line.text.trim_end();
+            if text.is_empty() || text.trim_start().starts_with("-DOCSTART-") {
+                if range.is_some() {
+                    break;
+                }
+                continue;
+            }
+            if range.is_none() && is_comment(text) {
+                continue;
+            }
+            range.get_or_insert(line.number..line.number).end = line.number + 1;
+            match (line.problem, self.columns.of(text)) {
+                (Some(damage), _) => problem = Some(damage),
+                (None, Ok((word, label))) => {
+                    sentence.words.push(word.to_owned());
+                    sentence.labels.extend(label.map(str::to_owned));
+                }
+                (None, Err(reason)) => problem = problem.or(Some(format!("line {}: {reason}", line.number))),
+            }
+        }
+        Ok(range.map(|range| (range, problem.map_or(Ok(sentence), Err))))
+    }
 }
 
 /// Whether the first lines are words with labels such as `O` and `B-PER`.
@@ -117,9 +147,14 @@ impl Columns {
 mod tests {
     use super::*;
 
+    fn reader(text: &str, options: &SourceOptions) -> Result<Reader, DataError> {
+        Reader::new(Lines::of_bytes(Path::new("a.conll"), text.as_bytes().to_vec(), None), options)
+    }
+
     fn rows(text: &str, options: &SourceOptions) -> Vec<(u64, u64, Result<Sentence, String>)> {
-        let rows = read(text, options).unwrap().rows;
-        rows.into_iter().map(|(lines, row)| (lines.start, lines.end, row)).collect()
+        let mut reader = reader(text, options).unwrap();
+        let rows = std::iter::from_fn(|| reader.next().unwrap());
+        rows.map(|(lines, row)| (lines.start, lines.end, row)).collect()
     }
 
     fn sentence(words: &[&str], labels: &[&str]) -> Sentence {
@@ -152,7 +187,7 @@ mod tests {
         assert_eq!(reason, "line 2: expected a word and its label, found `rejects` alone");
         assert_eq!(found[1].2, Ok(sentence(&["New York"], &["B-LOC"])));
         let named = SourceOptions { label: Some(Column::Name("ner".into())), ..SourceOptions::default() };
-        assert!(read("a O", &named).is_err());
+        assert!(reader("a O", &named).is_err());
     }
 
     #[test]

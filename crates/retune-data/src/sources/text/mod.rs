@@ -7,7 +7,7 @@
 //! | `word_lists` | tables with a list of words and one of labels in each row |
 //! | `lines` | anything else: `label text` lines, or texts alone |
 //! | `folder` | one sub-folder per class, one text a `.txt` file |
-//! | `sentences` | texts whose words have labels, as they come out of `conll` and `word_lists` |
+//! | `sentences` | texts whose words have labels, as they come out of `conll` and `word_lists` one by one |
 //!
 //! Files of text may be packed as `.gz`. A folder of `train.tsv`, `dev.tsv`, `test.tsv` and the like is divided so.
 
@@ -27,7 +27,6 @@ use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::labels::LabelType;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Lines that tell the form of a file.
@@ -174,12 +173,7 @@ fn read(files: &[PathBuf], options: &SourceOptions) -> Result<Dataset, DataError
     let by_name = TextFormat::of(&name_of(path), options.unlabelled);
     let format = options.format.unwrap_or(by_name);
     match format {
-        _ if holds_words(path, by_name, options) => {
-            let (text, bad, encoding) = whole(path, options)?;
-            let mut sentences = conll::read(&text, options)?;
-            sentences.refuse_lines(&bad, encoding);
-            sentences.into_dataset(path, options)
-        }
+        _ if holds_words(path, by_name, options) => conll::read(path, options),
         format if format.is_table() => match word_lists::open(path, options)? {
             Some(_) if files.len() == 1 => word_lists::read(path, options),
             Some(_) => {
@@ -190,15 +184,4 @@ fn read(files: &[PathBuf], options: &SourceOptions) -> Result<Dataset, DataError
         TextFormat::Lines => lines::read(path, false, options),
         _ => lines::read(path, true, options),
     }
-}
-
-/// The whole text of a file, the lines with bytes that the encoding does not have, and the encoding.
-fn whole(path: &Path, options: &SourceOptions) -> Result<(String, BTreeSet<u64>, TextEncoding), DataError> {
-    let mut lines = Lines::open(path, options.encoding, Look::Whole)?;
-    let (mut text, mut bad) = (String::new(), BTreeSet::new());
-    while let Some(line) = lines.next()? {
-        text.push_str(&line.text);
-        bad.extend(line.problem.map(|_| line.number));
-    }
-    Ok((text, bad, lines.encoding()))
 }

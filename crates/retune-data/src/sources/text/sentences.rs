@@ -1,6 +1,6 @@
-//! Texts whose words have labels, as found in a file, and the data set that they make.
+//! Texts whose words have labels, as found in a file one by one, and the data set that they make.
 
-use super::TextEncoding;
+use crate::column::TextColumnBuilder;
 use crate::dataset::{Dataset, Inputs, Texts};
 use crate::error::{BadExample, DataError};
 use crate::labels::Labels;
@@ -8,7 +8,6 @@ use crate::origins::Origins;
 use crate::sources::SourceOptions;
 use crate::words::Words;
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 use std::path::Path;
 
 /// A text as it stands in a file.
@@ -19,72 +18,99 @@ pub(super) struct Sentence {
     pub(super) labels: Vec<String>,
 }
 
-/// All texts of a file.
-#[derive(Debug)]
+/// The texts of a file so far.
 pub(super) struct Sentences {
-    /// What the file is, for the description.
-    form: String,
+    place: String,
     /// What a text stands in.
     unit: &'static str,
-    /// Where texts stand; `None` for lines.
-    pub(super) origins: Option<Origins>,
-    /// The lines (elements) of each text, from 1, and the text, or what is wrong with it.
-    pub(super) rows: Vec<(Range<u64>, Result<Sentence, String>)>,
+    texts: TextColumnBuilder,
+    words: Words,
+    labels: LabelNames,
+    /// The first line (element) of each text, from 1.
+    starts: Vec<u64>,
+    bad: Vec<BadExample>,
 }
 
 impl Sentences {
-    pub(super) fn new(form: impl Into<String>, unit: &'static str) -> Sentences {
-        Sentences { form: form.into(), unit, origins: None, rows: Vec::new() }
-    }
-
-    /// Makes the texts of some lines bad ones.
-    pub(super) fn refuse_lines(&mut self, bad: &BTreeSet<u64>, encoding: TextEncoding) {
-        for (lines, row) in self.rows.iter_mut().filter(|_| !bad.is_empty()) {
-            if bad.range(lines.clone()).next().is_some() {
-                *row = Err(format!("expected {encoding}, found bytes that are none"));
-            }
-        }
-        if encoding != TextEncoding::Utf8 {
-            self.form.push_str(&format!(", {encoding}"));
+    pub(super) fn new(path: &Path, unit: &'static str, options: &SourceOptions) -> Sentences {
+        Sentences {
+            place: path.display().to_string(),
+            unit,
+            texts: TextColumnBuilder::new(options.storage, options.spool_folder.as_deref()),
+            words: Words::default(),
+            labels: LabelNames::default(),
+            starts: Vec::new(),
+            bad: Vec::new(),
         }
     }
 
-    /// The data set, its bad texts set aside.
-    pub(super) fn into_dataset(self, path: &Path, options: &SourceOptions) -> Result<Dataset, DataError> {
-        let Sentences { form, unit, origins, rows } = self;
-        let (place, count) = (path.display().to_string(), rows.len());
+    /// Adds the text that begins at a line (element), or what is wrong with it.
+    ///
+    /// # Errors
+    /// A disk that cannot be written.
+    pub(super) fn push(&mut self, start: u64, row: Result<Sentence, String>) -> Result<(), DataError> {
+        let row = row.and_then(checked).unwrap_or_else(|reason| {
+            let place = format!("{}, {} {start}", self.place, self.unit);
+            self.bad.push(BadExample { id: self.starts.len() as u64, place, reason });
+            // It keeps its place, so that the ids of those after it do not depend on the tolerance.
+            Sentence::default()
+        });
+        self.starts.push(start);
+        self.labels.push(row.labels);
+        self.texts.push(&self.words.push(&row.words))
+    }
+
+    /// The data set, its bad texts set aside. `form` says how the file is stored, `origins` from the first lines (elements) where texts stand.
+    pub(super) fn into_dataset(
+        self,
+        form: &str,
+        origins: impl FnOnce(Vec<u64>) -> Origins,
+        options: &SourceOptions,
+    ) -> Result<Dataset, DataError> {
+        let Sentences { place, texts, words, labels, starts, bad, .. } = self;
+        let count = starts.len();
         if count == 0 {
             return Err(DataError::NoExamples { place });
         }
-        let end = rows.last().map_or(1, |(lines, _)| lines.end);
-        let (mut starts, mut bad) = (Vec::with_capacity(count), Vec::new());
-        let (mut words, mut texts, mut labels): (_, Vec<String>, _) =
-            (Words::default(), Vec::with_capacity(count), Vec::new());
-        for (id, (lines, row)) in rows.into_iter().enumerate() {
-            starts.push(lines.start);
-            let row = row.and_then(checked).unwrap_or_else(|reason| {
-                let place = format!("{place}, {unit} {}", lines.start);
-                bad.push(BadExample { id: id as u64, place, reason });
-                // It keeps its place, so that the ids of those after it do not depend on the tolerance.
-                Sentence::default()
-            });
-            texts.push(words.push(&row.words));
-            labels.push(row.labels);
-        }
-        let inputs = Inputs::Texts(Texts::single(texts));
+        let inputs = Inputs::Texts(Texts::single(texts.finish()?));
         let description = format!("{place} ({count} texts of words, {form})");
         let data = if options.unlabelled {
             Dataset::new(description, inputs, Labels::None)?
         } else {
-            let (labels, names) = numbered(&place, &labels, options)?;
+            let (labels, names) = numbered(&place, labels, options)?;
             let data = Dataset::new(description, inputs, labels)?;
             match names {
                 Some(names) => data.with_class_names(names)?,
                 None => data,
             }
         };
-        let origins = origins.unwrap_or_else(|| Origins::Lines { path: path.to_path_buf(), starts, end });
-        data.with_words(words).with_origins(origins).excluding(bad, options.tolerance)
+        data.with_words(words).with_origins(origins(starts)).excluding(bad, options.tolerance)
+    }
+}
+
+/// The labels of words, each name once.
+#[derive(Debug, Default)]
+struct LabelNames {
+    /// In the order in which they were met.
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+    /// The number of each word's name.
+    of_words: Vec<u32>,
+    /// Where the words of each text end.
+    ends: Vec<usize>,
+}
+
+impl LabelNames {
+    fn push(&mut self, labels: Vec<String>) {
+        for label in labels {
+            let next = self.names.len() as u32;
+            let number = *self.numbers.entry(label).or_insert_with_key(|label| {
+                self.names.push(label.clone());
+                next
+            });
+            self.of_words.push(number);
+        }
+        self.ends.push(self.of_words.len());
     }
 }
 
@@ -99,38 +125,33 @@ fn checked(sentence: Sentence) -> Result<Sentence, String> {
 /// The labels as classes. They are numbered by the names given, else in the order of the alphabet; numbers are class numbers.
 fn numbered(
     place: &str,
-    labels: &[Vec<String>],
+    labels: LabelNames,
     options: &SourceOptions,
 ) -> Result<(Labels, Option<Vec<String>>), DataError> {
-    let distinct: BTreeSet<&str> = labels.iter().flatten().map(String::as_str).collect();
-    let largest = distinct.iter().map(|label| label.parse::<u16>().ok()).collect::<Option<Vec<_>>>();
-    let are_numbers = largest.is_some()
-        && !options
-            .class_names
-            .as_ref()
-            .is_some_and(|names| distinct.iter().all(|label| names.iter().any(|n| n == label)));
-    let names: Option<Vec<String>> = match (&options.class_names, are_numbers) {
+    let found = &labels.names;
+    let largest = found.iter().map(|label| label.parse::<u16>().ok()).collect::<Option<Vec<_>>>();
+    let given = options.class_names.as_ref();
+    let are_numbers = largest.is_some() && !given.is_some_and(|names| found.iter().all(|label| names.contains(label)));
+    let names: Option<Vec<String>> = match (given, are_numbers) {
         (Some(names), _) => Some(names.clone()),
         (None, true) => None,
-        (None, false) => Some(distinct.iter().map(|&name| name.to_owned()).collect()),
+        (None, false) => Some(found.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()),
     };
     let highest = largest.iter().flatten().max().map_or(0, |&number| usize::from(number) + 1);
     let classes = names.as_ref().map_or(options.classes.unwrap_or(highest), Vec::len);
-    let numbers: HashMap<&str, i32> = match &names {
-        Some(names) if !are_numbers => names.iter().map(String::as_str).zip(0..).collect(),
-        _ => distinct.iter().filter_map(|label| Some((*label, label.parse().ok()?))).collect(),
+    let class_of = |label: &String| match &names {
+        Some(names) if !are_numbers => names.iter().position(|name| name == label).map(|class| class as i32),
+        _ => label.parse().ok(),
     };
-    let (mut indices, mut ends) = (Vec::new(), Vec::with_capacity(labels.len()));
-    for label in labels.iter().map(|labels| labels.iter()) {
-        for label in label {
-            let index = numbers.get(label.as_str()).ok_or_else(|| DataError::UnknownClass {
-                place: place.to_owned(),
-                class: label.clone(),
-                known: names.clone().unwrap_or_default(),
-            })?;
-            indices.push(*index);
-        }
-        ends.push(indices.len());
-    }
-    Ok((Labels::of_words(place, indices, ends, classes)?, names))
+    // The class of each name, in the order in which they were met, so that the first unknown one is named.
+    let class = |label: &String| {
+        class_of(label).ok_or_else(|| DataError::UnknownClass {
+            place: place.to_owned(),
+            class: label.clone(),
+            known: names.clone().unwrap_or_default(),
+        })
+    };
+    let class_of_name = found.iter().map(class).collect::<Result<Vec<i32>, _>>()?;
+    let indices = labels.of_words.iter().map(|&number| class_of_name[number as usize]).collect();
+    Ok((Labels::of_words(place, indices, labels.ends, classes)?, names))
 }

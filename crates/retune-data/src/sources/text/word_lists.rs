@@ -43,22 +43,19 @@ pub(super) fn read(path: &Path, options: &SourceOptions) -> Result<Dataset, Data
     let labels = if options.unlabelled { None } else { Some(column(&options.label, LABEL_NAMES)?) };
     let mut form = format!("{}; words: {}", header.form, header.name(words));
     form.extend(labels.map(|labels| format!(", labels: {}", header.name(labels))));
-    let mut sentences = Sentences::new(form, header.unit.name());
-    let (mut starts, columns) = (Vec::new(), [words].into_iter().chain(labels).collect::<Vec<_>>());
+    let mut sentences = Sentences::new(path, header.unit.name(), options);
+    let columns: Vec<usize> = [words].into_iter().chain(labels).collect();
     let end = table.for_each(&columns, |record| {
-        starts.push(record.start);
         let row = record.cells.and_then(|cells| sentence(cells, words, labels, &header));
-        sentences.rows.push((record.start..record.start + 1, row));
-        Ok(())
+        sentences.push(record.start, row)
     })?;
-    sentences.origins = Some(table.origins(starts, end));
     // Names that the file gives to numbers.
     let classes = labels.and_then(|labels| header.columns[labels].classes.clone());
     let options = match (&classes, &options.class_names) {
         (Some(names), None) => &SourceOptions { class_names: Some(names.clone()), ..options.clone() },
         _ => options,
     };
-    sentences.into_dataset(path, options)
+    sentences.into_dataset(&form, |starts| table.origins(starts, end), options)
 }
 
 fn sentence(mut cells: Vec<Cell>, words: usize, labels: Option<usize>, header: &Header) -> Result<Sentence, String> {
