@@ -42,9 +42,9 @@ tasks:
                             Keras; by default all three
   bench [WORK]... [--quick] [--images DIR]
                            measure beside the peers; bench/README.md names the works
-  results [TASK]... --data FOLDER [--method full|head|lora]... [--peer | --only-peer] [--seeds N] [--max-steps N] [--missing]
+  results [TASK]... --data FOLDER [--method full|head|lora]... [--peer | --only-peer] [--seeds N] [--max-steps N] [--missing] [--untimed]
                            fine-tune on real data by the recipes, and write docs/results.md; with --missing without the runs
-                           whose figures are kept, with --from-kept only write it
+                           whose figures are kept, with --from-kept only write it, with --untimed without times
 
 `assets`, `goldens`, `interop`, `bench` and `results --peer` need Python 3.11 or later; the variable PYTHON names another than `python3`";
 

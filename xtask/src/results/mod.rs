@@ -8,7 +8,8 @@
 //! | [`runs`] | one run of retune or of a peer |
 //! | [`report`] | the tables, from the figures kept |
 //!
-//! The figures of each run are kept below `target/results`, so that tasks can be run in several goes, and the tables be written anew.
+//! The figures of each run are kept in `bench/results/recipes`, so that tasks can be run in several goes, on several machines, and the tables be
+//! written anew. Runs and models lie below `target/results`.
 
 mod data;
 mod report;
@@ -23,7 +24,7 @@ use crate::{Result, python};
 use runs::{Run, Trainer};
 use tasks::{METHODS, Method, TASKS, Task};
 
-/// Where runs, figures and divided data are kept.
+/// Where runs and divided data are kept.
 fn folder() -> PathBuf {
     target().join("results")
 }
@@ -39,6 +40,8 @@ struct Options {
     retune: bool,
     seeds: u64,
     max_steps: Option<u64>,
+    /// Whether times are kept; not where other work runs on the machine.
+    timed: bool,
     /// Leave out runs whose figures are kept.
     missing: bool,
     /// Only write the tables.
@@ -56,6 +59,7 @@ impl Options {
             retune: true,
             seeds: 1,
             max_steps: None,
+            timed: true,
             missing: false,
             from_kept: false,
         };
@@ -68,6 +72,7 @@ impl Options {
                 "--only-peer" => (options.peer, options.retune) = (true, false),
                 "--seeds" => options.seeds = value()?.parse()?,
                 "--max-steps" => options.max_steps = Some(value()?.parse()?),
+                "--untimed" => options.timed = false,
                 "--missing" => options.missing = true,
                 "--from-kept" => options.from_kept = true,
                 "--method" => {
@@ -124,7 +129,7 @@ fn train(options: &Options, folder: &std::path::Path) -> Result {
         let (model, parts) = (task.model.path(folder)?, data::parts(task, folder, &retune)?);
         for method in task.methods().filter(|method| options.methods.contains(method)) {
             for seed in 0..options.seeds {
-                let run = Run { task, method, seed, max_steps: options.max_steps };
+                let run = Run { task, method, seed, max_steps: options.max_steps, timed: options.timed };
                 let mut note = |trainer: Trainer, done: Result| {
                     if let Err(error) = done {
                         eprintln!("error: {error}");

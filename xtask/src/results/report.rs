@@ -20,15 +20,15 @@ const INTRODUCTION: &str = "\
 # Results on real data
 
 What `recipes/` reach, by full fine-tuning, by training the head alone and by LoRA, and what a peer reaches under the same recipe.
-Not every recipe and peer has been run yet. `cargo xtask results --data FOLDER --peer` takes everything anew; `cargo xtask results --from-kept` writes the tables from the figures kept
-below `target/results`. The commands stand below each table, without `--set model.path=…` and `--set data.path=…`, which say where model
-and data lie on a machine.
+Not every recipe and peer has been run yet. `cargo xtask results --data FOLDER --peer` takes everything anew, with `--missing` what is not there yet;
+`cargo xtask results --from-kept` writes the tables from the figures in `bench/results/recipes`. The commands stand below each table, without
+`--set model.path=…` and `--set data.path=…`, which say where model and data lie on a machine.
 
 - **Scores** are those of the test part, with the 95 % interval that its size gives (bootstrap), of the first seed; where there were more seeds,
   their mean and range follow. The weights were chosen on the validation part.
 - **Time** of retune is that of the command, from its start to its end: reading and preparing the data, the test before training, training,
   evaluation after each epoch, the final test, saving model and report. The peer's begins when Python has imported what it needs, and has one
-  test in it, nothing saved.
+  test in it, nothing saved. Where other work ran on the machine there is no time (—).
 - **Memory** is the most that the process held; processes in which the peer decodes photos are not counted.
 - **The machine** of the table: two cores of an AMD EPYC with AVX-512 and AVX512-BF16, 24 GiB, shared with other guests; retune and the peer ran
   one after the other. Compare rows of a table, not tables.
@@ -78,7 +78,7 @@ fn rows(task: &Task) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for method in task.methods() {
         for trainer in [Trainer::Retune, Trainer::Peer] {
-            let file = |seed| Run { task, method, seed, max_steps: None }.kept(trainer);
+            let file = |seed| Run { task, method, seed, max_steps: None, timed: true }.kept(trainer);
             let runs = (0..SEEDS).map(file).filter(|path| path.exists()).map(read).collect::<Result<Vec<_>>>()?;
             if !runs.is_empty() {
                 rows.push(Row { trainer, method: method.name(), runs });
@@ -101,7 +101,11 @@ impl Row {
     fn line(&self, metric: &str) -> String {
         let first = self.first();
         let most = |key: &str| self.runs.iter().filter_map(|run| run[key].as_f64()).fold(0.0, f64::max);
-        let times: f64 = self.runs.iter().filter_map(|run| run["seconds"].as_f64()).sum();
+        let times: Vec<f64> = self.runs.iter().filter_map(|run| run["seconds"].as_f64()).collect();
+        let time = match times.len() {
+            0 => "—".to_owned(),
+            count => format!("{:.0} s", times.iter().sum::<f64>() / count as f64),
+        };
         let program = match self.trainer {
             Trainer::Retune => "retune",
             Trainer::Peer => first["program"].as_str().unwrap_or("peer"),
@@ -113,10 +117,9 @@ impl Row {
             told.push(spread(&values, metric));
         }
         format!(
-            "| {program} | {} | {} | {:.0} s | {:.0} MB | {} |",
+            "| {program} | {} | {} | {time} | {:.0} MB | {} |",
             self.method,
             grouped(first["trainable"].as_u64().unwrap_or_default()),
-            times / self.runs.len() as f64,
             most("peak_bytes") / 1e6,
             told.join("; ")
         )
@@ -178,6 +181,10 @@ mod tests {
         let row = Row { trainer: Trainer::Retune, method: "full", runs: vec![run(0.9)] };
         assert_eq!(row.line("accuracy"), "| retune | full | 1,234,567 | 62 s | 500 MB | 90.0 % (80.0–95.0) |");
         assert!(row.line("spearman").ends_with("| 0.900 (0.800–0.950) |"));
+        let mut run = run(0.9);
+        run["seconds"] = Value::Null;
+        let untimed = Row { trainer: Trainer::Retune, method: "head", runs: vec![run] };
+        assert!(untimed.line("accuracy").contains("| head | 1,234,567 | — | 500 MB |"));
     }
 
     #[test]

@@ -11,8 +11,11 @@ use super::data::Parts;
 use super::folder;
 use super::tasks::{Method, Task};
 use crate::Result;
-use crate::process::{output, program, shown};
+use crate::process::{output, program, root, shown};
 use crate::python::Environment;
+
+/// Where the figures of whole runs are kept, from the repository's root.
+pub(super) const KEPT: &str = "bench/results/recipes";
 
 /// Who trains.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +32,8 @@ pub(super) struct Run<'a> {
     pub(super) seed: u64,
     /// Stop after this many steps, to see that all works. Such runs are kept apart.
     pub(super) max_steps: Option<u64>,
+    /// Whether the machine is free for the run, so that its time tells something.
+    pub(super) timed: bool,
 }
 
 impl Run<'_> {
@@ -44,7 +49,8 @@ impl Run<'_> {
     /// The file in which the figures of a run are kept.
     pub(super) fn kept(&self, trainer: Trainer) -> PathBuf {
         let program = if trainer == Trainer::Retune { "retune" } else { "peer" };
-        self.folder().with_file_name(format!("{}-{program}.json", self.name()))
+        let folder = if self.max_steps.is_some() { folder().join("quick") } else { root().join(KEPT) };
+        folder.join(format!("{}-{program}.json", self.name()))
     }
 
     /// What the command line sets, in its order: the model, the data, what the method changes, the seed.
@@ -99,7 +105,7 @@ impl Run<'_> {
         }
         let figures = json!({
             "command": self.command(),
-            "seconds": seconds,
+            "seconds": self.timed.then_some(seconds),
             "peak_bytes": done["peak_bytes"],
             "trainable": checked["facts"]["trainable-parameters"],
             "before": before,
@@ -119,12 +125,16 @@ impl Run<'_> {
         if let Some(unseen) = &parts.unseen {
             command.arg("--unseen").arg(unseen);
         }
-        let figures = json_of(&mut command)?;
+        let mut figures = json_of(&mut command)?;
+        if !self.timed {
+            figures["seconds"] = Value::Null;
+        }
         self.keep(Trainer::Peer, &figures)
     }
 
     fn keep(&self, trainer: Trainer, figures: &Value) -> Result {
         let path = self.kept(trainer);
+        fs::create_dir_all(path.parent().ok_or("figures are kept in a folder")?)?;
         fs::write(&path, format!("{figures:#}\n"))?;
         eprintln!("kept in {}", path.display());
         Ok(())
@@ -165,7 +175,7 @@ mod tests {
     #[test]
     fn commands_are_those_of_any_machine() {
         let task = super::super::tasks::TASKS.iter().find(|task| task.name == "sst2").unwrap();
-        let run = Run { task, method: Method::Lora, seed: 2, max_steps: None };
+        let run = Run { task, method: Method::Lora, seed: 2, max_steps: None, timed: true };
         let changes = "--set method.kind=lora --set optimizer.learning-rate=0.001 --set train.seed=2";
         assert_eq!(run.command(), format!("retune fit recipes/sst2.toml {changes}"));
     }
