@@ -108,8 +108,8 @@ def compared(retune: Path, folder: Path, name: str, target) -> bool:
     write(folder / f"{name}.csv", training)
     write(folder / f"{name}-new.csv", new)
     labels = '\nlabels = "real"' if target is price else ""
-    recipe = f'[model]\nkind = "table"\nhidden = [32, 16]\n[data]\npath = "{name}.csv"\nlabel = "target"{labels}\n[train]\nepochs = 5\n'
-    (folder / f"{name}.toml").write_text(recipe)
+    data = f'[data]\npath = "{name}.csv"\nlabel = "target"{labels}\n'
+    (folder / f"{name}.toml").write_text(f'[model]\nkind = "table"\nhidden = [32, 16]\n{data}[train]\nepochs = 5\n')
     run(retune, "--quiet", "fit", folder / f"{name}.toml", "--output", folder / "runs" / name)
     path = folder / "runs" / name / "model.keras"
     with zipfile.ZipFile(path) as archive:
@@ -119,7 +119,7 @@ def compared(retune: Path, folder: Path, name: str, target) -> bool:
     by_type = {"float32": numbers, "int32": indices}
     outputs = np.asarray(model([by_type[tensor.dtype] for tensor in model.inputs], training=False))
     own = answers(retune, path, folder / f"{name}-new.csv", stored.get("class-names"))
-    difference = float(np.max(np.abs(outputs - own)))
+    difference = float(np.max(np.abs(outputs - own) / np.maximum(1, np.abs(own))))
     agrees = own.shape == outputs.shape and np.allclose(outputs, own, atol=TOLERANCE, rtol=TOLERANCE)
     print(f"{name:10} {len(new)} rows  largest difference {difference:.1e}  {'equal' if agrees else 'DIFFERENT'}")
     return agrees
@@ -131,7 +131,8 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.scratch.mkdir(parents=True, exist_ok=True)
-    found = [compared(arguments.retune, arguments.scratch, name, target) for name, target in [("classes", churn), ("values", price)]]
+    tables = [("classes", churn), ("values", price)]
+    found = [compared(arguments.retune, arguments.scratch, name, target) for name, target in tables]
     sys.exit(0 if all(found) else 1)
 
 

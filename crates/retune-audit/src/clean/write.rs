@@ -254,9 +254,8 @@ impl Writer<'_> {
     /// Where a file is written; its folder is made.
     fn made(&self, source: &Path) -> Result<PathBuf, AuditError> {
         let path = self.roots.target(source);
-        match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            Some(folder) => fs::create_dir_all(folder).map_err(AuditError::io("make", folder))?,
-            None => {}
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(AuditError::io("make", folder))?;
         }
         Ok(path)
     }

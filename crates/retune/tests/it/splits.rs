@@ -125,6 +125,8 @@ fn weights_are_asked_of_training_data_alone() {
     let place = Workplace::new();
     let mut table = "file_name,label,w\n".to_owned();
     for class in 0..2 {
+        std::fs::create_dir_all(place.path(&format!("held/{class}"))).unwrap();
+        std::fs::create_dir_all(place.path("train")).unwrap();
         for image in 0..4 {
             let picture = bitmap(8, 8, [class * 90, image * 20, 7]);
             place.write(&format!("train/{class}{image}.bmp"), &picture);

@@ -89,7 +89,7 @@ mod tests {
     fn causes_are_said_through_the_errors_around_them() {
         let data = DataError::LabelOutOfRange { place: "example 5".to_owned(), label: 5, classes: 5 };
         let error = TrainError::from(data);
-        assert_eq!(chinese(&error).unwrap(), "example 5：应为 0..5 中的标签，实际为 5");
+        assert_eq!(chinese(&error).unwrap(), "样本 5：应为 0..5 中的标签，实际为 5");
         let cut =
             retune::formats::Problem::Truncated { needed: 8, available: 3 }.at("kernel").in_file(Path::new("m.h5"));
         let error = TrainError::from(ModelError::from(cut));
