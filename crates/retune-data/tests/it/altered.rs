@@ -17,7 +17,7 @@ fn seeds(form: &str) -> Vec<Vec<u8>> {
         ]),
         "json" => texts(&[
             "[{\"text\": \"a good film\", \"label\": \"x\"},\n {\"text\": \"\\u6587 [}\", \"label\": \"y\"}]",
-            "{\"version\": [1], \"data\": [{\"a\": 1, \"b\": [2, 3], \"label\": 0}, {\"a\": 2.5e0, \"b\": [], \"label\": 1}]}\n",
+            "{\"version\": [1], \"data\": [{\"a\": 1, \"b\": -2, \"label\": 0}, {\"a\": 2.5e0, \"b\": 3, \"label\": 1}]}\n",
         ]),
         "jsonl" => texts(&[
             "{\"text\": \"one text\", \"label\": \"x\"}\n{\"label\": \"y\", \"text\": \"two\"}\n",

@@ -24,7 +24,7 @@ impl Kept {
     /// Keeps the id of each example for which `wanted` is true.
     fn learn(&self, loader: &Loader, wanted: impl Fn(u64) -> bool) {
         for id in loader.order(0).into_iter().filter(|&id| wanted(id)) {
-            self.values.lock().unwrap().insert(loader.keys(&[id], 0).unwrap().0, id as f32);
+            self.values.lock().unwrap().insert(loader.keys(&[id], 0).unwrap()[0].0, id as f32);
         }
     }
 }
@@ -75,7 +75,7 @@ fn kept_examples_need_no_file() {
         assert_eq!(rows(&batch.inputs), expected);
         assert_eq!(batch.inputs, plain.inputs.select(&missing));
         for ((&id, key), values) in batch.example_ids.iter().zip(&kept.keys).zip(&kept.values) {
-            assert_eq!(*key, loader.keys(&[id], 1).unwrap());
+            assert_eq!(*key, loader.keys(&[id], 1).unwrap()[0]);
             assert_eq!(*values, (id % 3 == 0).then(|| vec![id as f32]));
         }
     }
@@ -103,7 +103,7 @@ fn files_that_change_meanwhile_are_other_examples() {
     image_folder(folder.path(), &["a"], &[3]);
     let options = LoaderOptions { shuffle: false, tolerance: 1, ..LoaderOptions::default() };
     let loader = loader(folder.path(), options);
-    let before: Vec<ContentHash> = (0..3).map(|id| loader.keys(&[id], 0).unwrap()).collect();
+    let before: Vec<ContentHash> = loader.keys(&[0, 1, 2], 0).unwrap();
     save(picture(77, 6, 5), &folder.path().join("a/001.png"));
     std::fs::write(folder.path().join("a/002.png"), b"no image").unwrap();
     let batch = batches(&loader, 0, Some(Kept::new(true))).remove(0);
@@ -142,7 +142,7 @@ fn each_setting_gives_other_keys() {
         with(plain(), &drawn, Some(2), 1),
     ];
     let mut keys: Vec<[u8; 32]> =
-        loaders.iter().flat_map(|loader| (0..4).map(|id| loader.keys(&[id], 0).unwrap().0)).collect();
+        loaders.iter().flat_map(|loader| (0..4).map(|id| loader.keys(&[id], 0).unwrap()[0].0)).collect();
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), 6 * 4);
