@@ -154,7 +154,7 @@ fn labels_without_names_take_those_of_the_data() {
     let built = plain(root.path(), "");
     assert_ne!(head(&built.job.model), own);
     assert!(
-        built.notes[0].english().contains("a new head is drawn") && built.notes[0].contains("`maybe`"),
+        built.notes[0].english().contains("a new head is drawn") && built.notes[0].english().contains("`maybe`"),
         "{:?}",
         built.notes
     );
