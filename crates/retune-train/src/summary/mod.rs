@@ -61,6 +61,9 @@ pub struct Summary<'a> {
     pub saved: Option<FileManifest>,
 }
 
+/// Finds items of a data set that the answers get wrong, given the names of classes.
+type Finder = fn(&Scored, &Dataset, &dyn Fn(usize) -> String) -> Vec<Mistake>;
+
 impl Summary<'_> {
     /// Writes `report.html` into the run's folder and returns its path.
     ///
@@ -164,7 +167,7 @@ impl Summary<'_> {
     }
 
     /// Items that the network gets wrong, their places in the report's language.
-    fn placed(&self, found: fn(&Scored, &Dataset, &dyn Fn(usize) -> String) -> Vec<Mistake>) -> Vec<Mistake> {
+    fn placed(&self, found: Finder) -> Vec<Mistake> {
         let Some((loader, scored)) = self.answers else { return Vec::new() };
         let mistakes = found(scored, loader.data(), &|class| self.class_name(class)).into_iter();
         let said = |place: &str| Said::looked_up(place).of(self.language).to_owned();
