@@ -543,8 +543,8 @@ pub struct ReadData {
 }
 
 impl ReadData {
-    /// Reads the data that a recipe names, for a model, with the classes that the data has, whatever the model knows. Relative paths start at
-    /// `folder`.
+    /// Reads the data that a recipe names, for a model, with the classes that the data has, whatever the model knows; without one, for a new
+    /// model for tables. Relative paths start at `folder`.
     ///
     /// # Errors
     /// Data that cannot be read.

@@ -46,7 +46,8 @@ pub fn build(folder: &Path, more: &str) -> Result<recipe::Built, TrainError> {
 fn data_that_was_read_before_are_not_read_again() {
     let folder = folder();
     let settings = parse(GOOD).unwrap();
-    let read = || recipe::ReadData::open(&settings, folder.path(), None).unwrap();
+    let (base, _) = retune_models::Model::load(folder.path().join("base.keras")).unwrap();
+    let read = || recipe::ReadData::open(&settings, folder.path(), Some(&base)).unwrap();
     let (same, other) = (read(), read());
     assert_eq!(same.train().len(), 60);
     let expected = build(folder.path(), "").unwrap();
