@@ -6,7 +6,7 @@ use super::rates;
 use super::sections::value;
 use super::settings::Settings;
 use super::table;
-use super::values::{Auto, CacheUse, Method, ModelKind, Weights};
+use super::values::{Auto, CacheUse, Method, ModelKind, PrecisionKind, Weights};
 use crate::baselines::{PROBE_EXAMPLES, ProbePart};
 use crate::calibration::CalibrationSettings;
 use crate::check::{Facts, check_job, default_loss};
@@ -197,6 +197,12 @@ pub fn build_on(
         tolerance: value(&recipe.data.tolerance).unwrap_or(0),
         new_head,
     };
+    if value(&recipe.train.precision) == Some(PrecisionKind::Bf16) && !parts.cpu.multiplies_bf16() {
+        notes.push(Said::new(
+            "this processor has no instructions for products of bfloat16 (AVX512-BF16); `train.precision` changes nothing",
+            "此处理器没有 bfloat16 乘积的指令（AVX512-BF16）；`train.precision` 不起作用",
+        ));
+    }
     let mut manifest = manifest(&parts, files, folder, command)?;
     manifest.augment = augment_files(settings, folder)?;
     let output = value(&recipe.output.path).map_or_else(|| folder.join("runs").join(name), |path| folder.join(path));

@@ -426,7 +426,7 @@ impl Check<'_> {
         self.require("train.batch-tokens", &train.batch_tokens, AT_LEAST_1, |&n| n > 0);
         self.require("preprocess.max-tokens", &recipe.preprocess.max_tokens, AT_LEAST_1, |&n| n > 0);
         self.require("train.accumulate", &train.accumulate, AT_LEAST_1, |&n| n > 0);
-        self.require("train.threads", &train.threads, Said::as_it_is("1–1024"), |&n| (1..=1024).contains(&n));
+        self.require("train.threads", &train.threads, ("1 to 1024", "1 到 1024"), |&n| (1..=1024).contains(&n));
         self.require("eval.batch-size", &eval.batch_size, AT_LEAST_1, |&n| n > 0);
         self.require("eval.every-steps", &eval.every_steps, AT_LEAST_1, |&n| n > 0);
         if let Some(Located { value, place }) = &eval.threshold {

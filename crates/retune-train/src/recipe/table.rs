@@ -36,7 +36,7 @@ impl Check<'_> {
         let model = &recipe.model;
         self.require("model.dropout", &model.dropout, SHARE_BELOW_1, |x| (0.0..1.0).contains(x));
         self.require("model.embedding", &model.embedding, AT_LEAST_1, |&n| n > 0);
-        self.require("preprocess.bins", &recipe.preprocess.bins, Said::as_it_is("0–1024"), |&n| n <= 1024);
+        self.require("preprocess.bins", &recipe.preprocess.bins, ("0 to 1024", "0 到 1024"), |&n| n <= 1024);
         if let Some(Located { value, place }) = &model.hidden
             && value.contains(&0)
         {

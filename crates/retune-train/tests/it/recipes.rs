@@ -493,6 +493,8 @@ fn mixed_precision_learns_the_same() {
              [split]\ntest = 0.2\n[train]\nepochs = 6\nrestore-best = false\nprecision = \"{precision}\"\n[output]\npath = \"{run}\""
         );
         let built = recipe::build(&parse(&text).unwrap(), folder.path(), "test", &[]).unwrap();
+        let is_noted = built.notes.iter().any(|note| note.english().contains("bfloat16"));
+        assert_eq!(is_noted, precision == "bf16" && !retune_cpu::Cpu::new(1).multiplies_bf16(), "{:?}", built.notes);
         let outcome = fit(built, &mut Silent, &NEVER).unwrap();
         let comparison = outcome.comparison.unwrap();
         let loss = comparison.metrics.iter().find(|measured| measured.metric == Metric::Loss).unwrap();

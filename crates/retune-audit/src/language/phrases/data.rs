@@ -439,4 +439,7 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ),
     ("shape and values must agree", "形状与值的个数必须一致"),
     ("set `resize` to the size that the network takes", "请把 `resize` 设为网络所接受的大小"),
+    ("fewer columns than the schema has", "列数少于模式中的列数"),
+    ("a column of another type than its chunk", "列的类型与其数据块不同"),
+    ("fewer rows in a column than in its row group", "列的行数少于其行组的行数"),
 ];

@@ -298,4 +298,12 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("go on with {}", "用 {} 继续"),
     ("give a recipe, or a model and data", "请给出配方，或模型和数据"),
     ("retune check {}", "retune check {}"),
+    (
+        "train a model for tables, with `kind = \"table\"` in `[model]`, or fine-tune one",
+        "请用 `[model]` 中的 `kind = \"table\"` 训练表格模型，或微调已有的表格模型",
+    ),
+    (
+        "give the data that the split was made of, or divide these anew without `split.path`",
+        "请给出当初划分的数据，或去掉 `split.path` 重新划分这些数据",
+    ),
 ];
