@@ -109,7 +109,7 @@ pub(super) fn read(files: &[PathBuf], kind: SourceKind, options: &SourceOptions)
     };
     let mut described = format!("{}; {}", header.form, columns.text(&header));
     if files.len() > 1 {
-        described.push_str(&format!("; {} files", files.len()));
+        described.push_str(&format!(", in {} files", files.len()));
     }
     examples.finish(noun, &described, origins)
 }

@@ -54,7 +54,11 @@ impl RecipeError {
 impl fmt::Display for RecipeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
-        write!(f, "{count} problem{} in the recipe `{}`", if count == 1 { "" } else { "s" }, self.name)?;
+        write!(f, "{count} problem{} ", if count == 1 { "" } else { "s" })?;
+        match self.name.as_str() {
+            "" => write!(f, "on the command line")?,
+            name => write!(f, "in the recipe `{name}`")?,
+        }
         for problem in &self.problems {
             match &problem.place {
                 Place::Text(range) => {

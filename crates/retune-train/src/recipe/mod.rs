@@ -68,7 +68,7 @@ pub fn with_path_from(text: &str, folder: &Path) -> String {
     path.map_or_else(|| text.to_owned(), |(key, path)| format!("{key}={}", toml::Value::from(&*path.to_string_lossy())))
 }
 
-/// Reads a recipe's text; `name` stands for it in messages.
+/// Reads a recipe's text; `name` stands for it in messages, none where all is set on the command line.
 ///
 /// # Errors
 /// Every problem at once.

@@ -190,7 +190,7 @@ impl JobArguments {
         let mut overrides =
             vec![format!("model.path={}", text_value(model_path)), format!("data.path={}", text_value(data_path))];
         let given = self.all_overrides(context)?;
-        let parse = |overrides: &[String]| recipe::parse("the command line", "", overrides);
+        let parse = |overrides: &[String]| recipe::parse("", "", overrides);
         let folder = PathBuf::from(".");
         let known = parse(&[overrides.as_slice(), &given].concat())?;
         let read = ReadData::open(&known, &folder, Some(&model))?;

@@ -89,7 +89,7 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("prepared image", "准备好的图像"),
     ("{}: {}", "{}：{}"),
     // What data sets are.
-    ("{}; {} files", "{}；{} 个文件"),
+    ("{}, in {} files", "{}，共 {} 个文件"),
     ("text: {}", "文本：{}"),
     ("text: {}, second text: {}", "文本：{}，第二段文本：{}"),
     ("text: {}, label: {}", "文本：{}，标签：{}"),

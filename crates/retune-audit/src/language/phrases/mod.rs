@@ -141,6 +141,10 @@ mod tests {
         assert_eq!(chinese("`noise`: expected a number from 0, found -1"), "`noise`：应为不小于 0 的数，实际为 -1");
         assert_eq!(chinese("line 3: the text has no words"), "第 3 行：文本中没有词");
         assert_eq!(
+            chinese("hub/data (9 texts, Parquet; text: column `text`, label: column `label`, in 2 files)"),
+            "hub/data（9 段文本，Parquet；文本：列 `text`，标签：列 `label`，共 2 个文件）"
+        );
+        assert_eq!(
             chinese("a, b.csv (3 rows, between tabs; 2 columns of numbers, label: column 2)"),
             "a, b.csv（3 行，以制表符分列；2 列数字，标签：第 2 列）"
         );

@@ -43,7 +43,11 @@ pub fn train(error: &TrainError) -> Option<String> {
 
 /// All problems of a recipe, each with its place; the hints stay marked as such.
 pub fn recipe(error: &RecipeError) -> String {
-    let mut text = format!("配方 `{}` 中有 {} 个问题", error.name, error.problems.len());
+    let count = error.problems.len();
+    let mut text = match error.name.as_str() {
+        "" => format!("命令行中有 {count} 个问题"),
+        name => format!("配方 `{name}` 中有 {count} 个问题"),
+    };
     for problem in &error.problems {
         text += "\n  ";
         let _ = match &problem.place {
