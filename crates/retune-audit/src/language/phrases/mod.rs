@@ -15,7 +15,7 @@ const PHRASES: [&[(&str, &str)]; 6] =
     [hints::PHRASES, data::DATA_SETS, data::PHRASES, files::PHRASES, models::PHRASES, networks::PHRASES];
 
 /// How far phrases stand in phrases.
-const MAX_DEPTH: usize = 4;
+const MAX_DEPTH: usize = 6;
 
 /// The text in Chinese; as it is where no phrase says it.
 pub fn chinese(english: &str) -> String {
