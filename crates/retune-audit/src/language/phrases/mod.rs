@@ -2,7 +2,7 @@
 //!
 //! A phrase is an English and a Chinese template; each `{}` stands for a value, `{0}` and `{1}` where their order differs. A text is looked up by the template that says most of
 //! it, and so are its values, unless they stand in backticks: names and texts of the user stay as they are. A text that no template
-//! says stays English. The test `every_phrase_is_known` reads the crates' sources, so that none is forgotten.
+//! says stays English. `tests/it/phrases.rs` reads the crates' sources, so that none is forgotten.
 
 mod data;
 mod files;
