@@ -152,7 +152,8 @@ impl StagePlan {
 pub struct TokenPlan {
     /// How long examples are.
     pub statistics: TokenStatistics,
-    /// Whether texts are changed at random in each epoch, so that all that follows from their lengths is an estimate.
+    /// Whether texts are changed at random in each epoch, or only a sample of very many was looked at, so that all that follows from
+    /// their lengths is an estimate.
     pub is_estimate: bool,
     /// Examples and tokens of a batch in the mean.
     pub mean_batch: BatchSize,
@@ -304,7 +305,7 @@ fn token_plan(trainer: &mut Trainer) -> Result<Option<TokenPlan>, TrainError> {
     let train = &trainer.job().train;
     let (mean_batch, largest_batch) = (train.mean_batch(), train.largest_batch());
     let Some(statistics) = train.token_statistics() else { return Ok(None) };
-    let is_estimate = train.changes_texts();
+    let is_estimate = train.estimates_tokens();
     let (mut mean_step_bytes, mut mean_step_flops) = (0, 0);
     for stage in 0..trainer.job().stages.len() {
         let Some(program) = trainer.program_of(stage) else { continue };

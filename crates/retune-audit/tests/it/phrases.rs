@@ -37,7 +37,7 @@ const OTHER_TEXTS: [&str; 32] = [
     "nothing happens before `train`",
     "there is no metric `X`",
     "there are no views `X`, only X",
-    "X problemX in the recipe `X`",
+    "X problemX X",
     "retune clean … --drop X",
     "Instruction set",
     "model name",

@@ -251,8 +251,8 @@ impl Loader {
         self.largest_batch().examples
     }
 
-    /// The most examples and the most tokens that a batch can have, though hardly one has both. Where texts
-    /// [are changed](Self::changes_texts), by their lengths before.
+    /// The most examples and the most tokens that a batch can have, though hardly one has both; of tokens sometimes
+    /// [an estimate](Self::estimates_tokens).
     pub fn largest_batch(&self) -> BatchSize {
         let partition = self.shared.plans.partition();
         let examples = partition.examples.min(self.len());
@@ -277,16 +277,20 @@ impl Loader {
         BatchSize { examples: self.len().div_ceil(batches), tokens }
     }
 
-    /// How long the examples are, in tokens; `None` where they are no texts. Where texts
-    /// [are changed](Self::changes_texts), before.
+    /// How long the examples are, in tokens; `None` where they are no texts. Sometimes [an estimate](Self::estimates_tokens).
     pub fn token_statistics(&self) -> Option<TokenStatistics> {
         self.shared.preparer.token_statistics()
     }
 
-    /// Whether texts are changed at random before they are cut into tokens. Then all that is said of tokens before the first batch is an
-    /// estimate.
+    /// Whether texts are changed at random before they are cut into tokens.
     pub fn changes_texts(&self) -> bool {
         self.shared.preparer.changes_texts()
+    }
+
+    /// Whether all that is said of tokens before the first batch is an estimate: texts are changed at random, or there are so many of
+    /// them that only a sample was cut into tokens.
+    pub fn estimates_tokens(&self) -> bool {
+        self.shared.preparer.estimates_tokens()
     }
 
     /// The text of an example, or the two of a pair, as changed in `epoch`; of words with a space between. `None` where inputs are no

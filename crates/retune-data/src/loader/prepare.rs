@@ -1,7 +1,7 @@
 //! One batch from its ids.
 
 use super::checks::{check_bytes, check_mixing, check_no_images, check_scores, check_targets};
-use super::tokens::Tokens;
+use super::tokens::{Lengths, Tokens};
 use super::{Batch, BatchInputs, Cursor, Keeper, KeptRows, LoaderOptions, Targets};
 use crate::augment::mixing::Rows;
 use crate::augment::{AugmentScratch, Augmentation, Drawn, Mixing, check_list, takes_bytes};
@@ -153,7 +153,12 @@ impl Preparer {
         if let Some(texts) = data.texts() {
             let no_tokenizer = || DataError::NoTokenizer { place: data.description().to_owned() };
             let encoder = options.encoder.as_ref().ok_or_else(no_tokenizer)?;
-            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, options.text_augment.as_deref())?;
+            let needed = match options.bucket || options.batch_tokens.is_some() {
+                true => Lengths::All,
+                false => Lengths::Some,
+            };
+            let augmenter = options.text_augment.as_deref();
+            let (encoded, without) = Tokens::new(&data, texts, ids, encoder, augmenter, needed)?;
             (tokens, unusable) = (Some(encoded), without);
         }
         let channels = match &shape {
@@ -284,7 +289,12 @@ impl Preparer {
         self.tokens.as_ref().map_or(0, Tokens::size_bytes)
     }
 
-    /// Numbers of tokens of all examples, ascending, where there are texts.
+    /// Whether what is known of the lengths of texts is an estimate.
+    pub(super) fn estimates_tokens(&self) -> bool {
+        self.tokens.as_ref().is_some_and(Tokens::are_estimated)
+    }
+
+    /// Numbers of tokens of all examples or of a sample, ascending, where there are texts.
     pub(super) fn sorted_lengths(&self) -> Option<&[usize]> {
         self.tokens.as_ref().map(Tokens::sorted_lengths)
     }

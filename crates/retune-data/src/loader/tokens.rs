@@ -2,8 +2,8 @@
 //!
 //! Texts in memory that are never changed are encoded once, so that batches only copy. Texts that are changed at random, and texts on disk,
 //! whose tokens would not fit into memory either, are encoded by the worker threads whenever a batch needs them. What is known of these
-//! before are their lengths, without changes: one pass over all of them finds those without tokens, and how much memory the largest batch
-//! takes.
+//! before are their lengths, without changes: of all where batches are cut by length, else, when there are very many, of a sample, for a
+//! pass over all of them would take minutes before the first step. Those without tokens are found in either case.
 
 use crate::augment::{Drawn, TextAugmenter};
 use crate::dataset::{Dataset, Texts};
@@ -11,11 +11,15 @@ use crate::error::{BadExample, DataError};
 use crate::hash::ContentHash;
 use crate::labels::Labels;
 use crate::text::{TextEncoder, TokenInputs, TokenSequences, TokenStatistics};
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Examples that are encoded at a time to learn their lengths.
 const CHUNK: usize = 1 << 14;
+
+/// Examples whose lengths are enough to tell what those of all are like.
+const SAMPLE: usize = 1 << 16;
 
 /// Tokens of the examples of a loader, by id.
 #[derive(Debug)]
@@ -23,9 +27,18 @@ pub(super) struct Tokens {
     source: Source,
     /// Index among the encoded examples by id; of other ids anything.
     slots: Vec<u32>,
-    /// Numbers of tokens, ascending; of texts that are changed, before.
+    /// Numbers of tokens, ascending, of a sample where not all are known; of texts that are changed, before.
     sorted_lengths: Vec<usize>,
     statistics: Option<TokenStatistics>,
+}
+
+/// Which examples' lengths are needed before the first batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lengths {
+    /// Those of all: batches are cut by them.
+    All,
+    /// As many as tell how much memory a batch takes.
+    Some,
 }
 
 /// Where the tokens of a batch come from.
@@ -38,8 +51,8 @@ enum Source {
         encoder: Arc<TextEncoder>,
         /// What changes the texts before, if anything does.
         augmenter: Option<Arc<TextAugmenter>>,
-        /// Tokens of each unchanged example.
-        lengths: Vec<u32>,
+        /// Tokens of each unchanged example; `None` where only some of them were encoded.
+        lengths: Option<Vec<u32>>,
     },
 }
 
@@ -54,6 +67,7 @@ impl Tokens {
         ids: &[u64],
         encoder: &Arc<TextEncoder>,
         augmenter: Option<&TextAugmenter>,
+        needed: Lengths,
     ) -> Result<(Tokens, Vec<BadExample>), DataError> {
         let augmenter = augmenter.filter(|augmenter| !augmenter.list().is_empty());
         let augmenter = augmenter
@@ -65,7 +79,10 @@ impl Tokens {
         let are_on_disk = texts.are_on_disk() && data.words().is_none();
         match augmenter {
             None if !are_on_disk => Tokens::kept(data, ids, encoder),
-            augmenter => Tokens::made(data, ids, encoder, augmenter),
+            augmenter if needed == Lengths::All || ids.len() <= SAMPLE || data.words().is_some() => {
+                Tokens::made(data, ids, encoder, augmenter)
+            }
+            augmenter => Tokens::made_by_sample(data, texts, ids, encoder, augmenter),
         }
     }
 
@@ -84,22 +101,36 @@ impl Tokens {
         encoder: &Arc<TextEncoder>,
         augmenter: Option<Arc<TextAugmenter>>,
     ) -> Result<(Tokens, Vec<BadExample>), DataError> {
-        let (mut lengths, mut bad) = (Vec::with_capacity(ids.len()), Vec::new());
-        let (mut truncated, mut words_cut) = (0, 0);
-        for ids in ids.chunks(CHUNK) {
-            let sequences = encoded(data, ids, encoder)?;
-            bad.extend(without_tokens(data, ids, &sequences));
-            lengths.extend((0..ids.len()).map(|index| sequences.length(index) as u32));
-            if let Some(statistics) = sequences.statistics() {
-                truncated += statistics.truncated;
-                words_cut += statistics.words_cut;
-            }
-        }
-        let mut sorted_lengths: Vec<usize> = lengths.iter().map(|&length| length as usize).collect();
-        sorted_lengths.sort_unstable();
-        let statistics = TokenStatistics::of_lengths(&sorted_lengths, truncated, words_cut);
-        let source = Source::Made { encoder: encoder.clone(), augmenter, lengths };
+        let Measured { lengths, sorted_lengths, statistics, bad } = measured(data, ids, encoder)?;
+        let source = Source::Made { encoder: encoder.clone(), augmenter, lengths: Some(lengths) };
         Ok((Tokens { source, slots: slots(data, ids), sorted_lengths, statistics }, bad))
+    }
+
+    /// Encodes examples that lie evenly among `ids`, and those that may be without tokens.
+    fn made_by_sample(
+        data: &Dataset,
+        texts: &Texts,
+        ids: &[u64],
+        encoder: &Arc<TextEncoder>,
+        augmenter: Option<Arc<TextAugmenter>>,
+    ) -> Result<(Tokens, Vec<BadExample>), DataError> {
+        let sample: Vec<u64> = (0..SAMPLE).map(|place| ids[place * ids.len() / SAMPLE]).collect();
+        let Measured { sorted_lengths, statistics, .. } = measured(data, &sample, encoder)?;
+        let statistics = statistics.map(|statistics| statistics.of_more(ids.len()));
+        let has_word = |text: &str| text.chars().any(char::is_alphanumeric);
+        let may_be_empty = |&id: &u64| {
+            let (first, second) = texts.get(id as usize).unwrap_or_default();
+            !has_word(&first) || second.is_some_and(|second| !has_word(&second))
+        };
+        let doubtful: Vec<u64> = ids.par_iter().copied().filter(may_be_empty).collect();
+        let bad = measured(data, &doubtful, encoder)?.bad;
+        let source = Source::Made { encoder: encoder.clone(), augmenter, lengths: None };
+        Ok((Tokens { source, slots: Vec::new(), sorted_lengths, statistics }, bad))
+    }
+
+    /// Whether what is known of lengths is an estimate: texts are changed, or only some were looked at.
+    pub(super) fn are_estimated(&self) -> bool {
+        self.are_changed() || matches!(self.source, Source::Made { lengths: None, .. })
     }
 
     /// Whether texts are changed, so that lengths are those before the change.
@@ -116,22 +147,25 @@ impl Tokens {
     pub(super) fn size_bytes(&self) -> usize {
         let own = match &self.source {
             Source::Kept(sequences) => sequences.size_bytes(),
-            Source::Made { lengths, .. } => size_of_val(lengths.as_slice()),
+            Source::Made { lengths, .. } => lengths.as_deref().map_or(0, size_of_val),
         };
         own + size_of_val(self.slots.as_slice())
     }
 
-    /// Numbers of tokens of the examples, ascending.
+    /// Numbers of tokens of the examples, or of a sample of them, ascending.
     pub(super) fn sorted_lengths(&self) -> &[usize] {
         &self.sorted_lengths
     }
 
     /// Number of tokens of an example.
+    ///
+    /// # Panics
+    /// Where [all lengths](Lengths::All) were not asked for.
     pub(super) fn length(&self, id: u64) -> usize {
-        let slot = self.slots[id as usize] as usize;
+        let slot = || self.slots[id as usize] as usize;
         match &self.source {
-            Source::Kept(sequences) => sequences.length(slot),
-            Source::Made { lengths, .. } => lengths[slot] as usize,
+            Source::Kept(sequences) => sequences.length(slot()),
+            Source::Made { lengths, .. } => lengths.as_ref().expect("lengths were asked for")[slot()] as usize,
         }
     }
 
@@ -195,6 +229,36 @@ impl Tokens {
             }
         }
     }
+}
+
+/// What encoding examples tells of them.
+struct Measured {
+    /// Tokens of each.
+    lengths: Vec<u32>,
+    /// The same, ascending.
+    sorted_lengths: Vec<usize>,
+    statistics: Option<TokenStatistics>,
+    /// Those without tokens.
+    bad: Vec<BadExample>,
+}
+
+/// Encodes examples, some at a time, and keeps no tokens.
+fn measured(data: &Dataset, ids: &[u64], encoder: &TextEncoder) -> Result<Measured, DataError> {
+    let (mut lengths, mut bad) = (Vec::with_capacity(ids.len()), Vec::new());
+    let (mut truncated, mut words_cut) = (0, 0);
+    for ids in ids.chunks(CHUNK) {
+        let sequences = encoded(data, ids, encoder)?;
+        bad.extend(without_tokens(data, ids, &sequences));
+        lengths.extend((0..ids.len()).map(|index| sequences.length(index) as u32));
+        if let Some(statistics) = sequences.statistics() {
+            truncated += statistics.truncated;
+            words_cut += statistics.words_cut;
+        }
+    }
+    let mut sorted_lengths: Vec<usize> = lengths.iter().map(|&length| length as usize).collect();
+    sorted_lengths.sort_unstable();
+    let statistics = TokenStatistics::of_lengths(&sorted_lengths, truncated, words_cut);
+    Ok(Measured { lengths, sorted_lengths, statistics, bad })
 }
 
 /// Index in `ids` by id; of other ids anything.

@@ -168,6 +168,13 @@ impl TokenStatistics {
             words_cut,
         })
     }
+
+    /// Those of `examples` that are like these, which are a sample of them.
+    pub(crate) fn of_more(self, examples: usize) -> TokenStatistics {
+        let scaled = |count: usize| (count as f64 / self.examples as f64 * examples as f64).round() as usize;
+        let [tokens, truncated, words_cut] = [self.tokens, self.truncated, self.words_cut].map(scaled);
+        TokenStatistics { examples, tokens, truncated, words_cut, ..self }
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn named(name: &str) -> Option<Column> {
     Some(Column::Name(name.into()))
 }
 
-const REVIEWS: [&str; 9] = [
+pub const REVIEWS: [&str; 9] = [
     "reviews-none.parquet",
     "reviews-snappy.parquet",
     "reviews-zstd.parquet",

@@ -234,6 +234,11 @@ fn batches_are_the_same_wherever_texts_are_kept() {
     }
 }
 
+/// A tokenizer that knows words of the alphabet alone, and puts no marks around a text.
+const LETTERS: &[u8] = br#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
+    "pre_tokenizer":{"type":"Split","pattern":{"Regex":"[^a-z]+"},"behavior":"Removed","invert":false},"post_processor":null,"decoder":null,
+    "model":{"type":"WordLevel","vocab":{"a":0,"b":1,"c":2,"d":3},"unk_token":"a"}}"#;
+
 #[test]
 fn texts_on_disk_without_tokens_are_removed_before_the_first_batch() {
     let folder = tempdir().unwrap();
@@ -242,12 +247,8 @@ fn texts_on_disk_without_tokens_are_removed_before_the_first_batch() {
     let options =
         SourceOptions { storage: Storage::Disk, spool_folder: Some(folder.path().into()), ..Default::default() };
     let data = Arc::new(open(&path, &options).unwrap().train);
-    // Knows words of the alphabet alone, and puts no marks around a text.
-    let json = br#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
-        "pre_tokenizer":{"type":"Split","pattern":{"Regex":"[^a-z]+"},"behavior":"Removed","invert":false},"post_processor":null,"decoder":null,
-        "model":{"type":"WordLevel","vocab":{"a":0,"b":1,"c":2,"d":3},"unk_token":"a"}}"#;
     let settings = TextSettings { max_tokens: Some(9), ..TextSettings::default() };
-    let encoder = Arc::new(TextEncoder::new(json, settings, None).unwrap());
+    let encoder = Arc::new(TextEncoder::new(LETTERS, settings, None).unwrap());
     let load = |tolerance| {
         let encoder = Some(encoder.clone());
         let options = LoaderOptions { encoder, tolerance, ..LoaderOptions::sequential(3, Default::default()) };
@@ -257,4 +258,33 @@ fn texts_on_disk_without_tokens_are_removed_before_the_first_batch() {
     assert_eq!((loader.len(), loader.ids(), loader.skipped()[0].id), (2, &[0, 2][..], 1));
     assert_eq!(loader.epoch(0).next().unwrap().unwrap().example_ids, [0, 2]);
     assert!(matches!(load(0), Err(DataError::BadExamples { .. })));
+}
+
+#[test]
+fn of_very_many_texts_on_disk_a_sample_is_measured() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let text = |i: usize| if i == 66_000 { "…".to_owned() } else { ["a", " b", " c d"][..1 + i % 3].concat() };
+    let rows: String = (0..70_000).map(|i| format!("{},{}\n", i % 2, text(i))).collect();
+    std::fs::write(&path, format!("label,text\n{rows}")).unwrap();
+    let options =
+        SourceOptions { storage: Storage::Disk, spool_folder: Some(folder.path().into()), ..Default::default() };
+    let data = Arc::new(open(&path, &options).unwrap().train);
+    let encoder = Some(Arc::new(TextEncoder::new(LETTERS, TextSettings::default(), None).unwrap()));
+    let load = |bucket| {
+        let options = LoaderOptions { encoder: encoder.clone(), tolerance: 1, bucket, ..LoaderOptions::default() };
+        Loader::new(data.clone(), data.ids(), options).unwrap()
+    };
+    // Batches of like length need the lengths of all.
+    let [some, all] = [false, true].map(load);
+    assert_eq!((some.estimates_tokens(), all.estimates_tokens()), (true, false));
+    assert_eq!(some.skipped(), all.skipped());
+    assert_eq!(some.skipped()[0].id, 66_000);
+    let [sampled, whole] = [&some, &all].map(|loader| loader.token_statistics().unwrap());
+    assert_eq!((sampled.examples, sampled.most), (70_000, whole.most));
+    assert!((sampled.mean - whole.mean).abs() < 0.05, "{} and {}", sampled.mean, whole.mean);
+    assert!(sampled.tokens.abs_diff(whole.tokens) < whole.tokens / 40, "{} and {}", sampled.tokens, whole.tokens);
+    assert_eq!(some.largest_batch(), all.largest_batch());
+    let batch = some.epoch(0).next().unwrap().unwrap();
+    assert_eq!(batch.example_ids.len(), 32);
 }

@@ -1,6 +1,7 @@
 //! Copies of files without some of their rows: in every form the rest is the same, to the byte where lines or elements are rows, to the bit
 //! of every value in columns.
 
+use crate::columnar::REVIEWS;
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_ipc::{CompressionType, root_as_message};
@@ -60,23 +61,8 @@ fn fates(count: usize, dropped: &[usize]) -> Vec<Fate> {
 #[test]
 fn columns_keep_schema_metadata_packing_and_every_value() {
     let folder = tempdir().unwrap();
-    let names = [
-        "reviews-none.parquet",
-        "reviews-snappy.parquet",
-        "reviews-zstd.parquet",
-        "reviews-lz4.parquet",
-        "reviews-gzip.parquet",
-        "reviews.feather",
-        "reviews-zstd.feather",
-        "reviews-plain.feather",
-        "reviews-stream.arrow",
-        "kinds.parquet",
-        "pairs.parquet",
-        "numbers.parquet",
-        "words.parquet",
-        "images.parquet",
-    ];
-    for name in names {
+    let others = ["kinds.parquet", "pairs.parquet", "numbers.parquet", "words.parquet", "images.parquet"];
+    for name in REVIEWS.into_iter().chain(others) {
         let (source, target) = (file(name), folder.path().join(name));
         let all = rows(&source);
         for dropped in [vec![], vec![0], vec![1, all.num_rows() - 1]] {

@@ -43,6 +43,14 @@ pub struct RecipeError {
 }
 
 impl RecipeError {
+    /// Where all the problems are.
+    pub fn whereabouts(&self) -> Said {
+        match self.name.as_str() {
+            "" => Said::new("on the command line", "命令行中"),
+            name => Said::new(format!("in the recipe `{name}`"), format!("配方 `{name}` 中")),
+        }
+    }
+
     /// Line and column of a byte of the text, counted from 1.
     pub fn line_and_column(&self, at: usize) -> (usize, usize) {
         let before = self.text.get(..at).unwrap_or(&self.text);
@@ -54,11 +62,7 @@ impl RecipeError {
 impl fmt::Display for RecipeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
-        write!(f, "{count} problem{} ", if count == 1 { "" } else { "s" })?;
-        match self.name.as_str() {
-            "" => write!(f, "on the command line")?,
-            name => write!(f, "in the recipe `{name}`")?,
-        }
+        write!(f, "{count} problem{} {}", if count == 1 { "" } else { "s" }, self.whereabouts())?;
         for problem in &self.problems {
             match &problem.place {
                 Place::Text(range) => {

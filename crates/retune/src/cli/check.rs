@@ -83,8 +83,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result {
             );
             if tokens.is_estimate {
                 let (english, chinese) = (
-                    "estimates: texts are changed in each epoch, and lengths are those before",
-                    "估计值：文本在每一轮都会改变，这里是改变之前的长度",
+                    "estimates: by lengths before texts are changed, or by a sample of very many texts",
+                    "估计值：按改变之前的长度，或在文本极多时按样本计算",
                 );
                 row(("tokens and batches", "词元和批次"), Said::new(english, chinese));
             }

@@ -22,8 +22,8 @@ pub struct JobArguments {
     /// The pretrained model, in place of a recipe: a file, a folder, or `hf://org/name`
     #[arg(long, value_name = "MODEL", requires = "data")]
     pub model: Option<PathBuf>,
-    /// What to train on: a folder with one sub-folder of images per class, CIFAR-10 batches, IDX, .npy, .npz, .csv; of texts .csv,
-    /// .tsv, .jsonl, lines of label and text
+    /// What to train on: a folder with one sub-folder of images per class; a table of texts, numbers or image files (.csv, .tsv, .json,
+    /// .jsonl, .parquet, .arrow); lines of label and text; labelled words (.conll); CIFAR-10 batches, IDX, .npy, .npz
     #[arg(long, value_name = "DATA", conflicts_with = "recipe")]
     pub data: Option<PathBuf>,
     #[command(flatten)]

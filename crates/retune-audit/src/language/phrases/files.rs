@@ -198,8 +198,6 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
     ("one member `<folder>/data.pkl`", "一个成员 `<文件夹>/data.pkl`"),
     ("the checksum {}", "校验和 {}"),
     // A run's own files, and predictions (`retune-train`).
-    ("on the command line", "在命令行中"),
-    ("in the recipe `{}`", "在配方 `{}` 中"),
     ("its checksum is wrong", "校验和不符"),
     ("optimizer of the checkpoint", "检查点的优化器"),
     ("it has no optimizer state `{}` of the right size", "没有大小相符的优化器状态 `{}`"),

@@ -33,7 +33,7 @@ impl Synonyms {
     ///
     /// # Errors
     /// A group of a single word, which is given.
-    pub fn add(&mut self, line: &str) -> Result<(), String> {
+    fn add(&mut self, line: &str) -> Result<(), String> {
         if line.trim().is_empty() || line.starts_with('#') {
             return Ok(());
         }

@@ -39,7 +39,7 @@ impl WordList {
     ///
     /// # Errors
     /// A frequency that is no number above 0; the line is given.
-    pub fn add_line(&mut self, line: &str) -> Result<(), String> {
+    fn add_line(&mut self, line: &str) -> Result<(), String> {
         let mut fields = line.split_whitespace();
         let Some(word) = fields.next() else { return Ok(()) };
         let count = match fields.next() {

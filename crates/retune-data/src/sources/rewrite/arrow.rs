@@ -1,8 +1,6 @@
 //! Arrow's IPC format, as file or stream, batch by batch.
 
-use super::{Fate, Meant, changed};
-use crate::error::DataError;
-use crate::sources::records::columnar::without_panic;
+use super::{Fate, Meant};
 use crate::sources::records::ipc::ArrowSource;
 use arrow_array::cast::AsArray;
 use arrow_array::{
@@ -13,33 +11,21 @@ use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamW
 use arrow_ipc::{MetadataVersion, root_as_footer};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use arrow_select::filter::filter_record_batch;
+use std::error::Error;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::sync::Arc;
 
-pub(super) fn copy(source: &Path, out: &mut impl Write, fates: &mut [Fate], meant: Meant<'_>) -> Result<(), DataError> {
-    let mut file = File::open(source).map_err(DataError::io(source))?;
-    let copied = without_panic(|| {
-        let pairs = footer_pairs(&mut file).unwrap_or_default();
-        file.rewind().map_err(|error| error.to_string())?;
-        copy_batches(ArrowSource::open(file)?, pairs, out, fates, meant).map_err(|error| error.to_string())
-    });
-    match copied {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(changed(source)),
-        Err(reason) => Err(DataError::Copy { path: source.to_path_buf(), reason }),
-    }
-}
-
 /// Copies all batches; false where the file has other rows.
-fn copy_batches(
-    source: ArrowSource,
-    pairs: Vec<(String, String)>,
+pub(super) fn copy(
+    mut file: File,
     out: &mut impl Write,
     fates: &mut [Fate],
     meant: Meant<'_>,
-) -> Result<bool, ArrowError> {
+) -> Result<bool, Box<dyn Error>> {
+    let pairs = footer_pairs(&mut file).unwrap_or_default();
+    file.rewind()?;
+    let source = ArrowSource::open(file)?;
     let mut writer = Writer::new(&source, pairs, out)?;
     let mut rest = fates;
     for batch in source.reader {

@@ -15,6 +15,7 @@ mod lines;
 mod parquet;
 
 use super::name_of;
+use super::records::columnar::without_panic;
 use super::text::TextEncoding;
 use crate::error::DataError;
 use flate2::Compression;
@@ -92,11 +93,15 @@ pub fn elements(
 pub fn columns(source: &Path, target: &Path, fates: &mut [Fate], meant: Meant<'_>) -> Result<(), DataError> {
     let mut magic = Vec::new();
     let file = File::open(source).map_err(DataError::io(source))?;
-    file.take(parquet::MAGIC.len() as u64).read_to_end(&mut magic).map_err(DataError::io(source))?;
+    (&file).take(parquet::MAGIC.len() as u64).read_to_end(&mut magic).map_err(DataError::io(source))?;
     let mut out = BufWriter::new(File::create(target).map_err(not_written(target))?);
-    match magic == parquet::MAGIC {
-        true => parquet::copy(source, &mut out, fates, meant)?,
-        false => arrow::copy(source, &mut out, fates, meant)?,
+    let copied = without_panic(|| match magic == parquet::MAGIC {
+        true => parquet::copy(file, &mut out, fates, meant).map_err(|error| error.to_string()),
+        false => arrow::copy(file, &mut out, fates, meant).map_err(|error| error.to_string()),
+    });
+    let has_same_rows = copied.map_err(|reason| DataError::Copy { path: source.to_path_buf(), reason })?;
+    if !has_same_rows {
+        return Err(changed(source));
     }
     out.flush().and_then(|()| out.get_ref().sync_all()).map_err(not_written(target))
 }

@@ -4,9 +4,7 @@
 //! A column of one row group is in memory at a time, packed, and of it some rows as values. Row groups stay as they are, without the
 //! rows left out.
 
-use super::{Fate, Meant, changed};
-use crate::error::DataError;
-use crate::sources::records::columnar::without_panic;
+use super::{Fate, Meant};
 use parquet::basic::{ConvertedType, LogicalType};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::column::writer::{ColumnWriter, ColumnWriterImpl};
@@ -19,7 +17,6 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnDescriptor;
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 /// What a file begins and ends with.
@@ -27,23 +24,8 @@ pub(super) const MAGIC: &[u8; 4] = b"PAR1";
 /// Rows whose values are in memory at a time.
 const BATCH_ROWS: usize = 512;
 
-pub(super) fn copy(
-    source: &Path,
-    out: &mut (impl Write + Send),
-    fates: &mut [Fate],
-    meant: Meant<'_>,
-) -> Result<(), DataError> {
-    let file = File::open(source).map_err(DataError::io(source))?;
-    let copied = without_panic(|| copy_groups(file, out, fates, meant).map_err(|error| error.to_string()));
-    match copied {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(changed(source)),
-        Err(reason) => Err(DataError::Copy { path: source.to_path_buf(), reason }),
-    }
-}
-
 /// Copies all row groups; false where the file has other rows.
-fn copy_groups(
+pub(super) fn copy(
     file: File,
     out: &mut (impl Write + Send),
     fates: &mut [Fate],

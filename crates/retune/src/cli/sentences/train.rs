@@ -44,10 +44,7 @@ pub fn train(error: &TrainError) -> Option<String> {
 /// All problems of a recipe, each with its place; the hints stay marked as such.
 pub fn recipe(error: &RecipeError) -> String {
     let count = error.problems.len();
-    let mut text = match error.name.as_str() {
-        "" => format!("命令行中有 {count} 个问题"),
-        name => format!("配方 `{name}` 中有 {count} 个问题"),
-    };
+    let mut text = format!("{}有 {count} 个问题", error.whereabouts().of(Language::Chinese));
     for problem in &error.problems {
         text += "\n  ";
         let _ = match &problem.place {
