@@ -30,13 +30,13 @@ Not every recipe and peer has been run yet. `cargo xtask results --data FOLDER -
   evaluation after each epoch, the final test, saving model and report. The peer's begins when Python has imported what it needs, and has one
   test in it, nothing saved. Where other work ran on the machine there is no time (—).
 - **Memory** is the most that the process held; processes in which the peer decodes photos are not counted.
-- **The machine** of the table: two cores of an AMD EPYC with AVX-512 and AVX512-BF16, 24 GiB, shared with other guests; retune and the peer ran
-  one after the other. Compare rows of a table, not tables.
+- **The machine** of a table: two cores of an AMD EPYC with AVX-512 and AVX512-BF16, 24 GiB, shared with other guests; retune and the peer ran
+  one after the other. Some tables were taken where such a machine computes half as much in a second: compare rows of a table, not tables.
 - **The peer** of texts is transformers (with PEFT for LoRA), as its users have it: its own head on the pooler, where retune takes the mean of
   the tokens, as these models were pretrained; batches padded to their longest text; the last epoch's weights. The peer of photos is a loop
   in PyTorch over the network of timm, with the same weights and the like augmentation, without a cache of what frozen layers give. Both
   follow the recipe that retune's run has kept.
-- Repeated rows are left out of SMS spam and waimai before they are divided.
+- Repeated rows are left out of SMS spam and waimai before they are divided. STS-B compares the vectors of texts, without a head to train.
 ";
 
 /// The document of all runs that are kept.
