@@ -4,6 +4,8 @@
 //! it, and so are its values, unless they stand in backticks: names and texts of the user stay as they are. A text that no template
 //! says stays English. `tests/it/phrases.rs` reads the crates' sources, so that none is forgotten.
 
+use std::cmp::Reverse;
+
 mod data;
 mod files;
 mod hints;
@@ -56,7 +58,11 @@ fn looked_up(text: &str, depth: usize) -> String {
     }
     let all = PHRASES.iter().copied().flatten();
     let fitting = all.filter_map(|(english, chinese)| Some((values(english, text)?, english, chinese)));
-    match fitting.max_by_key(|(values, english, _)| english.len() - 2 * values.len()) {
+    // Of those that say as much, the one whose words come first: `between {}; {}` before `between {}, {}`.
+    let said = |values: &[&str], english: &str| {
+        (english.len() - 2 * values.len(), Reverse(values.first().map_or(0, |v| v.len())))
+    };
+    match fitting.max_by_key(|(values, english, _)| said(values, english)) {
         Some((values, _, chinese)) => put_in(chinese, &values, depth - 1),
         None => text.to_owned(),
     }
@@ -143,6 +149,10 @@ mod tests {
         assert_eq!(
             chinese("hub/data (9 texts, Parquet; text: column `text`, label: column `label`, in 2 files)"),
             "hub/data（9 段文本，Parquet；文本：列 `text`，标签：列 `label`，共 2 个文件）"
+        );
+        assert_eq!(
+            chinese("a.tsv (5 texts, between tabs; text: column 1, label: column 0)"),
+            "a.tsv（5 段文本，以制表符分列；文本：第 1 列，标签：第 0 列）"
         );
         assert_eq!(
             chinese("a, b.csv (3 rows, between tabs; 2 columns of numbers, label: column 2)"),
