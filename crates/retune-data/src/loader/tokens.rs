@@ -3,7 +3,8 @@
 //! Texts in memory that are never changed are encoded once, so that batches only copy. Texts that are changed at random, and texts on disk,
 //! whose tokens would not fit into memory either, are encoded by the worker threads whenever a batch needs them. What is known of these
 //! before are their lengths, without changes: of all where batches are cut by length, else, when there are very many, of a sample, for a
-//! pass over all of them would take minutes before the first step. Those without tokens are found in either case.
+//! pass over all of them would take minutes before the first step. Those without tokens are found in either case, by a sample only among
+//! texts without any letter or digit; one of letters that the tokenizer knows none of is skipped, and listed, when its batch is made.
 
 use crate::augment::{Drawn, TextAugmenter};
 use crate::dataset::{Dataset, Texts};
