@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dispatch::Level;
+use crate::kernels::bf16::Unit;
 use crate::pool::Pool;
 
 /// Threads and instruction set, shared by everything that runs on them. Cloning is cheap.
@@ -10,6 +11,7 @@ use crate::pool::Pool;
 pub struct Cpu {
     pool: Arc<Pool>,
     level: Level,
+    bf16: Option<Unit>,
 }
 
 impl Cpu {
@@ -24,7 +26,8 @@ impl Cpu {
     /// If the machine lacks the level.
     pub fn with_level(threads: usize, level: Level) -> Cpu {
         assert!(level <= Level::detect(), "this machine has no {level:?}");
-        Cpu { pool: Arc::new(Pool::new(threads.max(1))), level }
+        let bf16 = if level == Level::Avx512 { Unit::detect() } else { None };
+        Cpu { pool: Arc::new(Pool::new(threads.max(1))), level, bf16 }
     }
 
     /// As many threads as the process may run on at once.
@@ -44,7 +47,12 @@ impl Cpu {
 
     /// Whether products that may read their factors as bfloat16 do so: the processor multiplies such numbers faster.
     pub fn multiplies_bf16(&self) -> bool {
-        self.level == Level::Avx512 && crate::kernels::bf16::is_available()
+        self.bf16.is_some()
+    }
+
+    /// What multiplies bfloat16.
+    pub(crate) fn bf16(&self) -> Option<Unit> {
+        self.bf16
     }
 
     /// Runs `task(0)` to `task(tasks - 1)`, each once, on all threads.

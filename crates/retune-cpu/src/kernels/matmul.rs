@@ -6,18 +6,60 @@ use retune_graph::Op;
 use retune_graph::ops::{Linear, MatMul, Precision};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
-use super::pack::pack_panel;
+use super::pack::{pack_panel, pack_panels};
 use super::{Call, activation, bf16};
 use crate::cpu::{Cpu, Parts};
+use crate::dispatch::Level;
 
-/// Rows of C that make a task, in tiles.
-const TILES_PER_TASK: usize = 2;
+/// Steps of the sum that are done at a time, so that what a tile reads of A stays in the first cache.
+const K_BLOCK: usize = 512;
 
-/// Steps of the sum that are done at a time where A is read across its rows, so that its part and that of B stay in cache.
-const K_BLOCK: usize = 256;
+/// Tiles whose part of A is packed at once where the sum runs across its rows.
+const TILES_AT_ONCE: usize = 8;
 
-/// Tasks of such a product, roughly.
-const ACROSS_TASKS: usize = 8;
+/// Panels of B that are packed at once where its rows are contiguous.
+const PANELS_AT_ONCE: usize = 4;
+
+/// Values of B that a task passes all its rows over, so that they stay in the second cache of its core.
+const B_BLOCK: usize = 1 << 17;
+
+/// Tasks for each thread, roughly: enough that none waits long for another.
+const TASKS_PER_THREAD: usize = 8;
+
+/// Steps of each part of a sum of `k` steps, of which none is much shorter than another. They depend on nothing else, so that the bits of a
+/// product do not either.
+pub(super) fn steps_at_once(k: usize, most: usize) -> usize {
+    k.div_ceil(k.div_ceil(most).max(1)).max(1)
+}
+
+/// How C is divided between tasks. Those that follow each other use the same columns of B.
+pub(super) struct Grid {
+    m: usize,
+    panels: usize,
+    rows_per_task: usize,
+    panels_per_task: usize,
+}
+
+impl Grid {
+    /// For `m` rows in tiles of `rows`, and `panels` of which each has `panel_len` values of B in a part of the sum.
+    pub fn of(cpu: &Cpu, (m, rows): (usize, usize), (panels, panel_len): (usize, usize)) -> Grid {
+        let (tiles, tasks) = (m.div_ceil(rows).max(1), TASKS_PER_THREAD * cpu.threads());
+        let most_panels = (B_BLOCK / panel_len.max(1)).max(1);
+        let column_tasks = panels.div_ceil(most_panels).max(tasks.div_ceil(tiles)).min(panels).max(1);
+        let tiles_per_task = tiles.div_ceil(tasks.div_ceil(column_tasks));
+        Grid { m, panels, rows_per_task: tiles_per_task * rows, panels_per_task: panels.div_ceil(column_tasks).max(1) }
+    }
+
+    /// Calls `task(thread, rows, panels)` for each task, in parallel.
+    pub fn run(&self, cpu: &Cpu, task: impl Fn(usize, Range<usize>, Range<usize>) + Sync) {
+        let row_tasks = self.m.div_ceil(self.rows_per_task);
+        cpu.run_on_threads(row_tasks * self.panels.div_ceil(self.panels_per_task), |thread, index| {
+            let (row, panel) = (index % row_tasks * self.rows_per_task, index / row_tasks * self.panels_per_task);
+            let rows = row..self.m.min(row + self.rows_per_task);
+            task(thread, rows, panel..self.panels.min(panel + self.panels_per_task));
+        });
+    }
+}
 
 /// How a matrix product reads its factors: `C[m, n] = Σ A(m, k) B(k, n)`.
 #[derive(Clone, Copy)]
@@ -55,7 +97,10 @@ impl Product {
         match precision {
             Precision::Bf16 if cpu.multiplies_bf16() => bf16::scratch_len(self.m, self.n, self.k),
             // The widest panels of any level, so that the plan does not depend on it.
-            _ if self.is_across() => cpu.threads() * K_BLOCK.min(self.k) * self.n.next_multiple_of(32),
+            _ if self.is_across() => {
+                steps_at_once(self.k, K_BLOCK)
+                    * (self.n.next_multiple_of(32) + cpu.threads() * TILES_AT_ONCE * MAX_ROWS)
+            }
             _ => self.k * self.n.next_multiple_of(32),
         }
     }
@@ -63,30 +108,6 @@ impl Product {
     /// Whether the sum runs across the rows of A, as in the gradient of a weight.
     fn is_across(&self) -> bool {
         self.a.1 != 1
-    }
-
-    /// Divides C between tasks and calls `task(rows, panels of columns, C)` for each, in parallel. Tiles have `rows` rows, panels
-    /// `columns` columns.
-    pub(super) fn for_each_task(
-        &self,
-        cpu: &Cpu,
-        rows: usize,
-        columns: usize,
-        c: &mut [f32],
-        task: impl Fn(Range<usize>, Range<usize>, Parts<'_>) + Sync,
-    ) {
-        let panels = self.n.div_ceil(columns);
-        // Few rows leave few row tasks; then columns are divided too.
-        let task_rows = rows * TILES_PER_TASK;
-        let row_tasks = self.m.div_ceil(task_rows);
-        let panels_per_task = if row_tasks >= 8 { panels } else { panels.div_ceil(8usize.div_ceil(row_tasks)).max(1) };
-        let column_tasks = panels.div_ceil(panels_per_task);
-        let parts = Parts::new(c);
-        cpu.run(row_tasks * column_tasks, |index| {
-            let (row_task, column_task) = (index / column_tasks, index % column_tasks);
-            let rows = row_task * task_rows..self.m.min((row_task + 1) * task_rows);
-            task(rows, column_task * panels_per_task..panels.min((column_task + 1) * panels_per_task), parts);
-        });
     }
 
     /// Runs the product on all threads with factors of this precision.
@@ -100,9 +121,9 @@ impl Product {
         scratch: &mut [f32],
         extras: Extras<'_>,
     ) {
-        if precision == Precision::Bf16 && cpu.multiplies_bf16() {
+        if let (Precision::Bf16, Some(unit)) = (precision, cpu.bf16()) {
             let level = cpu.level();
-            return bf16::run(cpu, self, a, (b, extras.right), extras.bias, c, scratch, |row| {
+            return bf16::run((cpu, unit), self, a, (b, extras.right), extras.bias, c, scratch, |row| {
                 if let Some(activation) = extras.activation {
                     activation::apply(level, activation, row);
                 }
@@ -111,68 +132,99 @@ impl Product {
         self.run(cpu, a, b, c, scratch, extras);
     }
 
-    /// Runs a product whose sum runs across the rows of A: it is long, and C is small. Tasks take columns of C, and rows where there
-    /// are few columns; each copies the part of B that it is at, so that both factors are read once from memory.
+    /// Runs a product whose sum runs across the rows of A: it is long, and C is small. A part of B is packed by all threads, then each task
+    /// packs a tile's part of A, whose values lie far apart, before it passes that over the panels.
     fn run_across(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], scratch: &mut [f32]) {
         let Product { m, n, k, .. } = *self;
-        let level = cpu.level();
-        let TileShape { rows, columns } = TileShape::of(level);
         if k == 0 {
             return c.fill(0.0);
         }
+        let level = cpu.level();
+        let TileShape { rows, columns } = TileShape::of(level);
         let panels = n.div_ceil(columns);
-        let panels_per_task = panels.div_ceil(ACROSS_TASKS).max(1);
-        let column_tasks = panels.div_ceil(panels_per_task);
-        let tiles_per_task = m.div_ceil(rows).div_ceil(ACROSS_TASKS.div_ceil(column_tasks)).max(1);
-        let row_tasks = m.div_ceil(tiles_per_task * rows);
-        let panel_len = K_BLOCK.min(k) * columns;
-        let (parts, scratch) = (Parts::new(c), Parts::new(scratch));
-        cpu.run_on_threads(column_tasks * row_tasks, |thread, task| {
-            let (row_task, column_task) = (task / column_tasks, task % column_tasks);
-            let panels = column_task * panels_per_task..panels.min((column_task + 1) * panels_per_task);
-            let m_range = row_task * tiles_per_task * rows..m.min((row_task + 1) * tiles_per_task * rows);
-            // SAFETY: each thread has its own part.
-            let packed = unsafe { scratch.slice(thread * panels_per_task * panel_len, panels.len() * panel_len) };
-            for k0 in (0..k).step_by(K_BLOCK) {
-                let steps = K_BLOCK.min(k - k0);
-                for (packed, panel) in packed.chunks_exact_mut(panel_len).zip(panels.clone()) {
-                    let part = &mut packed[..steps * columns];
-                    pack_panel(level, &b[k0 * self.b.0..], self.b, steps, panel * columns, n, part);
-                }
-                for m0 in m_range.clone().step_by(rows) {
-                    let count = rows.min(m_range.end - m0);
-                    let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-                    for i in 0..count {
-                        a_rows[i] = (m0 + i) * self.a.0;
-                        c_rows[i] = (m0 + i) * n;
-                    }
-                    for (index, panel) in panels.clone().enumerate() {
-                        let n0 = panel * columns;
-                        let tile = Tile {
-                            a,
-                            rows: &a_rows[..count],
-                            a_step: self.a.1,
-                            b: packed,
-                            b_step: columns,
-                            segments: &[Segment { a: k0 * self.a.1, b: index * panel_len, len: steps }],
-                            columns: columns.min(n - n0),
-                            store: if k0 == 0 { Store::Set } else { Store::Add },
-                        };
-                        // SAFETY: the tile's rows and columns lie inside of C and belong to this task alone.
-                        unsafe { gemm::compute(level, &tile, parts.at(n0), &c_rows[..count]) };
+        let most_steps = steps_at_once(k, K_BLOCK);
+        let grid = Grid::of(cpu, (m, rows), (panels, most_steps * columns));
+        let (packed, lefts) = scratch.split_at_mut(most_steps * panels * columns);
+        let (parts, lefts) = (Parts::new(c), Parts::new(lefts));
+        for k0 in (0..k).step_by(most_steps) {
+            let steps = most_steps.min(k - k0);
+            self.pack_steps(cpu, &b[k0 * self.b.0..], steps, &mut packed[..steps * panels * columns]);
+            let packed = &*packed;
+            grid.run(cpu, |thread, task_rows, task_panels| {
+                let left_len = TILES_AT_ONCE * rows * steps;
+                // SAFETY: each thread has its own part.
+                let left = unsafe { lefts.slice(thread * left_len, left_len) };
+                for start in task_rows.clone().step_by(TILES_AT_ONCE * rows) {
+                    let at_once = start..task_rows.end.min(start + TILES_AT_ONCE * rows);
+                    pack_panels(level, &a[k0 * self.a.1..], self.a.1, steps, at_once.clone(), rows, left);
+                    for (m0, left) in at_once.clone().step_by(rows).zip(left.chunks_exact(steps * rows)) {
+                        let count = rows.min(at_once.end - m0);
+                        let left = Left { values: left, rows: std::array::from_fn(|row| row), step: rows };
+                        let store = if k0 == 0 { Store::Set } else { Store::Add };
+                        for panel in task_panels.clone() {
+                            let panel_values = &packed[panel * steps * columns..][..steps * columns];
+                            // SAFETY: these rows and columns of C belong to this task alone.
+                            unsafe { self.tile(level, &left, (m0, count), (panel, panel_values), store, parts) };
+                        }
                     }
                 }
-            }
-        });
+            });
+        }
+    }
+
+    /// One tile: `count` rows of C from `m0`, and the columns of a panel.
+    ///
+    /// # Safety
+    /// Nobody else uses this part of C meanwhile.
+    #[inline]
+    unsafe fn tile(
+        &self,
+        level: Level,
+        left: &Left<'_>,
+        (m0, count): (usize, usize),
+        (panel, values): (usize, &[f32]),
+        store: Store<'_>,
+        c: Parts<'_>,
+    ) {
+        let columns = TileShape::of(level).columns;
+        let n0 = panel * columns;
+        let tile = Tile {
+            a: left.values,
+            rows: &left.rows[..count],
+            a_step: left.step,
+            b: values,
+            b_step: columns,
+            segments: &[Segment { a: 0, b: 0, len: values.len() / columns }],
+            columns: columns.min(self.n - n0),
+            store,
+        };
+        let c_rows: [usize; MAX_ROWS] = std::array::from_fn(|row| row * self.n);
+        // SAFETY: the tile lies inside of C, and is this call's alone by the caller's promise.
+        unsafe { gemm::compute(level, &tile, c.at(m0 * self.n + n0), &c_rows[..count]) };
     }
 
     /// Packs the right factor into panels.
     fn pack(&self, cpu: &Cpu, b: &[f32], packed: &mut [f32]) {
         let columns = TileShape::of(cpu.level()).columns;
-        let panel_len = self.k * columns;
-        if panel_len > 0 {
-            cpu.for_chunks(&mut packed[..self.n.div_ceil(columns) * panel_len], panel_len, |panel, packed| {
-                pack_panel(cpu.level(), b, self.b, self.k, panel * columns, self.n, packed);
+        self.pack_steps(cpu, b, self.k, &mut packed[..self.n.div_ceil(columns) * self.k * columns]);
+    }
+
+    /// Packs the first `steps` steps of a right factor into panels.
+    fn pack_steps(&self, cpu: &Cpu, b: &[f32], steps: usize, packed: &mut [f32]) {
+        let (level, n, panel_len) = (cpu.level(), self.n, steps * TileShape::of(cpu.level()).columns);
+        if panel_len == 0 {
+            return;
+        }
+        let columns = panel_len / steps;
+        if self.b.1 == 1 {
+            cpu.for_chunks(packed, PANELS_AT_ONCE * panel_len, |index, packed| {
+                let start = index * PANELS_AT_ONCE * columns;
+                let range = start..n.min(start + PANELS_AT_ONCE * columns);
+                pack_panels(level, b, self.b.0, steps, range, columns, packed);
+            });
+        } else {
+            cpu.for_chunks(packed, panel_len, |panel, packed| {
+                pack_panel(level, b, self.b, steps, panel * columns, n, packed);
             });
         }
     }
@@ -198,43 +250,44 @@ impl Product {
             }
         };
 
-        // A is contiguous along the sum: one pass keeps C in registers from first to last step.
-        self.for_each_task(cpu, rows, columns, c, |m_range, panel_range, parts| {
-            for m0 in m_range.clone().step_by(rows) {
-                let count = rows.min(m_range.end - m0);
-                let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-                for i in 0..count {
-                    a_rows[i] = (m0 + i) * self.a.0;
-                    c_rows[i] = (m0 + i) * n;
-                }
-                for panel in panel_range.clone() {
-                    let n0 = panel * columns;
-                    let used = columns.min(n - n0);
-                    let tile = Tile {
-                        a,
-                        rows: &a_rows[..count],
-                        a_step: 1,
-                        b: packed,
-                        b_step: columns,
-                        segments: &[Segment { a: 0, b: panel * panel_len, len: k }],
-                        columns: used,
-                        store: extras.bias.map_or(Store::Set, |bias| Store::Bias(&bias[n0..n0 + used])),
-                    };
-                    // SAFETY: the tile's rows and columns lie inside of C and belong to this task alone.
-                    unsafe { gemm::compute(level, &tile, parts.at(n0), &c_rows[..count]) };
-                }
-            }
-            if let Some(activation) = extras.activation {
-                let n0 = panel_range.start * columns;
-                let n1 = n.min(panel_range.end * columns);
-                for row in m_range {
-                    // SAFETY: this part of the row belongs to this task alone.
-                    let values = unsafe { parts.slice(row * n + n0, n1 - n0) };
-                    activation::apply(level, activation, values);
+        let most_steps = steps_at_once(k, K_BLOCK);
+        let grid = Grid::of(cpu, (m, rows), (n.div_ceil(columns), most_steps * columns));
+        let parts = Parts::new(c);
+        grid.run(cpu, |_, task_rows, panels| {
+            for k0 in (0..k.max(1)).step_by(most_steps) {
+                let steps = most_steps.min(k - k0);
+                for m0 in task_rows.clone().step_by(rows) {
+                    let count = rows.min(task_rows.end - m0);
+                    let left = Left { values: &a[m0 * k + k0..], rows: std::array::from_fn(|row| row * k), step: 1 };
+                    for panel in panels.clone() {
+                        let store = match extras.bias {
+                            _ if k0 > 0 => Store::Add,
+                            Some(bias) => Store::Bias(&bias[panel * columns..n.min((panel + 1) * columns)]),
+                            None => Store::Set,
+                        };
+                        let values = &packed[panel * panel_len + k0 * columns..][..steps * columns];
+                        // SAFETY: these rows and columns of C belong to this task alone.
+                        unsafe { self.tile(level, &left, (m0, count), (panel, values), store, parts) };
+                    }
+                    if let Some(activation) = extras.activation.filter(|_| k0 + steps == k) {
+                        let (n0, n1) = (panels.start * columns, n.min(panels.end * columns));
+                        for row in m0..m0 + count {
+                            // SAFETY: as above.
+                            let values = unsafe { parts.slice(row * n + n0, n1 - n0) };
+                            activation::apply(level, activation, values);
+                        }
+                    }
                 }
             }
         });
     }
+}
+
+/// The rows of a tile in A: row `m` at step `k` is `values[rows[m] + k * step]`.
+struct Left<'a> {
+    values: &'a [f32],
+    rows: [usize; MAX_ROWS],
+    step: usize,
 }
 
 /// What there is beside the factors.
@@ -302,7 +355,7 @@ pub(crate) fn pack(op: &Op, left: &[usize], output: &[usize], mut call: Call<'_>
         single_product(op, &[left, call.input_shape(0)], output).expect("`packed_len` asked for it");
     let (cpu, factor, packed) = (call.cpu, call.input(0), call.output());
     if precision == Precision::Bf16 && cpu.multiplies_bf16() {
-        bf16::pack_right(cpu, &product, factor, packed);
+        bf16::round_right(cpu, &product, factor, packed);
     } else {
         product.pack(cpu, factor, packed);
     }

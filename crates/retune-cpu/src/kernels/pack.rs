@@ -1,5 +1,7 @@
 //! Packing of the right factor of a product into panels as wide as a tile of [`super::gemm`].
 
+use std::ops::Range;
+
 use crate::multiversion;
 
 /// Steps and columns that change places at a time: a cache line of the source, and one of the panel.
@@ -9,7 +11,7 @@ const BLOCK: usize = 16;
 const SQUARE: usize = 4;
 
 /// Values in a cache line.
-const LINE: usize = 16;
+pub(super) const LINE: usize = 16;
 
 /// How far ahead the source is asked for: its rows lie pages apart, which the processor does not foresee.
 const ROWS_AHEAD: usize = 16;
@@ -35,6 +37,49 @@ multiversion! {
                 panel.fill(0.0);
             }
             transpose(&b[start * n_step..], n_step, steps, used, columns, panel);
+        }
+    }
+}
+
+multiversion! {
+    /// Packs columns `start..` of a matrix of `steps` rows, `row` values apart, into panels `[steps, width]` that follow each other, all at
+    /// once: where rows lie pages apart, what is read of one is longer than a panel's row. Zeros stand where there are no more columns.
+    pub(crate) fn pack_panels(
+        values: &[f32], row: usize, steps: usize, columns: Range<usize>, width: usize, panels: &mut [f32]
+    ) {
+        match width {
+            32 => pack_panels_of::<32>(values, row, steps, columns, panels),
+            16 => pack_panels_of::<16>(values, row, steps, columns, panels),
+            14 => pack_panels_of::<14>(values, row, steps, columns, panels),
+            8 => pack_panels_of::<8>(values, row, steps, columns, panels),
+            6 => pack_panels_of::<6>(values, row, steps, columns, panels),
+            4 => pack_panels_of::<4>(values, row, steps, columns, panels),
+            _ => unreachable!("no tile is {width} wide"),
+        }
+    }
+}
+
+#[inline(always)]
+fn pack_panels_of<const WIDTH: usize>(
+    values: &[f32],
+    row: usize,
+    steps: usize,
+    columns: Range<usize>,
+    panels: &mut [f32],
+) {
+    let (panels, _) = panels.as_chunks_mut::<WIDTH>();
+    for step in 0..steps {
+        let (whole, rest) = values[step * row..][columns.clone()].as_chunks::<WIDTH>();
+        for line in (0..columns.len()).step_by(LINE) {
+            prefetch(values, (step + ROWS_AHEAD) * row + columns.start + line);
+        }
+        for (panel, values) in whole.iter().enumerate() {
+            panels[panel * steps + step] = *values;
+        }
+        if !rest.is_empty() {
+            let last = &mut panels[whole.len() * steps + step];
+            last.fill(0.0);
+            last[..rest.len()].copy_from_slice(rest);
         }
     }
 }
@@ -86,7 +131,7 @@ fn transpose(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, 
 
 /// Asks for the cache line of a value that is needed soon.
 #[inline(always)]
-fn prefetch(values: &[f32], at: usize) {
+pub(super) fn prefetch(values: &[f32], at: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(value) = values.get(at) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -99,7 +144,7 @@ fn prefetch(values: &[f32], at: usize) {
 
 /// `to(j, i) = from(i, j)` for squares whose rows are `to_step` and `from_step` apart.
 #[inline(always)]
-fn transpose_square(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
+pub(super) fn transpose_square(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
     let from = &from[..(SQUARE - 1) * from_step + SQUARE];
     let to = &mut to[..(SQUARE - 1) * to_step + SQUARE];
     let mut square = [[0.0; SQUARE]; SQUARE];

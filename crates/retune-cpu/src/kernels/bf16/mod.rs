@@ -1,0 +1,250 @@
+//! Matrix products of factors rounded to bfloat16, summed in `f32`, on processors that multiply such numbers: by tiles (AMX) or by pairs
+//! (AVX512-BF16).
+//!
+//! Neighbouring steps of the sum lie in one 32-bit word, the earlier in its lower half. Both factors are rounded before the product
+//! ([`rounding`]), the left one row after row, the right one into panels as in [`super::gemm`]; both are joined by zeros to whole blocks of
+//! [`BLOCK`] words. A right factor that never changes is rounded once, before the first step.
+
+mod amx;
+mod avx512;
+mod rounding;
+
+use super::gemm::Store;
+use super::matmul::{Grid, Product, steps_at_once};
+use crate::cpu::Cpu;
+use rounding::round_left;
+pub(super) use rounding::round_right;
+
+/// Words of a panel's row: two registers of either kind.
+const COLUMNS: usize = 32;
+
+/// Words of the sum in one tile of AMX.
+const BLOCK: usize = 16;
+
+/// Words of the sum that are done at a time, so that what a tile reads of the left factor stays in the first cache.
+const WORDS_AT_ONCE: usize = 256;
+
+/// The instructions that multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// AMX: sixteen rows, sixteen columns and thirty-two steps at a time.
+    Tiles,
+    /// AVX512-BF16: a register of columns and two steps at a time.
+    Pairs,
+}
+
+impl Unit {
+    /// The faster of those that this machine has.
+    pub fn detect() -> Option<Unit> {
+        [Unit::Tiles, Unit::Pairs].into_iter().find(|unit| unit.is_available())
+    }
+
+    fn is_available(self) -> bool {
+        match self {
+            Unit::Tiles => amx::is_available(),
+            Unit::Pairs => avx512::is_available(),
+        }
+    }
+
+    /// Rows that are computed at once.
+    fn rows(self) -> usize {
+        match self {
+            Unit::Tiles => amx::ROWS,
+            Unit::Pairs => avx512::ROWS,
+        }
+    }
+}
+
+/// Words along the sum of `k` steps.
+fn words(k: usize) -> usize {
+    k.div_ceil(2).next_multiple_of(BLOCK)
+}
+
+/// Words of the left factor, rounded. Its rows are whole tiles, so that the last of them may be read.
+fn left_len(m: usize, k: usize) -> usize {
+    m.next_multiple_of(amx::ROWS) * words(k)
+}
+
+/// Words of the right factor, rounded.
+pub(super) fn right_len(n: usize, k: usize) -> usize {
+    words(k) * n.next_multiple_of(COLUMNS)
+}
+
+/// Scratch values of a product: both factors, rounded.
+pub(super) fn scratch_len(m: usize, n: usize, k: usize) -> usize {
+    left_len(m, k) + right_len(n, k)
+}
+
+/// Runs a product on all threads. `right` is the right factor as [`round_right`] makes it, if that was done before. `finish` sees
+/// every finished part of a row of C.
+pub(super) fn run(
+    (cpu, unit): (&Cpu, Unit),
+    product: &Product,
+    a: &[f32],
+    (b, right): (&[f32], Option<&[f32]>),
+    bias: Option<&[f32]>,
+    c: &mut [f32],
+    scratch: &mut [f32],
+    finish: impl Fn(&mut [f32]) + Sync,
+) {
+    let Product { m, n, k, .. } = *product;
+    if m == 0 || n == 0 {
+        return;
+    }
+    let (left, rest) = scratch.split_at_mut(left_len(m, k));
+    round_left(cpu, product, a, left);
+    let right = right.unwrap_or_else(|| {
+        let right = &mut rest[..right_len(n, k)];
+        round_right(cpu, product, b, right);
+        right
+    });
+    let (left, words, rows) = (&*left, words(k), unit.rows());
+    let at_once = steps_at_once(words / BLOCK, WORDS_AT_ONCE / BLOCK) * BLOCK;
+    let grid = Grid::of(cpu, (m, rows), (n.div_ceil(COLUMNS), at_once * COLUMNS));
+    let c = crate::cpu::Parts::new(c);
+    grid.run(cpu, |_, task_rows, panels| {
+        let prepared = unit.prepare();
+        for word in (0..words.max(1)).step_by(at_once) {
+            let steps = at_once.min(words - word);
+            for m0 in task_rows.clone().step_by(rows) {
+                let count = rows.min(task_rows.end - m0);
+                for panel in panels.clone() {
+                    let n0 = panel * COLUMNS;
+                    let columns = COLUMNS.min(n - n0);
+                    let tile = Tile {
+                        a: &left[m0 * words + word..],
+                        a_row: words,
+                        b: &right[(panel * words + word) * COLUMNS..][..steps * COLUMNS],
+                        steps,
+                        count,
+                        columns,
+                        store: match bias {
+                            _ if word > 0 => Store::Add,
+                            Some(bias) => Store::Bias(&bias[n0..n0 + columns]),
+                            None => Store::Set,
+                        },
+                    };
+                    // SAFETY: these rows and columns of C belong to this task alone.
+                    unsafe { prepared.compute(&tile, c.at(m0 * n + n0), n) };
+                }
+                if word + steps == words {
+                    let (n0, n1) = (panels.start * COLUMNS, n.min(panels.end * COLUMNS));
+                    for row in m0..m0 + count {
+                        // SAFETY: as above.
+                        finish(unsafe { c.slice(row * n + n0, n1 - n0) });
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// One tile; words hold pairs of steps.
+struct Tile<'a> {
+    /// Word `p` of row `m` is `a[m · a_row + p]`.
+    a: &'a [f32],
+    a_row: usize,
+    /// `[steps, COLUMNS]`.
+    b: &'a [f32],
+    /// Words of the sum, a multiple of [`BLOCK`].
+    steps: usize,
+    /// Rows and columns that are stored.
+    count: usize,
+    columns: usize,
+    store: Store<'a>,
+}
+
+impl Tile<'_> {
+    /// Whether all that is read lies inside of the factors, where so many rows of the left one are.
+    fn fits(&self, most_rows: usize, rows_read: usize) -> bool {
+        let bias_fits = !matches!(self.store, Store::Bias(bias) if bias.len() != self.columns);
+        let left_fits = self.steps == 0 || (rows_read - 1) * self.a_row + self.steps <= self.a.len();
+        (1..=most_rows).contains(&self.count)
+            && (1..=COLUMNS).contains(&self.columns)
+            && self.b.len() == self.steps * COLUMNS
+            && self.steps.is_multiple_of(BLOCK)
+            && bias_fits
+            && left_fits
+    }
+}
+
+/// A thread that is ready for products.
+enum Prepared {
+    Tiles(amx::Configured),
+    Pairs,
+}
+
+impl Unit {
+    fn prepare(self) -> Prepared {
+        match self {
+            Unit::Tiles => Prepared::Tiles(amx::Configured::new()),
+            Unit::Pairs => {
+                assert!(avx512::is_available(), "a unit was detected before");
+                Prepared::Pairs
+            }
+        }
+    }
+}
+
+impl Prepared {
+    /// # Safety
+    /// C is valid for the tile's rows, `c_row` apart, and columns, and nobody else uses them meanwhile.
+    #[inline]
+    unsafe fn compute(&self, tile: &Tile<'_>, c: *mut f32, c_row: usize) {
+        // SAFETY: by the caller's promise; whoever has prepared a thread has found the instructions there.
+        unsafe {
+            match self {
+                Prepared::Tiles(configured) => configured.compute(tile, c, c_row),
+                Prepared::Pairs => avx512::compute(tile, c, c_row),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values of a matrix, all of them the same in bfloat16: small whole numbers over eight.
+    fn values(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 37 + seed * 11) % 61) as f32 / 8.0 - 3.5).collect()
+    }
+
+    #[test]
+    fn units_agree_with_the_definition_to_the_bit() {
+        let cpu = Cpu::new(2);
+        let units = [Unit::Tiles, Unit::Pairs].into_iter().filter(|unit| unit.is_available());
+        for unit in units {
+            for (m, n, k) in
+                [(1, 1, 1), (5, 40, 7), (33, 33, 33), (64, 96, 64), (70, 10, 1100), (3, 5, 0), (47, 65, 530)]
+            {
+                for is_across in [false, true] {
+                    let a_distances = if is_across { (1, m) } else { (k, 1) };
+                    for b_distances in [(n, 1), (1, k)] {
+                        let product = Product { m, n, k, a: a_distances, b: b_distances };
+                        let (a, b, bias) = (values(m * k, 1), values(k * n, 2), values(n, 3));
+                        let mut c = vec![f32::NAN; m * n];
+                        let mut scratch = vec![f32::NAN; scratch_len(m, n, k)];
+                        run((&cpu, unit), &product, &a, (&b, None), Some(&bias), &mut c, &mut scratch, |row| {
+                            row.iter_mut().for_each(|value| *value *= 2.0);
+                        });
+                        for (i, c) in c.iter().enumerate() {
+                            let (row, column) = (i / n, i % n);
+                            let sum: f32 = (0..k)
+                                .map(|step| {
+                                    a[row * product.a.0 + step * product.a.1]
+                                        * b[step * product.b.0 + column * product.b.1]
+                                })
+                                .sum();
+                            let expected = 2.0 * (sum + bias[column]);
+                            assert_eq!(
+                                *c, expected,
+                                "{unit:?} {m}×{n}×{k} {is_across} {b_distances:?} at {row}, {column}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
