@@ -57,6 +57,9 @@ struct Arguments {
     /// Images to train on, one sub-folder per class, instead of random ones
     #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
+    /// Let products of a model for images read bfloat16
+    #[arg(long, conflicts_with = "recipe")]
+    bf16: bool,
     /// Threads [default: all cores]
     #[arg(long)]
     threads: Option<usize>,
@@ -139,7 +142,7 @@ fn image_job(arguments: &Arguments, path: &Path, cpu: Cpu) -> Result<Job, Box<dy
         test: None,
         also: None,
         probe: None,
-        settings: TrainSettings { epochs: 1, ..TrainSettings::default() },
+        settings: TrainSettings { epochs: 1, rounds_products: arguments.bf16, ..TrainSettings::default() },
     })
 }
 

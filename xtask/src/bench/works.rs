@@ -21,8 +21,8 @@ pub(super) struct Work {
 /// What retune trains.
 enum Subject {
     /// A network for images: loss, gradients of all weights, Adam, moving statistics on 32 images. With `head`, a new dense
-    /// softmax layer of so many classes stands above it.
-    Images { model: ModelFile, head: Option<usize> },
+    /// softmax layer of so many classes stands above it; with `bf16`, products read bfloat16.
+    Images { model: ModelFile, head: Option<usize>, bf16: bool },
     /// What `bench/recipes/minilm.toml` says, with these changes.
     MiniLm(&'static [&'static str]),
 }
@@ -39,12 +39,13 @@ enum ModelFile {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Peer {
     Keras(&'static [&'static str]),
-    Timm(&'static str),
+    Timm { name: &'static str, bf16: bool },
     Transformers(&'static [&'static str]),
 }
 
-const fn images(name: &'static str, model: ModelFile, peer: &'static str) -> Work {
-    Work { name, subject: Subject::Images { model, head: None }, peer: Peer::Timm(peer), steps: 6, epoch_steps: 0 }
+const fn images(name: &'static str, model: ModelFile, peer: &'static str, bf16: bool) -> Work {
+    let subject = Subject::Images { model, head: None, bf16 };
+    Work { name, subject, peer: Peer::Timm { name: peer, bf16 }, steps: 6, epoch_steps: 0 }
 }
 
 const fn mini_lm(name: &'static str, changes: &'static [&'static str], peer: &'static [&'static str]) -> Work {
@@ -57,23 +58,24 @@ const LORA: [&str; 3] = ["method.kind=lora", "method.rank=8", "method.targets=[\
 pub(super) const WORKS: &[Work] = &[
     Work {
         name: "cifar-cnn",
-        subject: Subject::Images { model: ModelFile::Asset("cifar-10-model"), head: Some(10) },
+        subject: Subject::Images { model: ModelFile::Asset("cifar-10-model"), head: Some(10), bf16: false },
         peer: Peer::Keras(&[]),
         steps: 60,
         epoch_steps: 50_000usize.div_ceil(32),
     },
     Work {
         name: "mini-xception",
-        subject: Subject::Images { model: ModelFile::Asset("fer"), head: None },
+        subject: Subject::Images { model: ModelFile::Asset("fer"), head: None, bf16: false },
         // With oneDNN, TensorFlow 2.21 ends this network's first step with a corrupted heap.
         peer: Peer::Keras(&["--without-onednn"]),
         steps: 60,
         epoch_steps: 28_709usize.div_ceil(32),
     },
-    images("efficientnet-lite0", ModelFile::Asset("efficientnet-lite0"), "tf_efficientnet_lite0"),
-    images("mobilenet-v2", ModelFile::Asset("mobilenet-v2"), "mobilenetv2_100"),
-    images("resnet-18", ModelFile::Timm("resnet18"), "resnet18"),
-    images("vit-tiny", ModelFile::Timm("vit_tiny_patch16_224"), "vit_tiny_patch16_224"),
+    images("efficientnet-lite0", ModelFile::Asset("efficientnet-lite0"), "tf_efficientnet_lite0", false),
+    images("mobilenet-v2", ModelFile::Asset("mobilenet-v2"), "mobilenetv2_100", false),
+    images("resnet-18", ModelFile::Timm("resnet18"), "resnet18", false),
+    images("vit-tiny", ModelFile::Timm("vit_tiny_patch16_224"), "vit_tiny_patch16_224", false),
+    images("vit-tiny-bf16", ModelFile::Timm("vit_tiny_patch16_224"), "vit_tiny_patch16_224", true),
     mini_lm("minilm", &[], &[]),
     mini_lm("minilm-bf16", &["train.precision=bf16"], &["--bf16"]),
     mini_lm("minilm-lora", &LORA, &["--lora", "8"]),
@@ -106,7 +108,7 @@ impl Work {
     pub(super) fn peer_name(&self) -> &'static str {
         match self.peer {
             Peer::Keras(_) => "Keras on TensorFlow",
-            Peer::Timm(_) => "timm on PyTorch",
+            Peer::Timm { .. } => "timm on PyTorch",
             Peer::Transformers(args) if args.contains(&"--lora") => "PEFT on PyTorch",
             Peer::Transformers(_) => "transformers on PyTorch",
         }
@@ -122,8 +124,8 @@ impl Work {
     ) -> Result<Command> {
         let mut command = program(&programs.step_time);
         match &self.subject {
-            Subject::Images { model, head } => {
-                command.arg(model.path(programs)?).args(image_args(*head, options));
+            Subject::Images { model, head, bf16 } => {
+                command.arg(model.path(programs)?).args(image_args(*head, options)).args(bf16.then_some("--bf16"));
             }
             Subject::MiniLm(changes) => {
                 let model = assets::path("minilm")?;
@@ -145,15 +147,15 @@ impl Work {
     /// The peer's program for the same steps.
     pub(super) fn peer(&self, programs: &Programs, options: &Options, warmup: usize, steps: usize) -> Result<Command> {
         let mut command = match (&self.peer, &self.subject) {
-            (Peer::Keras(args), Subject::Images { model, head }) => {
+            (Peer::Keras(args), Subject::Images { model, head, .. }) => {
                 let mut command = programs.keras()?.python();
                 command.arg("bench/peers/keras_step.py").arg(model.path(programs)?).args(*args);
                 command.args(image_args(*head, options));
                 command
             }
-            (Peer::Timm(name), _) => {
+            (Peer::Timm { name, bf16 }, _) => {
                 let mut command = programs.torch()?.python();
-                command.args(["bench/peers/timm_step.py", name]);
+                command.args(["bench/peers/timm_step.py", name]).args(bf16.then_some("--bf16"));
                 command
             }
             (Peer::Transformers(args), _) => {

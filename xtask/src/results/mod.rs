@@ -141,7 +141,7 @@ fn train(options: &Options, folder: &std::path::Path) -> Result {
                     note(Trainer::Retune, run.retune(&retune, &model, &parts));
                 }
                 if let (Some(torch), Some(script), true) = (&torch, task.peer(method), wanted(Trainer::Peer)) {
-                    note(Trainer::Peer, run.peer(script, torch, &parts));
+                    note(Trainer::Peer, run.peer(script, torch, &retune, &model, &parts));
                 }
             }
         }

@@ -71,20 +71,23 @@ impl Run<'_> {
         format!("retune fit recipes/{}.toml{changes} --set train.seed={}", self.task.recipe, self.seed)
     }
 
+    /// A command of retune on the recipe.
+    fn job(&self, name: &str, retune: &Path, model: &Path, parts: &Parts) -> Command {
+        let mut command = program(retune);
+        command.arg(name).arg(format!("recipes/{}.toml", self.task.recipe));
+        for setting in self.settings(model, parts) {
+            command.args(["--set", &setting]);
+        }
+        command
+    }
+
     /// Trains by retune and keeps the figures.
     pub(super) fn retune(&self, retune: &Path, model: &Path, parts: &Parts) -> Result {
         let run = self.folder();
         if run.exists() {
             fs::remove_dir_all(&run)?;
         }
-        let job = |name: &str| {
-            let mut command = program(retune);
-            command.arg(name).arg(format!("recipes/{}.toml", self.task.recipe));
-            for setting in self.settings(model, parts) {
-                command.args(["--set", &setting]);
-            }
-            command
-        };
+        let job = |name: &str| self.job(name, retune, model, parts);
         let checked = json_of(job("check").arg("--json"))?;
         // What frozen layers give is computed anew in each run, or the time would tell of the run before.
         let cache = run.with_extension("cache");
@@ -114,12 +117,26 @@ impl Run<'_> {
         self.keep(Trainer::Retune, &figures)
     }
 
-    /// Trains by the peer as the recipe of retune's run says, and keeps the figures.
-    pub(super) fn peer(&self, script: &str, torch: &Environment, parts: &Parts) -> Result {
-        let recipe = self.folder().join("recipe.toml");
-        if !recipe.exists() {
-            return Err(format!("no run of retune in `{}` to take the recipe of", self.folder().display()).into());
+    /// The recipe as retune's run has kept it, with all that it fills in. Where retune was run on another machine, it makes one step for it.
+    fn filled_recipe(&self, retune: &Path, model: &Path, parts: &Parts) -> Result<PathBuf> {
+        let kept = self.folder().join("recipe.toml");
+        if kept.exists() {
+            return Ok(kept);
         }
+        let run = folder().join("single-steps").join(self.name());
+        let mut fit = self.job("fit", retune, model, parts);
+        json_of(fit.args(["--set", "train.max-steps=1", "--json", "--output"]).arg(&run))?;
+        let recipe = fs::read_to_string(run.join("recipe.toml"))?;
+        let lines = recipe.lines().filter(|line| !line.starts_with("max-steps"));
+        let path = run.with_extension("toml");
+        fs::write(&path, lines.map(|line| format!("{line}\n")).collect::<String>())?;
+        fs::remove_dir_all(&run)?;
+        Ok(path)
+    }
+
+    /// Trains by the peer as the recipe of retune's run says, and keeps the figures.
+    pub(super) fn peer(&self, script: &str, torch: &Environment, retune: &Path, model: &Path, parts: &Parts) -> Result {
+        let recipe = self.filled_recipe(retune, model, parts)?;
         let mut command = torch.python();
         command.arg(format!("bench/peers/{script}")).arg(recipe).args(["--metric", self.task.metric]);
         if let Some(unseen) = &parts.unseen {

@@ -41,10 +41,11 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// For `m` rows in tiles of `rows`, and `panels` of which each has `panel_len` values of B in a part of the sum.
-    pub fn of(cpu: &Cpu, (m, rows): (usize, usize), (panels, panel_len): (usize, usize)) -> Grid {
+    /// For `m` rows in tiles of `rows`, and `panels` of which each has `panel_len` values of B in a part of the sum;
+    /// `block_len` values of B are to stay in a core's cache.
+    pub fn of(cpu: &Cpu, (m, rows): (usize, usize), (panels, panel_len): (usize, usize), block_len: usize) -> Grid {
         let (tiles, tasks) = (m.div_ceil(rows).max(1), TASKS_PER_THREAD * cpu.threads());
-        let most_panels = (B_BLOCK / panel_len.max(1)).max(1);
+        let most_panels = (block_len / panel_len.max(1)).max(1);
         let column_tasks = panels.div_ceil(most_panels).max(tasks.div_ceil(tiles)).min(panels).max(1);
         let tiles_per_task = tiles.div_ceil(tasks.div_ceil(column_tasks));
         Grid { m, panels, rows_per_task: tiles_per_task * rows, panels_per_task: panels.div_ceil(column_tasks).max(1) }
@@ -95,7 +96,7 @@ impl Product {
 
     fn scratch_len_at(&self, precision: Precision, cpu: &Cpu) -> usize {
         match precision {
-            Precision::Bf16 if cpu.multiplies_bf16() => bf16::scratch_len(self.m, self.n, self.k),
+            Precision::Bf16 if cpu.multiplies_bf16() => bf16::scratch_len(cpu, self),
             // The widest panels of any level, so that the plan does not depend on it.
             _ if self.is_across() => {
                 steps_at_once(self.k, K_BLOCK)
@@ -106,7 +107,7 @@ impl Product {
     }
 
     /// Whether the sum runs across the rows of A, as in the gradient of a weight.
-    fn is_across(&self) -> bool {
+    pub(super) fn is_across(&self) -> bool {
         self.a.1 != 1
     }
 
@@ -123,11 +124,13 @@ impl Product {
     ) {
         if let (Precision::Bf16, Some(unit)) = (precision, cpu.bf16()) {
             let level = cpu.level();
-            return bf16::run((cpu, unit), self, a, (b, extras.right), extras.bias, c, scratch, |row| {
+            let finish = |row: &mut [f32]| {
                 if let Some(activation) = extras.activation {
                     activation::apply(level, activation, row);
                 }
-            });
+            };
+            let extras = bf16::Extras { right: extras.right, bias: extras.bias, finish };
+            return bf16::run((cpu, unit), self, [a, b], c, scratch, extras);
         }
         self.run(cpu, a, b, c, scratch, extras);
     }
@@ -143,7 +146,7 @@ impl Product {
         let TileShape { rows, columns } = TileShape::of(level);
         let panels = n.div_ceil(columns);
         let most_steps = steps_at_once(k, K_BLOCK);
-        let grid = Grid::of(cpu, (m, rows), (panels, most_steps * columns));
+        let grid = Grid::of(cpu, (m, rows), (panels, most_steps * columns), B_BLOCK);
         let (packed, lefts) = scratch.split_at_mut(most_steps * panels * columns);
         let (parts, lefts) = (Parts::new(c), Parts::new(lefts));
         for k0 in (0..k).step_by(most_steps) {
@@ -251,7 +254,7 @@ impl Product {
         };
 
         let most_steps = steps_at_once(k, K_BLOCK);
-        let grid = Grid::of(cpu, (m, rows), (n.div_ceil(columns), most_steps * columns));
+        let grid = Grid::of(cpu, (m, rows), (n.div_ceil(columns), most_steps * columns), B_BLOCK);
         let parts = Parts::new(c);
         grid.run(cpu, |_, task_rows, panels| {
             for k0 in (0..k.max(1)).step_by(most_steps) {
@@ -342,8 +345,9 @@ fn single_product(op: &Op, inputs: &[&[usize]], output: &[usize]) -> Option<(Pro
 /// if `packs_f32`.
 pub(crate) fn packed_len(op: &Op, inputs: &[&[usize]], output: &[usize], cpu: &Cpu, packs_f32: bool) -> usize {
     match single_product(op, inputs, output) {
+        Some((product, _)) if product.is_across() => 0,
         Some((product, Precision::Bf16)) if cpu.multiplies_bf16() => bf16::right_len(product.n, product.k),
-        Some((product, _)) if packs_f32 && !product.is_across() => product.scratch_len_at(Precision::F32, cpu),
+        Some((product, _)) if packs_f32 => product.scratch_len_at(Precision::F32, cpu),
         _ => 0,
     }
 }
@@ -355,7 +359,7 @@ pub(crate) fn pack(op: &Op, left: &[usize], output: &[usize], mut call: Call<'_>
         single_product(op, &[left, call.input_shape(0)], output).expect("`packed_len` asked for it");
     let (cpu, factor, packed) = (call.cpu, call.input(0), call.output());
     if precision == Precision::Bf16 && cpu.multiplies_bf16() {
-        bf16::round_right(cpu, &product, factor, packed);
+        bf16::round_right(cpu, &product, factor, 0..product.k, packed);
     } else {
         product.pack(cpu, factor, packed);
     }

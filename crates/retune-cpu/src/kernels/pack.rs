@@ -144,7 +144,7 @@ pub(super) fn prefetch(values: &[f32], at: usize) {
 
 /// `to(j, i) = from(i, j)` for squares whose rows are `to_step` and `from_step` apart.
 #[inline(always)]
-pub(super) fn transpose_square(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
+fn transpose_square(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
     let from = &from[..(SQUARE - 1) * from_step + SQUARE];
     let to = &mut to[..(SQUARE - 1) * to_step + SQUARE];
     let mut square = [[0.0; SQUARE]; SQUARE];

@@ -15,12 +15,13 @@ pub(super) const ROWS: usize = 32;
 /// Bytes of a register's row.
 const ROW_BYTES: usize = 64;
 
-/// Whether this machine has the instructions and the system lets this process use them.
+/// Whether this machine has the instructions, those that round too, and the system lets this process use them.
 pub(super) fn is_available() -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     {
+        use super::avx512;
         static AVAILABLE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-        *AVAILABLE.get_or_init(|| linux::has_instructions() && linux::may_use_tiles())
+        *AVAILABLE.get_or_init(|| avx512::is_available() && linux::has_instructions() && linux::may_use_tiles())
     }
     #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
     {

@@ -11,9 +11,9 @@ mod rounding;
 
 use super::gemm::Store;
 use super::matmul::{Grid, Product, steps_at_once};
-use crate::cpu::Cpu;
-use rounding::round_left;
+use crate::cpu::{Cpu, Parts};
 pub(super) use rounding::round_right;
+use rounding::{round_columns, round_rows};
 
 /// Words of a panel's row: two registers of either kind.
 const COLUMNS: usize = 32;
@@ -23,6 +23,12 @@ const BLOCK: usize = 16;
 
 /// Words of the sum that are done at a time, so that what a tile reads of the left factor stays in the first cache.
 const WORDS_AT_ONCE: usize = 256;
+
+/// Rows of C for which the left factor is rounded at once where the sum runs across that one's rows.
+const ROWS_AT_ONCE: usize = 64;
+
+/// Words of the right factor that stay in the second cache of a core: more than of `f32`, for each block of them rounds the left factor anew.
+const RIGHT_BLOCK: usize = 3 << 17;
 
 /// The instructions that multiply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,59 +66,76 @@ fn words(k: usize) -> usize {
     k.div_ceil(2).next_multiple_of(BLOCK)
 }
 
-/// Words of the left factor, rounded. Its rows are whole tiles, so that the last of them may be read.
-fn left_len(m: usize, k: usize) -> usize {
-    m.next_multiple_of(amx::ROWS) * words(k)
-}
-
 /// Words of the right factor, rounded.
 pub(super) fn right_len(n: usize, k: usize) -> usize {
     words(k) * n.next_multiple_of(COLUMNS)
 }
 
-/// Scratch values of a product: both factors, rounded.
-pub(super) fn scratch_len(m: usize, n: usize, k: usize) -> usize {
-    left_len(m, k) + right_len(n, k)
+/// Words of the sum in each part of a long one.
+fn words_at_once(k: usize) -> usize {
+    steps_at_once(words(k) / BLOCK, WORDS_AT_ONCE / BLOCK) * BLOCK
 }
 
-/// Runs a product on all threads. `right` is the right factor as [`round_right`] makes it, if that was done before. `finish` sees
-/// every finished part of a row of C.
+/// Scratch values of a product: the right factor, and what each thread has of the left one; of a sum across the rows of the left one, a
+/// part of both, the left in whole tiles.
+pub(super) fn scratch_len(cpu: &Cpu, product: &Product) -> usize {
+    let Product { m, n, k, .. } = *product;
+    if product.is_across() {
+        words_at_once(k) * (n.next_multiple_of(COLUMNS) + m.next_multiple_of(amx::ROWS))
+    } else {
+        right_len(n, k) + cpu.threads() * amx::ROWS * words(k)
+    }
+}
+
+/// What there is beside the factors of a product.
+pub(super) struct Extras<'a, F> {
+    /// The right factor as [`round_right`] makes it, if that was done before.
+    pub right: Option<&'a [f32]>,
+    pub bias: Option<&'a [f32]>,
+    /// Sees every finished part of a row of C.
+    pub finish: F,
+}
+
+/// Runs a product on all threads.
 pub(super) fn run(
     (cpu, unit): (&Cpu, Unit),
     product: &Product,
-    a: &[f32],
-    (b, right): (&[f32], Option<&[f32]>),
-    bias: Option<&[f32]>,
+    [a, b]: [&[f32]; 2],
     c: &mut [f32],
     scratch: &mut [f32],
-    finish: impl Fn(&mut [f32]) + Sync,
+    extras: Extras<'_, impl Fn(&mut [f32]) + Sync>,
 ) {
     let Product { m, n, k, .. } = *product;
     if m == 0 || n == 0 {
         return;
     }
-    let (left, rest) = scratch.split_at_mut(left_len(m, k));
-    round_left(cpu, product, a, left);
+    if product.is_across() {
+        debug_assert!(extras.bias.is_none() && extras.right.is_none(), "only linear layers have these");
+        return run_across((cpu, unit), product, [a, b], c, scratch);
+    }
+    let Extras { right, bias, finish } = extras;
+    let (packed, lefts) = scratch.split_at_mut(if right.is_some() { 0 } else { right_len(n, k) });
     let right = right.unwrap_or_else(|| {
-        let right = &mut rest[..right_len(n, k)];
-        round_right(cpu, product, b, right);
-        right
+        round_right(cpu, product, b, 0..k, packed);
+        packed
     });
-    let (left, words, rows) = (&*left, words(k), unit.rows());
-    let at_once = steps_at_once(words / BLOCK, WORDS_AT_ONCE / BLOCK) * BLOCK;
-    let grid = Grid::of(cpu, (m, rows), (n.div_ceil(COLUMNS), at_once * COLUMNS));
-    let c = crate::cpu::Parts::new(c);
-    grid.run(cpu, |_, task_rows, panels| {
+    let (words, at_once, rows) = (words(k), words_at_once(k), unit.rows());
+    let grid = Grid::of(cpu, (m, rows), (n.div_ceil(COLUMNS), at_once * COLUMNS), RIGHT_BLOCK);
+    let (c, lefts) = (Parts::new(c), Parts::new(lefts));
+    grid.run(cpu, |thread, task_rows, panels| {
         let prepared = unit.prepare();
-        for word in (0..words.max(1)).step_by(at_once) {
-            let steps = at_once.min(words - word);
-            for m0 in task_rows.clone().step_by(rows) {
-                let count = rows.min(task_rows.end - m0);
+        // SAFETY: each thread has its own part.
+        let left = unsafe { lefts.slice(thread * amx::ROWS * words, amx::ROWS * words) };
+        for m0 in task_rows.clone().step_by(rows) {
+            let count = rows.min(task_rows.end - m0);
+            round_rows(&a[m0 * k..(m0 + count) * k], k, left);
+            for word in (0..words.max(1)).step_by(at_once) {
+                let steps = at_once.min(words - word);
                 for panel in panels.clone() {
                     let n0 = panel * COLUMNS;
                     let columns = COLUMNS.min(n - n0);
                     let tile = Tile {
-                        a: &left[m0 * words + word..],
+                        a: &left[word..],
                         a_row: words,
                         b: &right[(panel * words + word) * COLUMNS..][..steps * COLUMNS],
                         steps,
@@ -127,16 +150,55 @@ pub(super) fn run(
                     // SAFETY: these rows and columns of C belong to this task alone.
                     unsafe { prepared.compute(&tile, c.at(m0 * n + n0), n) };
                 }
-                if word + steps == words {
-                    let (n0, n1) = (panels.start * COLUMNS, n.min(panels.end * COLUMNS));
-                    for row in m0..m0 + count {
-                        // SAFETY: as above.
-                        finish(unsafe { c.slice(row * n + n0, n1 - n0) });
-                    }
-                }
+            }
+            let (n0, n1) = (panels.start * COLUMNS, n.min(panels.end * COLUMNS));
+            for row in m0..m0 + count {
+                // SAFETY: as above.
+                finish(unsafe { c.slice(row * n + n0, n1 - n0) });
             }
         }
     });
+}
+
+/// A product whose sum runs across the rows of the left factor: part of the sum by part, of which both factors are rounded first.
+fn run_across((cpu, unit): (&Cpu, Unit), product: &Product, [a, b]: [&[f32]; 2], c: &mut [f32], scratch: &mut [f32]) {
+    let Product { m, n, k, .. } = *product;
+    if k == 0 {
+        return c.fill(0.0);
+    }
+    let (at_once, panels, rows) = (words_at_once(k), n.div_ceil(COLUMNS), unit.rows());
+    let grid = Grid::of(cpu, (m, rows), (panels, at_once * COLUMNS), RIGHT_BLOCK);
+    let (right, left) = scratch.split_at_mut(at_once * panels * COLUMNS);
+    let c = Parts::new(c);
+    for start in (0..k).step_by(2 * at_once) {
+        let steps = start..k.min(start + 2 * at_once);
+        let words = words(steps.len());
+        round_right(cpu, product, b, steps.clone(), &mut right[..words * panels * COLUMNS]);
+        cpu.for_chunks(&mut left[..m * words], ROWS_AT_ONCE * words, |index, left| {
+            let columns = index * ROWS_AT_ONCE..m.min((index + 1) * ROWS_AT_ONCE);
+            round_columns(a, product.a.1, steps.clone(), columns, left);
+        });
+        let (right, left) = (&*right, &*left);
+        grid.run(cpu, |_, task_rows, task_panels| {
+            let prepared = unit.prepare();
+            for m0 in task_rows.clone().step_by(rows) {
+                for panel in task_panels.clone() {
+                    let n0 = panel * COLUMNS;
+                    let tile = Tile {
+                        a: &left[m0 * words..],
+                        a_row: words,
+                        b: &right[panel * words * COLUMNS..][..words * COLUMNS],
+                        steps: words,
+                        count: rows.min(task_rows.end - m0),
+                        columns: COLUMNS.min(n - n0),
+                        store: if start == 0 { Store::Set } else { Store::Add },
+                    };
+                    // SAFETY: these rows and columns of C belong to this task alone.
+                    unsafe { prepared.compute(&tile, c.at(m0 * n + n0), n) };
+                }
+            }
+        });
+    }
 }
 
 /// One tile; words hold pairs of steps.
@@ -224,10 +286,15 @@ mod tests {
                         let product = Product { m, n, k, a: a_distances, b: b_distances };
                         let (a, b, bias) = (values(m * k, 1), values(k * n, 2), values(n, 3));
                         let mut c = vec![f32::NAN; m * n];
-                        let mut scratch = vec![f32::NAN; scratch_len(m, n, k)];
-                        run((&cpu, unit), &product, &a, (&b, None), Some(&bias), &mut c, &mut scratch, |row| {
-                            row.iter_mut().for_each(|value| *value *= 2.0);
-                        });
+                        let mut scratch = vec![f32::NAN; scratch_len(&cpu, &product)];
+                        // Only rows have what follows a product.
+                        let factor = if is_across { 1.0 } else { 2.0 };
+                        let extras = Extras {
+                            right: None,
+                            bias: (!is_across).then_some(&*bias),
+                            finish: |row: &mut [f32]| row.iter_mut().for_each(|value| *value *= factor),
+                        };
+                        run((&cpu, unit), &product, [&a, &b], &mut c, &mut scratch, extras);
                         for (i, c) in c.iter().enumerate() {
                             let (row, column) = (i / n, i % n);
                             let sum: f32 = (0..k)
@@ -236,7 +303,7 @@ mod tests {
                                         * b[step * product.b.0 + column * product.b.1]
                                 })
                                 .sum();
-                            let expected = 2.0 * (sum + bias[column]);
+                            let expected = factor * if is_across { sum } else { sum + bias[column] };
                             assert_eq!(
                                 *c, expected,
                                 "{unit:?} {m}×{n}×{k} {is_across} {b_distances:?} at {row}, {column}"

@@ -1,165 +1,225 @@
-//! Rounding of both factors of a product to bfloat16, two neighbouring steps of the sum to a word.
+//! Rounding of both factors of a product to the nearest bfloat16, ties to even, two neighbouring steps of the sum to a word. NaN stays
+//! NaN; what is too small for a normal number becomes zero, as in the products themselves.
+
+use std::ops::Range;
 
 use super::{BLOCK, COLUMNS, words};
 use crate::cpu::Cpu;
 use crate::kernels::matmul::Product;
-use crate::kernels::pack::{LINE, pack_panel, prefetch, transpose_square};
-use crate::multiversion;
-
-/// Words of the left factor that are rounded by one task, roughly.
-const WORDS_PER_TASK: usize = 1 << 14;
-
-/// Rows of the left factor that are read side by side where the sum runs across them.
-const ROWS_ACROSS: usize = 64;
+use crate::kernels::pack::{LINE, prefetch};
 
 /// Columns of the right factor that are read side by side where they are contiguous.
 const COLUMNS_AT_ONCE: usize = 4 * COLUMNS;
 
-/// How far ahead rows that lie pages apart are asked for.
-const WORDS_AHEAD: usize = 8;
+/// How many words ahead rows that lie pages apart are asked for.
+const AHEAD: usize = 8;
 
-/// Side of the squares of words that are transposed in registers.
-const SQUARE: usize = 4;
-
-/// `x` rounded to the nearest bfloat16, ties to even, in the lower half of a word. NaN stays NaN.
-#[inline(always)]
-fn round(x: f32) -> u32 {
-    let bits = x.to_bits();
-    let rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    if x.is_nan() { (bits >> 16) | 0x40 } else { rounded }
+/// Rounds rows of `k` values into rows of [`words`].
+pub(super) fn round_rows(rows: &[f32], k: usize, left: &mut [f32]) {
+    if k == 0 {
+        return;
+    }
+    for (row, left) in rows.chunks_exact(k).zip(left.chunks_exact_mut(words(k))) {
+        for (block, words) in left.as_chunks_mut().0.iter_mut().enumerate() {
+            *words = registers::neighbours(row, 2 * BLOCK * block);
+        }
+    }
 }
 
-/// Two neighbouring steps in one word, kept as the bits of an `f32`.
-#[inline(always)]
-fn pair(first: f32, second: f32) -> f32 {
-    f32::from_bits(round(first) | round(second) << 16)
-}
-
-multiversion! {
-    /// `y[i] = (x[2i], x[2i + 1])`, zero behind the end of x.
-    fn pair_neighbours(x: &[f32], y: &mut [f32]) {
-        let (y, zeros) = y.split_at_mut(x.len().div_ceil(2));
-        let pairs = x.chunks_exact(2);
-        let rest = pairs.remainder();
-        for (y, x) in y.iter_mut().zip(pairs) {
-            *y = pair(x[0], x[1]);
-        }
-        if let ([x], Some(y)) = (rest, y.last_mut()) {
-            *y = pair(*x, 0.0);
-        }
-        zeros.fill(0.0);
-    }
-
-    /// `y[i] = (first[i], second[i])`.
-    fn pair_rows(first: &[f32], second: &[f32], y: &mut [f32]) {
-        for ((y, first), second) in y.iter_mut().zip(first).zip(second) {
-            *y = pair(*first, *second);
-        }
-    }
-
-    /// `y[i] = (first[i], 0)`.
-    fn pair_with_zeros(first: &[f32], y: &mut [f32]) {
-        for (y, first) in y.iter_mut().zip(first) {
-            *y = pair(*first, 0.0);
-        }
-    }
-
-    /// `[BLOCK, ROWS_ACROSS]` words as the first words of so many rows that are `row` apart.
-    fn transpose(words: &[f32], row: usize, rows: &mut [f32]) {
-        let count = rows.len().div_ceil(row);
-        let whole = count / SQUARE * SQUARE;
-        for m in (0..whole).step_by(SQUARE) {
-            for p in (0..BLOCK).step_by(SQUARE) {
-                transpose_square(&words[p * ROWS_ACROSS + m..], ROWS_ACROSS, &mut rows[m * row + p..], row);
+/// Rounds columns of rows that are `stride` values apart into rows of words along the steps.
+pub(super) fn round_columns(x: &[f32], stride: usize, steps: Range<usize>, columns: Range<usize>, left: &mut [f32]) {
+    let words = words(steps.len());
+    for (block, step) in steps.clone().step_by(2 * BLOCK).enumerate() {
+        for column in columns.clone().step_by(BLOCK) {
+            let used = BLOCK.min(columns.end - column);
+            let mut square = [[0.0; BLOCK]; BLOCK];
+            for (p, square) in square.iter_mut().enumerate() {
+                *square = word_of_rows(x, stride, step + 2 * p..steps.end, column, used);
             }
-        }
-        for m in whole..count {
-            for p in 0..BLOCK {
-                rows[m * row + p] = words[p * ROWS_ACROSS + m];
+            registers::transpose(&mut square);
+            for (row, square) in square.iter().enumerate().take(used) {
+                let start = (column - columns.start + row) * words + block * BLOCK;
+                left[start..][..BLOCK].copy_from_slice(square);
             }
         }
     }
 }
 
-/// Word `p` of the columns `start..` of a matrix of `k` rows that are `stride` values apart.
-fn pair_of_rows(cpu: &Cpu, x: &[f32], (stride, k): (usize, usize), p: usize, start: usize, y: &mut [f32]) {
-    let row = |step: usize| &x[step * stride + start..][..y.len()];
-    for step in [2 * (p + WORDS_AHEAD), 2 * (p + WORDS_AHEAD) + 1] {
-        for line in (0..y.len()).step_by(LINE) {
-            prefetch(x, step * stride + start + line);
-        }
-    }
-    if 2 * p + 1 < k {
-        pair_rows(cpu.level(), row(2 * p), row(2 * p + 1), y);
-    } else if 2 * p < k {
-        pair_with_zeros(cpu.level(), row(2 * p), y);
-    } else {
-        y.fill(0.0);
-    }
-}
-
-/// Rounds the left factor into rows of words.
-pub(super) fn round_left(cpu: &Cpu, product: &Product, a: &[f32], left: &mut [f32]) {
-    let Product { m, k, a: distances, .. } = *product;
-    let words = words(k);
+/// Rounds these steps of the right factor into panels of words, `[words, COLUMNS]`.
+pub(in crate::kernels) fn round_right(cpu: &Cpu, product: &Product, b: &[f32], steps: Range<usize>, right: &mut [f32]) {
+    let Product { n, b: (step_distance, column_distance), .. } = *product;
+    let words = words(steps.len());
     if words == 0 {
         return;
     }
-    let left = &mut left[..m * words];
-    if distances.1 == 1 {
-        let rows_per_task = (WORDS_PER_TASK / words).max(1);
-        return cpu.for_chunks(left, rows_per_task * words, |task, left| {
-            for (row, left) in left.chunks_exact_mut(words).enumerate() {
-                pair_neighbours(cpu.level(), &a[(task * rows_per_task + row) * distances.0..][..k], left);
-            }
-        });
-    }
-    cpu.for_chunks(left, ROWS_ACROSS * words, |task, left| {
-        let start = task * ROWS_ACROSS;
-        let count = ROWS_ACROSS.min(m - start);
-        let mut block = [0.0; BLOCK * ROWS_ACROSS];
-        for word in (0..words).step_by(BLOCK) {
-            for (p, block) in block.chunks_exact_mut(ROWS_ACROSS).enumerate() {
-                pair_of_rows(cpu, a, (distances.1, k), word + p, start, &mut block[..count]);
-            }
-            transpose(cpu.level(), &block, words, &mut left[word..][..(count - 1) * words + BLOCK]);
-        }
-    });
-}
-
-/// Rounds the right factor into panels of words, `[words, COLUMNS]`.
-pub(in crate::kernels) fn round_right(cpu: &Cpu, product: &Product, b: &[f32], right: &mut [f32]) {
-    let Product { n, k, b: distances, .. } = *product;
-    let words = words(k);
-    if words == 0 {
-        return;
-    }
-    if distances.1 == 1 {
-        return cpu.for_chunks(right, words * COLUMNS_AT_ONCE, |index, panels| {
-            let start = index * COLUMNS_AT_ONCE;
-            // Columns beyond the last stay zero.
-            let mut row = [0.0; COLUMNS_AT_ONCE];
-            let used = COLUMNS_AT_ONCE.min(n - start);
+    cpu.for_chunks(right, words * COLUMNS_AT_ONCE, |index, panels| {
+        let start = index * COLUMNS_AT_ONCE;
+        if column_distance == 1 {
             for p in 0..words {
-                pair_of_rows(cpu, b, (distances.0, k), p, start, &mut row[..used]);
-                for (panel, row) in panels.chunks_exact_mut(words * COLUMNS).zip(row.as_chunks::<COLUMNS>().0) {
-                    panel[p * COLUMNS..][..COLUMNS].copy_from_slice(row);
+                let rows = steps.start + 2 * p..steps.end;
+                for (half, column) in (start..).step_by(BLOCK).take(panels.len() / words / BLOCK).enumerate() {
+                    let used = BLOCK.min(n.saturating_sub(column));
+                    let place = (half / 2 * words + p) * COLUMNS + half % 2 * BLOCK;
+                    panels[place..][..BLOCK].copy_from_slice(&word_of_rows(
+                        b,
+                        step_distance,
+                        rows.clone(),
+                        column,
+                        used,
+                    ));
                 }
             }
-        });
-    }
-    cpu.for_chunks(right, words * COLUMNS, |index, panel| {
-        let start = index * COLUMNS;
-        let used = COLUMNS.min(n - start);
-        // Some steps of all columns are rounded side by side, then change places.
-        let mut block = [0.0; COLUMNS * BLOCK];
-        for (index, panel) in panel.chunks_exact_mut(BLOCK * COLUMNS).enumerate() {
-            let step = 2 * BLOCK * index;
-            for (column, block) in block.chunks_exact_mut(BLOCK).enumerate().take(used) {
-                let column = &b[(start + column) * distances.1..][..k];
-                pair_neighbours(cpu.level(), &column[step.min(k)..k.min(step + 2 * BLOCK)], block);
+            return;
+        }
+        for (panel, first) in panels.chunks_exact_mut(words * COLUMNS).zip((start..).step_by(COLUMNS)) {
+            for (half, column) in [first, first + BLOCK].into_iter().enumerate() {
+                for (block, rows) in panel.chunks_exact_mut(BLOCK * COLUMNS).enumerate() {
+                    let mut square = [[0.0; BLOCK]; BLOCK];
+                    for (column, square) in (column..n).zip(&mut square) {
+                        let column = &b[column * column_distance..][..steps.end];
+                        *square = registers::neighbours(column, steps.start + 2 * BLOCK * block);
+                    }
+                    registers::transpose(&mut square);
+                    for (row, square) in rows.chunks_exact_mut(COLUMNS).zip(&square) {
+                        row[half * BLOCK..][..BLOCK].copy_from_slice(square);
+                    }
+                }
             }
-            pack_panel(cpu.level(), &block, (1, BLOCK), BLOCK, 0, used, panel);
         }
     });
+}
+
+/// The first two of these rows, `stride` values apart, rounded: `used` columns from `column` on, zeros behind them and where
+/// there are no rows.
+#[inline]
+fn word_of_rows(x: &[f32], stride: usize, rows: Range<usize>, column: usize, used: usize) -> [f32; BLOCK] {
+    let row = |step: usize| if step < rows.end && used > 0 { &x[step * stride + column..][..used] } else { &[] };
+    for line in (0..used).step_by(LINE) {
+        prefetch(x, (rows.start + 2 * AHEAD) * stride + column + line);
+        prefetch(x, (rows.start + 2 * AHEAD + 1) * stride + column + line);
+    }
+    registers::pairs(row(rows.start), row(rows.start + 1))
+}
+
+/// Sixteen words at a time.
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use std::arch::x86_64::{
+        __m512, __m512bh, _mm512_cvtne2ps_pbh, _mm512_loadu_epi16, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
+        _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+        _mm512_unpacklo_ps,
+    };
+
+    use super::BLOCK;
+
+    /// Steps `start..start + 32` of a row; zeros behind its end.
+    #[inline]
+    pub(super) fn neighbours(row: &[f32], start: usize) -> [f32; BLOCK] {
+        // SAFETY: only processors with a unit for products round.
+        unsafe { neighbours_on(row, start) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    fn neighbours_on(row: &[f32], start: usize) -> [f32; BLOCK] {
+        let [low, high] = [start, start + BLOCK].map(|start| load(row.get(start..).unwrap_or(&[])));
+        store(_mm512_cvtne2ps_pbh(high, low))
+    }
+
+    /// A value of the first row and one of the second to each word; zeros behind their ends.
+    #[inline]
+    pub(super) fn pairs(first: &[f32], second: &[f32]) -> [f32; BLOCK] {
+        // SAFETY: as above.
+        unsafe { pairs_on(first, second) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    fn pairs_on(first: &[f32], second: &[f32]) -> [f32; BLOCK] {
+        const PLACES: [i16; 2 * BLOCK] = {
+            let mut places = [0; 2 * BLOCK];
+            let mut i = 0;
+            while i < BLOCK {
+                (places[2 * i], places[2 * i + 1]) = (i as i16, (BLOCK + i) as i16);
+                i += 1;
+            }
+            places
+        };
+        let rounded = _mm512_cvtne2ps_pbh(load(second), load(first));
+        // SAFETY: there are as many places as the register has numbers; all three types are 64 bytes of any bits.
+        unsafe {
+            let places = _mm512_loadu_epi16(PLACES.as_ptr());
+            store(std::mem::transmute::<_, __m512bh>(_mm512_permutexvar_epi16(places, std::mem::transmute(rounded))))
+        }
+    }
+
+    /// The first sixteen values, zeros behind the end.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn load(values: &[f32]) -> __m512 {
+        let mask = if values.len() >= BLOCK { u16::MAX } else { (1 << values.len()) - 1 };
+        // SAFETY: what is not in the mask is not read.
+        unsafe { _mm512_maskz_loadu_ps(mask, values.as_ptr()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn store(words: __m512bh) -> [f32; BLOCK] {
+        let mut to = [0.0; BLOCK];
+        // SAFETY: both registers are 64 bytes of any bits, and there is room for them.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), std::mem::transmute::<__m512bh, __m512>(words)) };
+        to
+    }
+
+    /// Rows become columns.
+    #[inline]
+    pub(super) fn transpose(square: &mut [[f32; BLOCK]; BLOCK]) {
+        // SAFETY: as above.
+        unsafe { transpose_on(square) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn transpose_on(square: &mut [[f32; BLOCK]; BLOCK]) {
+        use std::arch::x86_64::{_mm512_castpd_ps as ps, _mm512_castps_pd as pd};
+        let mut rows = square.each_ref().map(|row| load(row));
+        // Pairs of rows, then of pairs: lane l of register 4g + j has column 4l + j of rows 4g to 4g + 3.
+        for g in (0..BLOCK).step_by(4) {
+            let [a, b, c, d] = [rows[g], rows[g + 1], rows[g + 2], rows[g + 3]];
+            let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let (other_low, other_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+            rows[g] = ps(_mm512_unpacklo_pd(pd(low), pd(other_low)));
+            rows[g + 1] = ps(_mm512_unpackhi_pd(pd(low), pd(other_low)));
+            rows[g + 2] = ps(_mm512_unpacklo_pd(pd(high), pd(other_high)));
+            rows[g + 3] = ps(_mm512_unpackhi_pd(pd(high), pd(other_high)));
+        }
+        // Lanes of four registers become one.
+        for j in 0..4 {
+            let [a, b, c, d] = [rows[j], rows[4 + j], rows[8 + j], rows[12 + j]];
+            let (front, back) = (_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xEE>(a, b));
+            let (other_front, other_back) = (_mm512_shuffle_f32x4::<0x44>(c, d), _mm512_shuffle_f32x4::<0xEE>(c, d));
+            rows[j] = _mm512_shuffle_f32x4::<0x88>(front, other_front);
+            rows[4 + j] = _mm512_shuffle_f32x4::<0xDD>(front, other_front);
+            rows[8 + j] = _mm512_shuffle_f32x4::<0x88>(back, other_back);
+            rows[12 + j] = _mm512_shuffle_f32x4::<0xDD>(back, other_back);
+        }
+        for (square, row) in square.iter_mut().zip(rows) {
+            // SAFETY: there is room for a register.
+            unsafe { _mm512_storeu_ps(square.as_mut_ptr(), row) };
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod registers {
+    use super::BLOCK;
+
+    pub(super) fn neighbours(_: &[f32], _: usize) -> [f32; BLOCK] {
+        unreachable!("no unit is available here")
+    }
+
+    pub(super) fn pairs(_: &[f32], _: &[f32]) -> [f32; BLOCK] {
+        unreachable!("no unit is available here")
+    }
+
+    pub(super) fn transpose(_: &mut [[f32; BLOCK]; BLOCK]) {
+        unreachable!("no unit is available here")
+    }
 }
