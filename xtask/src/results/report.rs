@@ -32,6 +32,7 @@ Not every recipe and peer has been run yet. `cargo xtask results --data FOLDER -
 - **Memory** is the most that the process held; processes in which the peer decodes photos are not counted.
 - **The machine** of a table: two cores of an AMD EPYC with AVX-512 and AVX512-BF16, 24 GiB, shared with other guests; retune and the peer ran
   one after the other. Some tables were taken where such a machine computes half as much in a second: compare rows of a table, not tables.
+  Rows of MobileNetV2, of STS-B in English with LoRA, and peers without a time are of two cores of an Intel Xeon with AMX and slower memory.
 - **The peer** of texts is transformers (with PEFT for LoRA), as its users have it: its own head on the pooler, where retune takes the mean of
   the tokens, as these models were pretrained; batches padded to their longest text; the last epoch's weights. The peer of photos is a loop
   in PyTorch over the network of timm, with the same weights and the like augmentation, without a cache of what frozen layers give. Both

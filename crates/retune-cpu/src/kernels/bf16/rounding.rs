@@ -105,9 +105,9 @@ fn word_of_rows(x: &[f32], stride: usize, rows: Range<usize>, column: usize, use
 #[cfg(target_arch = "x86_64")]
 mod registers {
     use std::arch::x86_64::{
-        __m512, __m512bh, _mm512_cvtne2ps_pbh, _mm512_loadu_epi16, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
-        _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
-        _mm512_unpacklo_ps,
+        __m512, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_epi16, _mm512_maskz_loadu_ps,
+        _mm512_permutexvar_epi16, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+        _mm512_unpacklo_pd, _mm512_unpacklo_ps,
     };
 
     use super::BLOCK;
@@ -144,10 +144,11 @@ mod registers {
             places
         };
         let rounded = _mm512_cvtne2ps_pbh(load(second), load(first));
-        // SAFETY: there are as many places as the register has numbers; all three types are 64 bytes of any bits.
+        // SAFETY: there are as many places as the register has numbers; both types are 64 bytes of any bits.
         unsafe {
             let places = _mm512_loadu_epi16(PLACES.as_ptr());
-            store(std::mem::transmute::<_, __m512bh>(_mm512_permutexvar_epi16(places, std::mem::transmute(rounded))))
+            let words = std::mem::transmute::<__m512bh, __m512i>(rounded);
+            store(std::mem::transmute::<__m512i, __m512bh>(_mm512_permutexvar_epi16(places, words)))
         }
     }
 
