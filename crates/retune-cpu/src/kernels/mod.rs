@@ -1,7 +1,7 @@
 //! Kernels: what each operation computes, one file per family.
 //!
-//! A kernel sees one [`Call`]: its inputs, its output, scratch memory and the processor. It cuts its work into tasks by
-//! sizes alone, never by the number of threads, so that the bits do not depend on it.
+//! A kernel sees one [`Call`]: its inputs, its output, scratch memory and the processor. It cuts sums into parts by sizes alone, never by
+//! the number of threads, so that the bits do not depend on it; where a task computes whole values, their number may.
 
 use retune_graph::Op;
 

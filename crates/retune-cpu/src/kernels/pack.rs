@@ -182,4 +182,24 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn panels_at_once_are_those_packed_one_by_one() {
+        let (steps, n) = (37, 75);
+        let values: Vec<f32> = (0..steps * n).map(|i| i as f32 + 1.0).collect();
+        for level in Level::available() {
+            for width in [4, 6, 8, 14, 16, 32] {
+                let columns = 5..n;
+                let count = columns.len().div_ceil(width);
+                let mut panels = vec![f32::NAN; count * steps * width];
+                pack_panels(level, &values, n, steps, columns.clone(), width, &mut panels);
+                for (index, panel) in panels.chunks_exact(steps * width).enumerate() {
+                    let mut expected = vec![f32::NAN; steps * width];
+                    let start = columns.start + index * width;
+                    pack_panel(level, &values, (n, 1), steps, start, n, &mut expected);
+                    assert!(panel == expected, "{level:?}, panel {index} of {width}");
+                }
+            }
+        }
+    }
 }
