@@ -2,8 +2,9 @@
 
 usage: timm_step.py NAME [--save FILE] [--bf16] [--batch 32] [--steps 10] [--warmup 3]
 
-PyTorch as it is after installation, all cores; `--bf16` runs under autocast. Both memory formats are timed and the faster one is reported. `--save`
-only writes random weights, for both sides to start from. Prints one line of JSON as `bench/README.md` describes.
+PyTorch as it is after installation, all cores, float32 unless `--bf16`, which runs under autocast. Both memory formats are timed and
+the faster one is reported. `--save` only writes random weights, for both sides to start from. Prints one line of JSON as
+`bench/README.md` describes.
 """
 
 import argparse
@@ -60,7 +61,8 @@ def main() -> None:
 
     best, first = None, None
     for memory_format in (torch.channels_last, torch.contiguous_format):
-        times, done = step_times(options.name, memory_format, options.batch, options.warmup + options.steps, options.bf16)
+        count = options.warmup + options.steps
+        times, done = step_times(options.name, memory_format, options.batch, count, options.bf16)
         first = first or done
         steps = np.array(times[options.warmup :]) * 1e3
         if best is None or np.median(steps) < np.median(best):

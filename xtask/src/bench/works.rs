@@ -39,13 +39,13 @@ enum ModelFile {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Peer {
     Keras(&'static [&'static str]),
-    Timm { name: &'static str, bf16: bool },
+    Timm(&'static str),
     Transformers(&'static [&'static str]),
 }
 
 const fn images(name: &'static str, model: ModelFile, peer: &'static str, bf16: bool) -> Work {
     let subject = Subject::Images { model, head: None, bf16 };
-    Work { name, subject, peer: Peer::Timm { name: peer, bf16 }, steps: 6, epoch_steps: 0 }
+    Work { name, subject, peer: Peer::Timm(peer), steps: 6, epoch_steps: 0 }
 }
 
 const fn mini_lm(name: &'static str, changes: &'static [&'static str], peer: &'static [&'static str]) -> Work {
@@ -108,7 +108,7 @@ impl Work {
     pub(super) fn peer_name(&self) -> &'static str {
         match self.peer {
             Peer::Keras(_) => "Keras on TensorFlow",
-            Peer::Timm { .. } => "timm on PyTorch",
+            Peer::Timm(_) => "timm on PyTorch",
             Peer::Transformers(args) if args.contains(&"--lora") => "PEFT on PyTorch",
             Peer::Transformers(_) => "transformers on PyTorch",
         }
@@ -153,7 +153,8 @@ impl Work {
                 command.args(image_args(*head, options));
                 command
             }
-            (Peer::Timm { name, bf16 }, _) => {
+            (Peer::Timm(name), subject) => {
+                let bf16 = matches!(subject, Subject::Images { bf16: true, .. });
                 let mut command = programs.torch()?.python();
                 command.args(["bench/peers/timm_step.py", name]).args(bf16.then_some("--bf16"));
                 command

@@ -124,12 +124,19 @@ impl Run<'_> {
             return Ok(kept);
         }
         let run = folder().join("single-steps").join(self.name());
+        if run.exists() {
+            fs::remove_dir_all(&run)?;
+        }
         let mut fit = self.job("fit", retune, model, parts);
         json_of(fit.args(["--set", "train.max-steps=1", "--json", "--output"]).arg(&run))?;
         let recipe = fs::read_to_string(run.join("recipe.toml"))?;
-        let lines = recipe.lines().filter(|line| !line.starts_with("max-steps"));
+        // The peer makes as many steps as retune would have.
+        let lines = recipe.lines().filter_map(|line| match line.starts_with("max-steps") {
+            true => self.max_steps.map(|steps| format!("max-steps = {steps}\n")),
+            false => Some(format!("{line}\n")),
+        });
         let path = run.with_extension("toml");
-        fs::write(&path, lines.map(|line| format!("{line}\n")).collect::<String>())?;
+        fs::write(&path, lines.collect::<String>())?;
         fs::remove_dir_all(&run)?;
         Ok(path)
     }

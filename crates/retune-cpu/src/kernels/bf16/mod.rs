@@ -59,6 +59,17 @@ impl Unit {
             Unit::Pairs => avx512::ROWS,
         }
     }
+
+    /// Makes the calling thread ready.
+    fn prepare(self) -> Prepared {
+        match self {
+            Unit::Tiles => Prepared::Tiles(amx::Configured::new()),
+            Unit::Pairs => {
+                assert!(avx512::is_available(), "a unit was detected before");
+                Prepared::Pairs
+            }
+        }
+    }
 }
 
 /// Words along the sum of `k` steps.
@@ -234,18 +245,6 @@ impl Tile<'_> {
 enum Prepared {
     Tiles(amx::Configured),
     Pairs,
-}
-
-impl Unit {
-    fn prepare(self) -> Prepared {
-        match self {
-            Unit::Tiles => Prepared::Tiles(amx::Configured::new()),
-            Unit::Pairs => {
-                assert!(avx512::is_available(), "a unit was detected before");
-                Prepared::Pairs
-            }
-        }
-    }
 }
 
 impl Prepared {
