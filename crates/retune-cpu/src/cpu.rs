@@ -30,6 +30,11 @@ impl Cpu {
         Cpu { pool: Arc::new(Pool::new(threads.max(1))), level, bf16 }
     }
 
+    /// The calling thread alone, at the same level.
+    pub(crate) fn alone(&self) -> Cpu {
+        Cpu { pool: Arc::new(Pool::new(1)), ..self.clone() }
+    }
+
     /// As many threads as the process may run on at once.
     pub fn all_threads() -> Cpu {
         Cpu::new(std::thread::available_parallelism().map_or(1, |n| n.get()))
@@ -63,7 +68,9 @@ impl Cpu {
     /// As [`Cpu::run`], and tells each task the number of its thread, below [`Cpu::threads`]: for scratch memory, never for
     /// results.
     pub(crate) fn run_on_threads(&self, tasks: usize, task: impl Fn(usize, usize) + Sync) {
-        self.pool.run(tasks, &|index: usize| task(crate::pool::thread(), index));
+        // A task of a larger pool may run those of a single thread.
+        let is_alone = self.threads() == 1;
+        self.pool.run(tasks, &|index: usize| task(if is_alone { 0 } else { crate::pool::thread() }, index));
     }
 
     /// Cuts `data` into chunks of `chunk` values and runs `task(index of the chunk, chunk)` on all threads.

@@ -15,6 +15,7 @@
 //! Results are the same bits for any number of threads: work is cut into tasks by sizes alone, each value is computed
 //! by one task, and sums run in a fixed order.
 
+mod bands;
 pub mod cpu;
 pub mod error;
 mod kernels;
@@ -23,6 +24,7 @@ mod memory;
 pub mod optimize;
 pub mod plan;
 pub mod pool;
+mod run;
 pub mod session;
 mod slices;
 

@@ -3,7 +3,7 @@
 //! Nodes run in the graph's order. What depends on frozen weights alone runs once, before the first step. Buffers are
 //! assigned once by lifetime: an operation may overwrite an input that nobody reads later, a reshape shares its input's
 //! buffer, and buffers that never live at the same time share memory. Chains of operations on more values than the cache holds run
-//! on [slices](crate::slices) of the batch.
+//! on [slices](crate::slices) of the batch, or on [bands](crate::bands) of rows.
 
 use retune_graph::ops::Sizes;
 use retune_graph::passes::dependence;
@@ -11,12 +11,16 @@ use retune_graph::{Bindings, Graph, NodeId, Op, WeightId};
 
 use std::ops::Range;
 
+use crate::bands::{Banding, Bands};
 use crate::cpu::Cpu;
 use crate::kernels;
 use crate::slices::{Group, Join, Slicing, join, leads_by_examples};
 
 /// Values per cache line; buffers start at multiples of it.
 pub(crate) const LINE: usize = 16;
+
+/// The part of the cache of slices that a band has: 768 KiB of 12 MiB, which a core's second cache holds.
+const BANDS_OF_CACHE: usize = 16;
 
 /// Where a node's values are while a plan runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +53,6 @@ pub(crate) struct Step {
 pub(crate) struct Parts {
     pub inputs: Vec<Part>,
     pub output: Part,
-    pub slices: usize,
     pub join: Join,
 }
 
@@ -61,11 +64,21 @@ pub(crate) struct Part {
     pub stride: usize,
 }
 
-/// Steps that run one after the other on each slice of the batch.
+/// Steps that run one after the other on each slice of the batch, or on each band of rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch {
     pub steps: Range<usize>,
     pub slices: usize,
+    pub bands: Option<Bands>,
+    /// What bands need in the arena.
+    pub scratch: usize,
+}
+
+impl Stretch {
+    /// Whether its steps take turns.
+    fn takes_turns(&self) -> bool {
+        self.slices > 1 || self.bands.is_some()
+    }
 }
 
 /// What a session has chosen for all its plans.
@@ -153,19 +166,28 @@ impl Plan {
         }
 
         let lens: Vec<usize> = (0..count).map(len).collect();
-        let slicing = Slicing { graph, lens: &lens, root: &root, batch: bindings.batch, cache_len };
-        let alone = |&id: &usize| Group { nodes: vec![id], slices: 1 };
-        let groups = [order[0].iter().map(alone).collect(), slicing.groups(&order[1])];
-        for (phase, groups) in groups.iter().enumerate() {
+        let banding = Banding {
+            graph,
+            shapes: &shapes,
+            lens: &lens,
+            root: &root,
+            readers: &readers(graph, &order[1], &root, outputs),
+            batch: bindings.batch,
+            band_len: cache_len / BANDS_OF_CACHE,
+            alone: &cpu.alone(),
+        };
+        let slicing = Slicing { graph, lens: &lens, root: &root, batch: bindings.batch, cache_len, banding };
+        let groups = [order[0].iter().copied().map(Group::alone).collect(), slicing.groups(&order[1])];
+        for (phase, groups) in groups.into_iter().enumerate() {
             let is_step = phase == 1;
             let ids: Vec<usize> = groups.iter().flat_map(|group| group.nodes.iter().copied()).collect();
             let mut stretches = Vec::with_capacity(groups.len());
             // For each step, the stretch that it belongs to.
             let mut stretch_of = Vec::with_capacity(ids.len());
-            for (index, group) in groups.iter().enumerate() {
+            for (index, Group { nodes, slices, bands }) in groups.into_iter().enumerate() {
                 let start = stretch_of.len();
-                stretch_of.resize(start + group.nodes.len(), index);
-                stretches.push(Stretch { steps: start..stretch_of.len(), slices: group.slices });
+                stretch_of.resize(start + nodes.len(), index);
+                stretches.push(Stretch { steps: start..stretch_of.len(), slices, bands, scratch: 0 });
             }
             // Lifetimes of buffers in this phase's steps. What the other phase or the caller reads lives on.
             let position: std::collections::HashMap<usize, usize> = ids.iter().copied().zip(0..).collect();
@@ -184,10 +206,12 @@ impl Plan {
             for output in outputs {
                 last_use[root[output.0]] = usize::MAX;
             }
-            // Slices take turns, so what outlives one is alive as long as its stretch runs.
+            // Slices and bands take turns, so what outlives one is alive as long as its stretch runs.
             let is_local = |at: usize| {
-                let Stretch { steps, slices } = &stretches[stretch_of[at]];
-                *slices > 1 && last_use[ids[at]] < steps.end && join(&graph.nodes()[ids[at]].op) == Some(Join::Examples)
+                let stretch = &stretches[stretch_of[at]];
+                stretch.takes_turns()
+                    && last_use[ids[at]] < stretch.steps.end
+                    && join(&graph.nodes()[ids[at]].op) == Some(Join::Examples)
             };
             let life = |at: usize| {
                 let last = last_use[ids[at]].max(at);
@@ -201,11 +225,32 @@ impl Plan {
             let mut buffers: Vec<Buffer> = Vec::new();
             let mut buffer_of: Vec<Option<usize>> = vec![None; count];
             let mut scratch_buffers = Vec::new();
+            let mut band_buffers = Vec::new();
+            for (index, Stretch { steps, bands, .. }) in stretches.iter().enumerate() {
+                if let Some(bands) = bands {
+                    let len = bands.room(cpu.threads());
+                    buffers.push(Buffer { len, start: steps.start, end: steps.end - 1, offset: 0 });
+                    band_buffers.push((index, buffers.len() - 1));
+                }
+            }
             let mut packed = vec![None; ids.len()];
             let mut all_parts = Vec::with_capacity(ids.len());
             for (at, &id) in ids.iter().enumerate() {
                 let node = &graph.nodes()[id];
-                let slices = stretches[stretch_of[at]].slices;
+                if is_step {
+                    let inputs: Vec<Vec<usize>> = node.inputs.iter().map(|i| shapes[i.0].to_vec()).collect();
+                    plan.flops += node.op.flops(Sizes { inputs: &inputs, output: &shapes[id], batch: bindings.batch });
+                }
+                let (start, end) = life(at);
+                let Stretch { slices, ref bands, .. } = stretches[stretch_of[at]];
+                if bands.is_some() {
+                    if !is_local(at) {
+                        buffers.push(Buffer { len: lens[id], start, end, offset: 0 });
+                        buffer_of[id] = Some(buffers.len() - 1);
+                    }
+                    all_parts.push(None);
+                    continue;
+                }
                 let parts = (slices > 1).then(|| {
                     let part = |id: usize, is_local: bool| {
                         let mut shape = shapes[id].clone();
@@ -219,12 +264,10 @@ impl Plan {
                     Box::new(Parts {
                         inputs: node.inputs.iter().map(|input| part(input.0, local_input(input.0))).collect(),
                         output: part(id, is_local(at)),
-                        slices,
                         join: join(&node.op).expect("what cannot run on slices is in no group of several"),
                     })
                 });
                 let room = if is_local(at) { lens[id] / slices } else { lens[id] };
-                let (start, end) = life(at);
                 let reusable = kernels::in_place(&node.op).iter().find_map(|&index| {
                     let input = root[node.inputs.get(index)?.0];
                     let buffer = buffer_of[input]?;
@@ -263,10 +306,6 @@ impl Plan {
                     buffers.push(Buffer { len: scratch_len, start: at, end: at, offset: 0 });
                     scratch_buffers.push((at, buffers.len() - 1));
                 }
-                if is_step {
-                    let inputs: Vec<Vec<usize>> = node.inputs.iter().map(|i| shapes[i.0].to_vec()).collect();
-                    plan.flops += node.op.flops(Sizes { inputs: &inputs, output: &shapes[id], batch: bindings.batch });
-                }
                 all_parts.push(parts);
             }
             let total = assign_offsets(&mut buffers);
@@ -275,8 +314,13 @@ impl Plan {
             for (at, buffer) in scratch_buffers {
                 (steps[at].scratch, steps[at].scratch_len) = (buffers[buffer].offset, buffers[buffer].len);
             }
+            for (index, buffer) in band_buffers {
+                stretches[index].scratch = buffers[buffer].offset;
+            }
             for &id in &ids {
-                let offset = buffers[buffer_of[id].expect("every step has a buffer")].offset;
+                // What only a chain on bands reads has no buffer.
+                let Some(buffer) = buffer_of[id] else { continue };
+                let offset = buffers[buffer].offset;
                 plan.locations[id] = Some(if is_step { Location::Arena(offset) } else { Location::Constant(offset) });
             }
             if is_step {
@@ -332,17 +376,31 @@ fn shares_buffer(plan: &Plan, root: &[usize], outputs: &[NodeId], input: NodeId,
     !(callers && outputs.contains(&id))
 }
 
+/// For each buffer, by its root, the steps that read it; none for those of outputs.
+fn readers(graph: &Graph, steps: &[usize], root: &[usize], outputs: &[NodeId]) -> Vec<Option<Vec<usize>>> {
+    let mut readers = vec![Some(Vec::new()); root.len()];
+    for &id in steps {
+        for input in &graph.nodes()[id].inputs {
+            readers[root[input.0]].iter_mut().for_each(|readers| readers.push(id));
+        }
+    }
+    for output in outputs {
+        readers[root[output.0]] = None;
+    }
+    readers
+}
+
 /// Memory that is needed from step `start` to step `end`, both included.
-struct Buffer {
-    len: usize,
-    start: usize,
-    end: usize,
-    offset: usize,
+pub(crate) struct Buffer {
+    pub len: usize,
+    pub start: usize,
+    pub end: usize,
+    pub offset: usize,
 }
 
 /// Gives buffers offsets so that those alive together do not overlap, largest first, each at the lowest place that is
 /// free during its life. Returns the memory needed.
-fn assign_offsets(buffers: &mut [Buffer]) -> usize {
+pub(crate) fn assign_offsets(buffers: &mut [Buffer]) -> usize {
     let mut by_size: Vec<usize> = (0..buffers.len()).collect();
     by_size.sort_by_key(|&i| (std::cmp::Reverse(buffers[i].len), i));
     // Placed buffers, by offset.

@@ -1,7 +1,6 @@
 //! Runs a graph batch after batch.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use retune_graph::ops::Affine;
 use retune_graph::{Bindings, DType, Dim, Graph, NodeId, Op, Symbol};
@@ -9,10 +8,10 @@ use retune_tensor::{Tensor, Values};
 
 use crate::cpu::Cpu;
 use crate::error::CpuError;
-use crate::kernels::{self, Call, Operand};
+use crate::kernels::Operand;
 use crate::memory::Memory;
-use crate::plan::{Choices, LINE, Location, Plan, Step, Stretch};
-use crate::slices::Join;
+use crate::plan::{Choices, Location, Plan};
+use crate::run::{Run, find};
 
 /// What the random operations of one step depend on: a value for an example is a function of these and of the
 /// operation alone. See [`retune_graph::ops::random`].
@@ -38,6 +37,8 @@ impl StepRandom<'static> {
 #[derive(Debug)]
 pub struct Session {
     cpu: Cpu,
+    /// The calling thread alone, for what runs on bands.
+    alone: Cpu,
     graph: Graph,
     outputs: Vec<NodeId>,
     plans: HashMap<Bindings, Prepared>,
@@ -85,6 +86,7 @@ impl Session {
         let needs_examples = graph.nodes().iter().zip(&reached).any(|(node, reached)| *reached && node.op.is_random());
         Session {
             cpu: cpu.clone(),
+            alone: cpu.alone(),
             graph,
             outputs,
             plans: HashMap::new(),
@@ -154,9 +156,9 @@ impl Session {
             return Err(CpuError::WrongExampleCount { expected: bindings.batch, found: random.example_ids.len() });
         }
         self.prepare(bindings)?;
-        let Session { cpu, graph, plans, arena, constants, operands, profile, .. } = self;
+        let Session { cpu, alone, graph, plans, arena, constants, operands, profile, .. } = self;
         let plan = &plans.get(&bindings).expect("prepared above").plan;
-        let mut run = Run { cpu, graph, plan, weights, inputs, random, arena, operands, profile };
+        let mut run = Run { cpu, alone, graph, plan, weights, inputs, random, arena, operands, profile };
         if !self.has_constants {
             for step in &plan.constant_steps {
                 run.step(step, constants, true, 0)?;
@@ -166,9 +168,13 @@ impl Session {
             }
             self.has_constants = true;
         }
-        for Stretch { steps, slices } in &plan.stretches {
-            for slice in 0..*slices {
-                for step in &plan.steps[steps.clone()] {
+        for stretch in &plan.stretches {
+            if let Some(bands) = &stretch.bands {
+                run.bands(stretch, bands, constants)?;
+                continue;
+            }
+            for slice in 0..stretch.slices {
+                for step in &plan.steps[stretch.steps.clone()] {
                     run.step(step, constants, false, slice)?;
                 }
             }
@@ -250,144 +256,11 @@ impl Session {
     }
 }
 
-fn find<'a>(inputs: &[(&str, &'a Tensor)], name: &str) -> Option<&'a Tensor> {
-    inputs.iter().find(|(n, _)| *n == name).map(|(_, tensor)| *tensor)
-}
-
 fn wrong(name: &str, dtype: DType, shape: &retune_graph::Shape, found: &Tensor) -> CpuError {
     CpuError::WrongTensor {
         name: name.to_owned(),
         expected: format!("{dtype} {shape}"),
         found: format!("{} {:?}", found.dtype(), found.shape()),
-    }
-}
-
-/// One run in progress.
-struct Run<'a> {
-    cpu: &'a Cpu,
-    graph: &'a Graph,
-    plan: &'a Plan,
-    weights: &'a [Tensor],
-    inputs: &'a [(&'a str, &'a Tensor)],
-    random: &'a StepRandom<'a>,
-    arena: &'a mut Memory,
-    operands: &'a mut Vec<Operand>,
-    profile: &'a mut Option<HashMap<NodeId, u64>>,
-}
-
-impl Run<'_> {
-    /// Where the values of a step's input are.
-    fn operand(&mut self, input: NodeId, constants: &mut Memory) -> Operand {
-        let shape: &[usize] = &self.plan.shapes[input.0];
-        let data = match self.plan.locations[input.0].expect("inputs of steps have a place") {
-            Location::Arena(offset) => self.arena.at(offset).cast_const(),
-            Location::Constant(offset) => constants.at(offset).cast_const(),
-            Location::Weight(id) => self.weights[id.0].as_f32().expect("checked before the run").as_ptr(),
-            Location::Input(index) => {
-                let Op::Input(name) = &self.graph.node(self.plan.inputs[index]).op else {
-                    unreachable!("inputs are inputs")
-                };
-                let tensor = find(self.inputs, name).expect("checked before the run");
-                match tensor.values() {
-                    Values::F32(values) => values.as_ptr(),
-                    Values::I32(values) => values.as_ptr().cast(),
-                    _ => unreachable!("checked before the run"),
-                }
-            }
-        };
-        Operand { shape, data, len: shape.iter().product() }
-    }
-
-    /// Packs the right factor of a product, if it never changes.
-    fn pack(&mut self, step: &Step, constants: &mut Memory) {
-        let Some((offset, len)) = step.packed else { return };
-        let node = self.graph.node(step.node);
-        let right = [self.operand(node.inputs[1], constants)];
-        let [left, output] = [node.inputs[0], step.node].map(|id| &*self.plan.shapes[id.0]);
-        let output_memory = (constants.at(offset), len);
-        // SAFETY: the plan gives every packed factor room of its own; the factor is borrowed while `self` lives, or a constant.
-        let call = unsafe {
-            Call::new(
-                self.cpu,
-                self.random,
-                "",
-                self.plan.bindings().batch,
-                &right,
-                output,
-                output_memory,
-                (output_memory.0, 0),
-            )
-        };
-        kernels::matmul::pack(&node.op, left, output, call);
-    }
-
-    /// Runs a step, on slice `slice` of the batch if it runs on slices.
-    fn step(&mut self, step: &Step, constants: &mut Memory, is_constant: bool, slice: usize) -> Result<(), CpuError> {
-        let node = self.graph.node(step.node);
-        self.operands.clear();
-        for (index, &input) in node.inputs.iter().enumerate() {
-            let mut operand = self.operand(input, constants);
-            if let Some(parts) = &step.parts {
-                let part = &parts.inputs[index];
-                // SAFETY: slices divide the buffer, and a buffer of one slice has stride 0.
-                operand.data = unsafe { operand.data.add(slice * part.stride) };
-                (operand.shape, operand.len) = (&*part.shape, part.shape.iter().product());
-            }
-            self.operands.push(operand);
-        }
-        let packed = step.packed.map(|(offset, len)| (constants.at(offset).cast_const(), len));
-        let memory = if is_constant { constants } else { &mut *self.arena };
-        let offset = match self.plan.locations[step.node.0] {
-            Some(Location::Arena(offset) | Location::Constant(offset)) => offset,
-            _ => unreachable!("steps write to the arena or to the constants"),
-        };
-        let (shape, offset) = match &step.parts {
-            Some(parts) => (&*parts.output.shape, offset + slice * parts.output.stride),
-            None => (&*self.plan.shapes[step.node.0], offset),
-        };
-        let len: usize = shape.iter().product();
-        let (mut output, mut scratch, mut scratch_len) = (memory.at(offset), step.scratch, step.scratch_len);
-        // Sums over the batch: those of the first slice are the output, to which those of the others are added.
-        let join = step.parts.as_ref().map(|parts| parts.join).filter(|join| *join != Join::Examples);
-        let whole = output;
-        if join.is_some() {
-            let room = len.next_multiple_of(LINE);
-            if slice > 0 {
-                output = memory.at(scratch);
-            }
-            (scratch, scratch_len) = (scratch + room, scratch_len - room);
-        }
-        // SAFETY: the plan gives every buffer room inside of its memory, apart from all others that are alive, except
-        // where the kernel said that it can run in place; weights and inputs are borrowed while `self` lives, and shapes
-        // belong to the plan.
-        let mut call = unsafe {
-            Call::new(
-                self.cpu,
-                self.random,
-                self.graph.layer_name(node.layer),
-                self.plan.bindings().batch,
-                self.operands,
-                shape,
-                (output, len),
-                (memory.at(scratch), scratch_len),
-            )
-        };
-        call.slices = step.parts.as_ref().map_or(1, |parts| parts.slices);
-        // SAFETY: this room is written before the first step alone.
-        call.packed = packed.map(|(data, len)| unsafe { std::slice::from_raw_parts(data, len) });
-        let start = self.profile.as_ref().map(|_| Instant::now());
-        let result = kernels::execute(&node.op, call);
-        if let (Some(join), 1..) = (join, slice) {
-            // SAFETY: the output, and room for a slice's values before the scratch; no call uses them any more.
-            let (whole, part) = unsafe {
-                (std::slice::from_raw_parts_mut(whole, len), std::slice::from_raw_parts(output.cast_const(), len))
-            };
-            kernels::join_slices(join, slice, whole, part);
-        }
-        if let (Some(profile), Some(start)) = (self.profile.as_mut(), start) {
-            *profile.entry(step.node).or_default() += start.elapsed().as_nanos() as u64;
-        }
-        result
     }
 }
 

@@ -6,6 +6,8 @@
 
 use retune_graph::{Dim, Graph, Node, NodeId, Op};
 
+use crate::bands::{Banding, Bands};
+
 /// How the results of an operation on slices of the batch make its result on the whole of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Join {
@@ -43,11 +45,20 @@ pub(crate) fn leads_by_examples(node: &Node) -> bool {
 }
 
 /// Operations that run together, in their order; or one by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Group {
     pub nodes: Vec<usize>,
     /// Number of slices; 1 for the whole batch.
     pub slices: usize,
+    /// How they run on bands of rows instead.
+    pub bands: Option<Bands>,
+}
+
+impl Group {
+    /// An operation by itself, on the whole batch.
+    pub fn alone(id: usize) -> Group {
+        Group { nodes: vec![id], slices: 1, bands: None }
+    }
 }
 
 /// What decides about slices.
@@ -60,6 +71,7 @@ pub(crate) struct Slicing<'a> {
     pub batch: usize,
     /// Values that fit the cache.
     pub cache_len: usize,
+    pub banding: Banding<'a>,
 }
 
 impl Slicing<'_> {
@@ -88,7 +100,7 @@ impl Slicing<'_> {
                 open.after.push(id);
                 is_late[id] = true;
             } else {
-                done.push(Group { nodes: vec![id], slices: 1 });
+                done.push(Group::alone(id));
             }
         }
         self.close(&mut open, &mut done);
@@ -96,11 +108,28 @@ impl Slicing<'_> {
     }
 
     fn close(&self, open: &mut Open, done: &mut Vec<Group>) {
-        let slices = if open.group.len() > 1 { self.slices(&open.group) } else { 1 };
-        if slices > 1 {
-            done.push(Group { nodes: std::mem::take(&mut open.group), slices });
+        let group = std::mem::take(&mut open.group);
+        if group.iter().all(|&id| self.banding.is_banded(id)) {
+            for (nodes, bands) in self.banding.pieces(&group) {
+                match bands {
+                    Some(_) => done.push(Group { nodes, slices: 1, bands }),
+                    None => self.push_slices(nodes, done),
+                }
+            }
+        } else {
+            self.push_slices(group, done);
         }
-        done.extend(open.group.drain(..).chain(open.after.drain(..)).map(|id| Group { nodes: vec![id], slices: 1 }));
+        done.extend(open.after.drain(..).map(Group::alone));
+    }
+
+    /// A group on slices, or each operation by itself if there is but one.
+    fn push_slices(&self, nodes: Vec<usize>, done: &mut Vec<Group>) {
+        let slices = if nodes.len() > 1 { self.slices(&nodes) } else { 1 };
+        if slices > 1 {
+            done.push(Group { nodes, slices, bands: None });
+        } else {
+            done.extend(nodes.into_iter().map(Group::alone));
+        }
     }
 
     /// Whether slices pay for an operation: it can run on them, and what it works on does not fit the cache.
@@ -118,7 +147,8 @@ impl Slicing<'_> {
         let is_output = join == Join::Examples;
         let mut len: usize = inputs.clone().map(|input| self.lens[input.0]).sum();
         len += if is_output { self.lens[id] } else { 0 };
-        is_apart && (!is_output || leads_by_examples(node)) && inputs.count() > 0 && len > self.cache_len
+        let most = if self.banding.is_banded(id) { FEWEST_BANDS * self.banding.band_len } else { self.cache_len };
+        is_apart && (!is_output || leads_by_examples(node)) && inputs.count() > 0 && len > most
     }
 
     /// The fewest slices of equal size for which all that an operation reads and writes of one fits the cache; as many as examples
@@ -145,3 +175,6 @@ struct Open {
 
 /// Values of an operation that may be done earlier or later than the graph says without holding memory that counts.
 const SMALL: usize = 1 << 14;
+
+/// Bands on which an operation is worth to run.
+const FEWEST_BANDS: usize = 4;

@@ -84,10 +84,19 @@ multiversion! {
         merge_moments_inline(count, mean, squares, other_count, other_mean, other_squares);
     }
 
-    /// `y = (x − mean) · scale + beta`.
+    /// `y = (x − mean) · scale + beta`, of a row as long as these and of what follows it: memory gives two places at once faster than one.
     fn normalize(x: &[f32], mean: &[f32], scale: &[f32], beta: &[f32], y: &mut [f32]) {
-        for ((((y, x), mean), scale), beta) in y.iter_mut().zip(x).zip(mean).zip(scale).zip(beta) {
-            *y = (x - mean) * scale + beta;
+        let len = mean.len();
+        let ((x, next_x), (y, next_y)) = (x.split_at(len), y.split_at_mut(len));
+        let both = next_y.len();
+        let (x, mean, scale, beta) = (&x[..len], &mean[..len], &scale[..len], &beta[..len]);
+        let (next_x, next_y) = (&next_x[..both], &mut next_y[..both]);
+        let at = |i: usize, x: f32| (x - mean[i]) * scale[i] + beta[i];
+        for i in 0..both.min(len) {
+            (y[i], next_y[i]) = (at(i, x[i]), at(i, next_x[i]));
+        }
+        for i in both.min(len)..len {
+            y[i] = at(i, x[i]);
         }
     }
 
@@ -248,10 +257,10 @@ pub(crate) fn moments(mut call: Call<'_>) {
     squares.iter_mut().for_each(|squares| *squares /= rows as f32);
 }
 
-/// Joins the moments of one slice of the batch to those of the `count` slices of the same size before it: means and variances of all
-/// their rows (Chan, Golub and LeVeque, 1979).
-pub(crate) fn merge(count: usize, whole: &mut [f32], part: &[f32]) {
-    let share = 1.0 / (count + 1) as f32;
+/// Joins the moments of some rows to those of the rows before them, of these counts: means and variances of all of them (Chan, Golub and
+/// LeVeque, 1979).
+pub(crate) fn merge([before, count]: [usize; 2], whole: &mut [f32], part: &[f32]) {
+    let share = count as f32 / (before + count).max(1) as f32;
     let channels = whole.len() / 2;
     let ((means, variances), (new_means, new_variances)) = (whole.split_at_mut(channels), part.split_at(channels));
     for (((mean, variance), new_mean), new_variance) in
@@ -263,9 +272,14 @@ pub(crate) fn merge(count: usize, whole: &mut [f32], part: &[f32]) {
     }
 }
 
-/// Columns of a wide row of per-channel factors: channels repeated as often as a piece holds them.
+/// Columns of a wide row of per-channel factors: channels repeated as often as half a piece holds them.
 fn wide(channels: usize) -> usize {
-    (PIECE / channels.max(1)).max(1) * channels
+    (PIECE / 2 / channels.max(1)).max(1) * channels
+}
+
+/// Values that are handled together: two wide rows, if a piece holds them.
+fn period(width: usize) -> usize {
+    if 2 * width <= PIECE { 2 * width } else { width }
 }
 
 /// Repeats the first `channels` values of each row of `width` over the row.
@@ -298,8 +312,8 @@ pub(crate) fn batch_norm(op: &BatchNorm, mut call: Call<'_>) {
     }
     repeat(factors, width, channels);
     let factor = |index: usize, column: usize, len: usize| &factors[index * width + column..][..len];
-    stream(&mut call, [0], width, |column, [x], y| {
-        let len = y.len();
+    stream(&mut call, [0], period(width), |column, [x], y| {
+        let len = y.len().min(width);
         normalize(level, x, factor(0, column, len), factor(1, column, len), factor(2, column, len), y);
         if let Some(activation) = op.activation {
             activation::apply(level, activation, y);
@@ -397,12 +411,12 @@ impl GradientVisitor for Input<'_> {
         let Input { epsilon, mut call } = self;
         let [moments, gamma, beta, totals] = [1, 2, 3, 5].map(|index| call.input(index));
         let level = call.cpu.level();
-        let (rows, channels) = rows_and_channels(call.shape);
+        let (_, channels) = rows_and_channels(call.shape);
         if channels == 0 {
             return;
         }
-        // Totals are those of the whole batch, of which this may be a slice.
-        let rows = rows * call.slices;
+        // Totals are those of the whole batch, of which this may be a part.
+        let rows = call.whole_len / channels;
         let width = wide(channels);
         let factors = call.scratch();
         for c in 0..channels {

@@ -14,6 +14,7 @@
 
 use std::ops::Range;
 
+use retune_graph::Op;
 use retune_graph::ops::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
@@ -343,7 +344,7 @@ fn image(shape: &[usize]) -> [usize; 3] {
 }
 
 /// Whether every output pixel is a product of the pixel at its own place.
-fn is_pointwise(geometry: &ConvGeometry, kernel: [usize; 2]) -> bool {
+pub(crate) fn is_pointwise(geometry: &ConvGeometry, kernel: [usize; 2]) -> bool {
     kernel == [1, 1] && geometry.strides == [1, 1] && geometry.padding == [(0, 0); 2]
 }
 
@@ -424,12 +425,48 @@ pub(crate) fn forward(op: &Conv2d, mut call: Call<'_>) {
     }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| call.input_shape(1)[axis]);
     let taps = Taps::forward(&op.geometry, [kh, kw]);
-    let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * ci, co / op.groups, op.groups));
-    pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, packed, false);
+    let (packed, scratch) =
+        packed_first(&mut call, packed_len(kh * kw * ci, co / op.groups, op.groups), |call, packed| {
+            pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, packed, false);
+        });
     let bias = (call.input_count() == 3).then(|| call.input(2));
     let shapes = [call.input_shape(0), call.shape].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
     let sum = Correlation { packed, bias, ..forward_sum(op, &shapes[0], &shapes[1], &taps) };
     sum.run(call.cpu, call.input(0), &Parts::new(call.output()), scratch, op.activation);
+}
+
+/// The packed kernel, which was packed before or is now in scratch, and the rest of scratch.
+fn packed_first<'a>(
+    call: &mut Call<'a>,
+    len: usize,
+    pack: impl FnOnce(&Call<'a>, &mut [f32]),
+) -> (&'a [f32], &'a mut [f32]) {
+    if let Some(packed) = call.packed {
+        return (packed, call.scratch());
+    }
+    let (packed, scratch) = call.scratch().split_at_mut(len);
+    pack(call, packed);
+    (packed, scratch)
+}
+
+/// Values of the packed kernel of a convolution that is a product for each pixel, or of its gradient; 0 for other operations.
+pub(crate) fn packed_kernel_len(op: &Op, kernel: &[usize]) -> usize {
+    match op {
+        Op::Conv2d(op) => packed_len(kernel[2], kernel[3] / op.groups, op.groups),
+        Op::Conv2dGradInput(op) => packed_len(kernel[3] / op.groups, kernel[2], op.groups),
+        _ => 0,
+    }
+}
+
+/// Packs the kernel that [`packed_kernel_len`] is about.
+pub(crate) fn pack_pointwise_kernel(cpu: &Cpu, op: &Op, (w, shape): (&[f32], &[usize]), packed: &mut [f32]) {
+    let (geometry, groups, is_gradient) = match op {
+        Op::Conv2d(op) => (&op.geometry, op.groups, false),
+        Op::Conv2dGradInput(op) => (&op.geometry, op.groups, true),
+        _ => return,
+    };
+    let taps = Taps::forward(geometry, [1, 1]);
+    pack_kernel(cpu, w, [1, shape[2], shape[3]], groups, &taps, packed, is_gradient);
 }
 
 /// One phase of the input's gradient as a correlation, without its packed kernel.
@@ -483,9 +520,14 @@ pub(crate) fn grad_input(op: &Conv2dGradInput, mut call: Call<'_>) {
         return winograd::correlate(call.cpu, &tiling, dy, filters, None, None, dx, scratch);
     }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| call.input_shape(1)[axis]);
-    let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * (co / op.groups), ci, op.groups));
     let shapes = [call.input_shape(0), call.shape].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
     let target = Parts::new(call.output());
+    if let Some(packed) = call.packed {
+        let taps = Taps::phase(&op.geometry, [kh, kw], [0, 0]);
+        let sum = Correlation { packed, ..phase_sum(op, &shapes[0], &shapes[1], [0, 0], &taps) };
+        return sum.run(call.cpu, call.input(0), &target, call.scratch(), None);
+    }
+    let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * (co / op.groups), ci, op.groups));
     for phase in phases(op) {
         let taps = Taps::phase(&op.geometry, [kh, kw], phase);
         pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, packed, true);
@@ -569,7 +611,9 @@ pub(crate) fn grad_weight(op: &Conv2dGradWeight, mut call: Call<'_>) {
             let sum = if partial == 0 { first.slice(0, weights) } else { rest.slice((partial - 1) * weights, weights) };
             (sum, scratch.slice(thread * thread_scratch, thread_scratch))
         };
-        sum.fill(0.0);
+        if partial > 0 || !call.adds {
+            sum.fill(0.0);
+        }
         let start = partial * tasks.rows_per_partial;
         let end = (images * oh).min(start + tasks.rows_per_partial);
         for image in start / oh.max(1)..end.div_ceil(oh.max(1)) {

@@ -37,6 +37,7 @@ mod rotary;
 mod rows;
 mod sequence;
 mod softmax;
+pub(crate) mod store;
 mod stream;
 mod strided;
 pub(crate) mod vector;
@@ -53,6 +54,14 @@ pub(crate) struct Operand {
     pub data: *const f32,
     pub len: usize,
 }
+
+impl Operand {
+    /// No values.
+    pub const NONE: Operand = Operand { shape: &[], data: std::ptr::null(), len: 0 };
+}
+
+// SAFETY: operands are read through inside of `Session::run` alone, which borrows what they point to.
+unsafe impl Sync for Operand {}
 
 // SAFETY: a session only holds operands between steps; it reads through them inside of `Session::run` alone.
 unsafe impl Send for Operand {}
@@ -71,10 +80,12 @@ pub(crate) struct Call<'a> {
     len: usize,
     scratch: *mut f32,
     scratch_len: usize,
-    /// The right factor of a product as [`matmul::pack`] makes it, if that was done before the first step.
+    /// The right factor of a product as [`matmul::pack`] makes it, or the kernel of a convolution, if that was done before.
     pub packed: Option<&'a [f32]>,
-    /// The number of slices of the batch, of which the call sees one.
-    pub slices: usize,
+    /// Whether the result is added to what the output holds, of an operation that [`can_add`].
+    pub adds: bool,
+    /// Number of values of the whole output, of which the call may see a part.
+    pub whole_len: usize,
 }
 
 impl<'a> Call<'a> {
@@ -94,7 +105,21 @@ impl<'a> Call<'a> {
         (output, len): (*mut f32, usize),
         (scratch, scratch_len): (*mut f32, usize),
     ) -> Call<'a> {
-        Call { cpu, random, layer, batch, inputs, shape, output, len, scratch, scratch_len, packed: None, slices: 1 }
+        Call {
+            cpu,
+            random,
+            layer,
+            batch,
+            inputs,
+            shape,
+            output,
+            len,
+            scratch,
+            scratch_len,
+            packed: None,
+            adds: false,
+            whole_len: len,
+        }
     }
 
     pub fn input_count(&self) -> usize {
@@ -166,6 +191,11 @@ pub(crate) fn in_place(op: &Op) -> &'static [usize] {
     }
 }
 
+/// Whether an operation can add its result to what the output holds.
+pub(crate) fn can_add(op: &Op) -> bool {
+    matches!(op, Op::Conv2dGradWeight(_))
+}
+
 /// Values of scratch memory that an operation needs for these shapes.
 pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch: usize, cpu: &Cpu) -> usize {
     match op {
@@ -190,12 +220,12 @@ pub(crate) fn scratch_len(op: &Op, inputs: &[&[usize]], output: &[usize], batch:
     }
 }
 
-/// Joins the result of slice `index` of the batch to that of all before it.
-pub(crate) fn join_slices(join: Join, index: usize, whole: &mut [f32], part: &[f32]) {
+/// Joins the result of a part of the batch to that of all before it; `counts` are their sizes, before and of the part.
+pub(crate) fn join_parts(join: Join, counts: [usize; 2], whole: &mut [f32], part: &[f32]) {
     match join {
         Join::Examples => {}
         Join::Sum => whole.iter_mut().zip(part).for_each(|(whole, part)| *whole += part),
-        Join::Moments => batch_norm::merge(index, whole, part),
+        Join::Moments => batch_norm::merge(counts, whole, part),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::kernels::{CHUNK, Call};
 use crate::multiversion;
 
 /// Values that a streaming kernel handles at a time: a piece of each operand stays in the L1 cache.
-pub(crate) const PIECE: usize = 1 << 10;
+pub(crate) const PIECE: usize = 1 << 11;
 
 /// A function of one value. A trait instead of a closure, so that it is certainly inlined and thus vectorized.
 pub(crate) trait Map: Copy + Sync {
@@ -57,13 +57,17 @@ pub(crate) fn pieces<const N: usize>(
     y: &mut [f32],
     mut f: impl FnMut(usize, [&[f32]; N], &mut [f32]),
 ) {
+    if sources.iter().all(Option::is_some) {
+        for (index, y) in y.chunks_mut(PIECE).enumerate() {
+            let (start, len) = (index * PIECE, y.len());
+            f(start, sources.map(|source| source.map_or(&[][..], |source| &source[start..][..len])), y);
+        }
+        return;
+    }
     let mut aside = [0.0; PIECE];
-    let overwrites = sources.iter().any(Option::is_none);
     for (index, y) in y.chunks_mut(PIECE).enumerate() {
         let (start, len) = (index * PIECE, y.len());
-        if overwrites {
-            aside[..len].copy_from_slice(y);
-        }
+        aside[..len].copy_from_slice(y);
         f(start, sources.map(|source| source.map_or(&aside[..len], |source| &source[start..][..len])), y);
     }
 }
