@@ -160,46 +160,57 @@ impl Correlation<'_> {
                         len: if joined { self.columns.len() * ci } else { ci },
                     };
                 }
-                // Places are counted up, not divided: with few channels a tile takes no longer than a dozen divisions.
-                let (mut i, mut j) = (0, 0);
-                for start in (0..pixels).step_by(tile_rows) {
-                    let tile_count = tile_rows.min(pixels - start);
-                    let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-                    for m in 0..tile_count {
-                        a_rows[m] = view.start + i * self.step[0] * view.row + j * self.step[1] * channels;
-                        let row = (first + i) * self.spread[0] + self.origin[0];
-                        let column = j * self.spread[1] + self.origin[1];
-                        c_rows[m] = (row * self.target[1] + column) * self.target[2];
-                        j += 1;
-                        if j == self.grid[1] {
-                            (i, j) = (i + 1, 0);
+                for block in blocks(panels, panel_len) {
+                    // Places are counted up, not divided: with few channels a tile takes no longer than a dozen divisions.
+                    let (mut i, mut j) = (0, 0);
+                    for start in (0..pixels).step_by(tile_rows) {
+                        let tile_count = tile_rows.min(pixels - start);
+                        let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+                        for m in 0..tile_count {
+                            a_rows[m] = view.start + i * self.step[0] * view.row + j * self.step[1] * channels;
+                            let row = (first + i) * self.spread[0] + self.origin[0];
+                            let column = j * self.spread[1] + self.origin[1];
+                            c_rows[m] = (row * self.target[1] + column) * self.target[2];
+                            j += 1;
+                            if j == self.grid[1] {
+                                (i, j) = (i + 1, 0);
+                            }
                         }
-                    }
-                    for panel in 0..panels {
-                        let n0 = panel * tile_columns;
-                        let columns = tile_columns.min(co - n0);
-                        let channel = group * co + n0;
-                        let tile = Tile {
-                            a: view.data,
-                            rows: &a_rows[..tile_count],
-                            a_step: 1,
-                            b: &self.packed[(group * panels + panel) * panel_len..][..panel_len],
-                            b_step: tile_columns,
-                            segments: &segments[..used],
-                            columns,
-                            store: match self.bias {
-                                _ if pass > 0 => Store::Add,
-                                Some(bias) => Store::Bias(&bias[channel..channel + columns]),
-                                None => Store::Set,
-                            },
-                        };
-                        // SAFETY: rows and columns lie inside of the target image, in rows of this task alone.
-                        unsafe { gemm::compute(level, &tile, out.add(channel), &c_rows[..tile_count]) };
+                        for panel in block.clone() {
+                            let n0 = panel * tile_columns;
+                            let columns = tile_columns.min(co - n0);
+                            let channel = group * co + n0;
+                            let tile = Tile {
+                                a: view.data,
+                                rows: &a_rows[..tile_count],
+                                a_step: 1,
+                                b: &self.packed[(group * panels + panel) * panel_len..][..panel_len],
+                                b_step: tile_columns,
+                                segments: &segments[..used],
+                                columns,
+                                store: match self.bias {
+                                    _ if pass > 0 => Store::Add,
+                                    Some(bias) => Store::Bias(&bias[channel..channel + columns]),
+                                    None => Store::Set,
+                                },
+                            };
+                            // SAFETY: rows and columns lie inside of the target image, in rows of this task alone.
+                            unsafe { gemm::compute(level, &tile, out.add(channel), &c_rows[..tile_count]) };
+                        }
                     }
                 }
             }
         }
     }
+}
+
+/// Values of the panels that all tiles of a task go over before the next: half of what a core's second cache holds.
+const PANEL_VALUES: usize = 1 << 17;
+
+/// Panels of `len` values, as many together as stay in the cache.
+fn blocks(panels: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
+    let together = (PANEL_VALUES / len.max(1)).max(1);
+    (0..panels).step_by(together).map(move |first| first..panels.min(first + together))
 }
 
 /// Part of an image that a task reads, in the source's coordinates.
@@ -349,10 +360,16 @@ pub(crate) fn is_pointwise(geometry: &ConvGeometry, kernel: [usize; 2]) -> bool 
 }
 
 /// A batch of images; where pixels do not depend on each other, one tall image of all rows, so that tasks and sums may go across
-/// images.
+/// images, several of them side by side, as long rows are summed with less effort.
 fn joined(shape: &[usize], is_pointwise: bool) -> [usize; 4] {
     let [images, height, width, channels] = [0, 1, 2, 3].map(|axis| shape[axis]);
-    if is_pointwise { [1, images * height, width, channels] } else { [images, height, width, channels] }
+    if !is_pointwise {
+        return [images, height, width, channels];
+    }
+    let rows = images * height;
+    let most = (PIXELS_PER_SUM / 2 / width.max(1)).clamp(1, rows.max(1));
+    let beside = (1..=most).rev().find(|beside| rows.is_multiple_of(*beside)).unwrap_or(1);
+    [1, rows / beside, width * beside, channels]
 }
 
 /// The forward pass as a correlation, without its packed kernel.
@@ -551,6 +568,7 @@ struct WeightTasks {
 
 impl WeightTasks {
     fn new(op: &Conv2dGradWeight, dy: &[usize], dw: &[usize]) -> WeightTasks {
+        let dy = joined(dy, is_pointwise(&op.geometry, op.kernel));
         let (rows, weights) = (dy[0] * dy[1], dw.iter().product::<usize>());
         // Partial sums beyond the first cost memory; large weights have work enough within an image.
         let most = if weights * MAX_PARTIAL <= 1 << 21 { MAX_PARTIAL } else { 2 };
@@ -693,28 +711,30 @@ fn add_weight_gradient(
                             len: ow,
                         };
                     }
-                    for m0 in (0..part_len).step_by(tile_rows) {
-                        let count = tile_rows.min(part_len - m0);
-                        let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-                        for m in 0..count {
-                            a_rows[m] = m0 + m;
-                            c_rows[m] = ((u * op.kernel[1] + v) * ci + m0 + m) * co;
-                        }
-                        for panel in 0..panels {
-                            let n0 = panel * tile_columns;
-                            let tile = Tile {
-                                a: x,
-                                rows: &a_rows[..count],
-                                a_step: strides[1] * channels,
-                                b: &packed[(group * panels + panel) * panel_len..][..panel_len],
-                                b_step: tile_columns,
-                                segments: &segments[..rows],
-                                columns: tile_columns.min(co_group - n0),
-                                store: Store::Add,
-                            };
-                            let c = &mut dw[group * co_group + n0..];
-                            // SAFETY: rows and columns lie inside of dw, which is borrowed mutably.
-                            unsafe { gemm::compute(level, &tile, c.as_mut_ptr(), &c_rows[..count]) };
+                    for block in blocks(panels, panel_len) {
+                        for m0 in (0..part_len).step_by(tile_rows) {
+                            let count = tile_rows.min(part_len - m0);
+                            let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
+                            for m in 0..count {
+                                a_rows[m] = m0 + m;
+                                c_rows[m] = ((u * op.kernel[1] + v) * ci + m0 + m) * co;
+                            }
+                            for panel in block.clone() {
+                                let n0 = panel * tile_columns;
+                                let tile = Tile {
+                                    a: x,
+                                    rows: &a_rows[..count],
+                                    a_step: strides[1] * channels,
+                                    b: &packed[(group * panels + panel) * panel_len..][..panel_len],
+                                    b_step: tile_columns,
+                                    segments: &segments[..rows],
+                                    columns: tile_columns.min(co_group - n0),
+                                    store: Store::Add,
+                                };
+                                let c = &mut dw[group * co_group + n0..];
+                                // SAFETY: rows and columns lie inside of dw, which is borrowed mutably.
+                                unsafe { gemm::compute(level, &tile, c.as_mut_ptr(), &c_rows[..count]) };
+                            }
                         }
                     }
                 }
