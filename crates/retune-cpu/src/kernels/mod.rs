@@ -31,7 +31,6 @@ mod pack;
 mod pool;
 mod random;
 mod reduce;
-mod relative;
 mod resize;
 mod rotary;
 mod rows;

@@ -3,8 +3,8 @@
 use retune_cpu::{Cpu, CpuError, Session, StepRandom};
 use retune_graph::ops::sequence::Pooling;
 use retune_graph::ops::{
-    Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables, Buckets, Dropout, Reach, Relative, Rotary,
-    SequencePool, SequencePrompt, SequencePromptGrad, Sequences,
+    Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables, Buckets, Dropout, Precision, Reach, Relative,
+    Rotary, SequencePool, SequencePrompt, SequencePromptGrad, Sequences,
 };
 use retune_graph::{DType, Dim, Graph, Shape, Symbol};
 use retune_tensor::Tensor;
@@ -18,6 +18,9 @@ const LENGTHS: &[usize] = &[5, 1, 33, 0, 14, 70];
 /// Heads, and values of each.
 const SIZES: [(usize, usize); 4] = [(2, 3), (1, 8), (3, 32), (2, 40)];
 
+/// What a factor loses where it is read as bfloat16, relative to it.
+const ROUNDING: f64 = 1.0 / 256.0;
+
 fn attentions(heads: usize, size: usize) -> Vec<Attention> {
     let all = Attention {
         heads,
@@ -26,6 +29,7 @@ fn attentions(heads: usize, size: usize) -> Vec<Attention> {
         dropout: None,
         relative: None,
         prefix: 0,
+        precision: Precision::F32,
     };
     vec![
         all,
@@ -44,6 +48,7 @@ fn relative_attentions(heads: usize, size: usize) -> Vec<Attention> {
         dropout: None,
         relative: None,
         prefix: 0,
+        precision: Precision::F32,
     };
     let vectors = |buckets, keys, queries| Some(Relative::Vectors { buckets, keys, queries });
     let (few, many) = (Buckets::Centred { span: 8, furthest: Some(40) }, Buckets::Centred { span: 90, furthest: None });
@@ -69,6 +74,10 @@ pub fn cases() -> Vec<Case> {
             cases.push(gradient.with_sequences(LENGTHS).with_tolerance(1e-5, 2e-5));
             cases.push(Case::new(op, rows(3, 3 * 17)).with_batch(3).with_tolerance(1e-5, 1e-5));
             cases.push(Case::new(AttentionGrad(op), rows(4, 3 * 17)).with_batch(3).with_tolerance(1e-5, 2e-5));
+            let op = Attention { precision: Precision::Bf16, ..op };
+            cases.push(Case::new(op, rows(3, tokens)).with_sequences(LENGTHS).with_tolerance(ROUNDING, 8.0 * ROUNDING));
+            let gradient = Case::new(AttentionGrad(op), rows(4, tokens)).with_sequences(LENGTHS);
+            cases.push(gradient.with_tolerance(ROUNDING, 8.0 * ROUNDING));
         }
     }
     cases.extend(relative_cases());
@@ -105,8 +114,11 @@ fn virtual_token_cases() -> Vec<Case> {
             cases.push(Case::new(op, forward).with_sequences(LENGTHS).with_tolerance(1e-5, 1e-5));
             let gradient = Case::new(AttentionGrad(op), backward.clone());
             cases.push(gradient.with_sequences(LENGTHS).with_tolerance(1e-5, 2e-5));
-            let gradient = Case::new(AttentionGradPrefix(op), backward);
+            let gradient = Case::new(AttentionGradPrefix(op), backward.clone());
             cases.push(gradient.with_sequences(LENGTHS).with_tolerance(1e-5, 1e-4));
+            let op = Attention { precision: Precision::Bf16, ..op };
+            let gradient = Case::new(AttentionGradPrefix(op), backward).with_sequences(LENGTHS);
+            cases.push(gradient.with_tolerance(ROUNDING, 16.0 * ROUNDING));
         }
     }
     for (rows, width) in [(4, 3), (20, 300)] {
@@ -158,7 +170,15 @@ fn encoder() -> Session {
     let x = graph.input("x", Shape::new([Dim::Scaled(1, Symbol::Tokens), Dim::Fixed(8)]), DType::F32);
     let lengths = graph.input("lengths", Shape::batch_of(&[]), DType::I32);
     graph.enter_layer("encoder");
-    let op = Attention { heads: 2, scale: 0.5, reach: Reach::All, dropout: Some((0.2, 1)), relative: None, prefix: 0 };
+    let op = Attention {
+        heads: 2,
+        scale: 0.5,
+        reach: Reach::All,
+        dropout: Some((0.2, 1)),
+        relative: None,
+        prefix: 0,
+        precision: Precision::F32,
+    };
     let y = graph.attention(op, [x; 3], Sequences::Ragged(lengths)).unwrap();
     let y = graph.sequence_dropout(y, Sequences::Ragged(lengths), 0.2, 2).unwrap();
     let y = graph.sequence_pool(y, lengths, Pooling::Mean).unwrap();

@@ -1,6 +1,7 @@
 //! Attention of every token to the tokens of its own sequence.
 //! Vaswani et al., *Attention is all you need*, 2017.
 
+use super::matmul::Precision;
 use super::relative::Relative;
 use super::sequence::{Sequences, sequences};
 use super::{Operand, Operation, Sizes, require};
@@ -35,6 +36,8 @@ pub struct Attention {
     /// them. They have no place, so that all tokens must be seen, and there are no relative positions. Li and Liang,
     /// *Prefix-tuning*, 2021.
     pub prefix: usize,
+    /// How factors of the products may be read. With relative positions they are always `f32`.
+    pub precision: Precision,
 }
 
 /// Which tokens j of its sequence a token i sees.

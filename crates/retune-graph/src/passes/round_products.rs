@@ -6,12 +6,12 @@
 use super::rewrite::{Rewritten, rewrite};
 use crate::error::GraphError;
 use crate::graph::{Graph, NodeId};
-use crate::ops::{Linear, MatMul, Op, Precision};
+use crate::ops::{Attention, Linear, MatMul, Op, Precision};
 
 /// Products of fewer outputs than this stay as they are: heads, whose scores decide, cost nothing.
 const FEWEST_COLUMNS: usize = 32;
 
-/// Marks every product of at least 32 columns.
+/// Marks every product of at least 32 columns, and those of attention.
 pub fn round_products(old: &Graph, outputs: &[NodeId]) -> Result<Rewritten, GraphError> {
     rewrite(old, outputs, |graph, _, node, inputs| {
         if node.shape.last().and_then(|dim| dim.fixed()).is_some_and(|columns| columns < FEWEST_COLUMNS) {
@@ -20,6 +20,7 @@ pub fn round_products(old: &Graph, outputs: &[NodeId]) -> Result<Rewritten, Grap
         let op: Op = match &node.op {
             Op::Linear(op) => Linear { precision: Precision::Bf16, ..*op }.into(),
             Op::MatMul(op) => MatMul { precision: Precision::Bf16, ..*op }.into(),
+            Op::Attention(op) => Attention { precision: Precision::Bf16, ..*op }.into(),
             _ => return Ok(None),
         };
         graph.push(op, inputs).map(Some)

@@ -54,7 +54,7 @@ mod linux {
 }
 
 /// A thread whose tile registers are set up, until this is dropped.
-pub(super) struct Configured(());
+pub(in crate::kernels) struct Configured(());
 
 /// The settings of tile registers, as the processor reads them.
 #[repr(C, align(64))]

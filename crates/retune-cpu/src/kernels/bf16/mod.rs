@@ -12,11 +12,13 @@ mod rounding;
 use super::gemm::Store;
 use super::matmul::{Grid, Product, steps_at_once};
 use crate::cpu::{Cpu, Parts};
-pub(super) use rounding::round_right;
-use rounding::{round_columns, round_rows};
+pub(super) use rounding::{round_columns, round_panels, round_right, round_rows};
 
 /// Words of a panel's row: two registers of either kind.
-const COLUMNS: usize = 32;
+pub(super) const COLUMNS: usize = 32;
+
+/// The most rows that are computed at once.
+pub(super) const ROWS: usize = amx::ROWS;
 
 /// Words of the sum in one tile of AMX.
 const BLOCK: usize = 16;
@@ -61,7 +63,7 @@ impl Unit {
     }
 
     /// Makes the calling thread ready.
-    fn prepare(self) -> Prepared {
+    pub(super) fn prepare(self) -> Prepared {
         match self {
             Unit::Tiles => Prepared::Tiles(amx::Configured::new()),
             Unit::Pairs => {
@@ -73,7 +75,7 @@ impl Unit {
 }
 
 /// Words along the sum of `k` steps.
-fn words(k: usize) -> usize {
+pub(super) fn words(k: usize) -> usize {
     k.div_ceil(2).next_multiple_of(BLOCK)
 }
 
@@ -92,9 +94,9 @@ fn words_at_once(k: usize) -> usize {
 pub(super) fn scratch_len(cpu: &Cpu, product: &Product) -> usize {
     let Product { m, n, k, .. } = *product;
     if product.is_across() {
-        words_at_once(k) * (n.next_multiple_of(COLUMNS) + m.next_multiple_of(amx::ROWS))
+        words_at_once(k) * (n.next_multiple_of(COLUMNS) + m.next_multiple_of(ROWS))
     } else {
-        right_len(n, k) + cpu.threads() * amx::ROWS * words(k)
+        right_len(n, k) + cpu.threads() * ROWS * words(k)
     }
 }
 
@@ -136,10 +138,10 @@ pub(super) fn run(
     grid.run(cpu, |thread, task_rows, panels| {
         let prepared = unit.prepare();
         // SAFETY: each thread has its own part.
-        let left = unsafe { lefts.slice(thread * amx::ROWS * words, amx::ROWS * words) };
+        let left = unsafe { lefts.slice(thread * ROWS * words, ROWS * words) };
         for m0 in task_rows.clone().step_by(rows) {
             let count = rows.min(task_rows.end - m0);
-            round_rows(&a[m0 * k..(m0 + count) * k], k, left);
+            round_rows(&a[m0 * k..], k, (count, k), left);
             for word in (0..words.max(1)).step_by(at_once) {
                 let steps = at_once.min(words - word);
                 for panel in panels.clone() {
@@ -213,18 +215,18 @@ fn run_across((cpu, unit): (&Cpu, Unit), product: &Product, [a, b]: [&[f32]; 2],
 }
 
 /// One tile; words hold pairs of steps.
-struct Tile<'a> {
+pub(super) struct Tile<'a> {
     /// Word `p` of row `m` is `a[m · a_row + p]`.
-    a: &'a [f32],
-    a_row: usize,
+    pub a: &'a [f32],
+    pub a_row: usize,
     /// `[steps, COLUMNS]`.
-    b: &'a [f32],
+    pub b: &'a [f32],
     /// Words of the sum, a multiple of [`BLOCK`].
-    steps: usize,
+    pub steps: usize,
     /// Rows and columns that are stored.
-    count: usize,
-    columns: usize,
-    store: Store<'a>,
+    pub count: usize,
+    pub columns: usize,
+    pub store: Store<'a>,
 }
 
 impl Tile<'_> {
@@ -242,16 +244,24 @@ impl Tile<'_> {
 }
 
 /// A thread that is ready for products.
-enum Prepared {
+pub(super) enum Prepared {
     Tiles(amx::Configured),
     Pairs,
 }
 
 impl Prepared {
+    /// Rows that are computed at once.
+    pub fn rows(&self) -> usize {
+        match self {
+            Prepared::Tiles(_) => Unit::Tiles.rows(),
+            Prepared::Pairs => Unit::Pairs.rows(),
+        }
+    }
+
     /// # Safety
     /// C is valid for the tile's rows, `c_row` apart, and columns, and nobody else uses them meanwhile.
     #[inline]
-    unsafe fn compute(&self, tile: &Tile<'_>, c: *mut f32, c_row: usize) {
+    pub unsafe fn compute(&self, tile: &Tile<'_>, c: *mut f32, c_row: usize) {
         // SAFETY: by the caller's promise; whoever has prepared a thread has found the instructions there.
         unsafe {
             match self {

@@ -14,64 +14,97 @@ const COLUMNS_AT_ONCE: usize = 4 * COLUMNS;
 /// How many words ahead rows that lie pages apart are asked for.
 const AHEAD: usize = 8;
 
-/// Rounds rows of `k` values into rows of [`words`].
-pub(super) fn round_rows(rows: &[f32], k: usize, left: &mut [f32]) {
-    if k == 0 {
-        return;
-    }
-    for (row, left) in rows.chunks_exact(k).zip(left.chunks_exact_mut(words(k))) {
-        for (block, words) in left.as_chunks_mut().0.iter_mut().enumerate() {
-            *words = registers::neighbours(row, 2 * BLOCK * block);
+/// Loops that only processors with a unit for products run, so that what rounds is part of them.
+macro_rules! rounding {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block)*) => {
+        $($(#[$doc])*
+        pub(in crate::kernels) fn $name($($argument: $kind),*) {
+            // SAFETY: only processors with a unit round.
+            #[cfg(target_arch = "x86_64")]
+            unsafe {
+                on_processor::$name($($argument),*)
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            {
+                let _ = ($($argument),*);
+                unreachable!("no unit is available here")
+            }
+        })*
+
+        #[cfg(target_arch = "x86_64")]
+        mod on_processor {
+            use super::*;
+
+            $(#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
+            pub(super) fn $name($($argument: $kind),*) $body)*
         }
-    }
+    };
 }
 
-/// Rounds columns of rows that are `stride` values apart into rows of words along the steps.
-pub(super) fn round_columns(x: &[f32], stride: usize, steps: Range<usize>, columns: Range<usize>, left: &mut [f32]) {
-    let words = words(steps.len());
-    for (block, step) in steps.clone().step_by(2 * BLOCK).enumerate() {
-        for column in columns.clone().step_by(BLOCK) {
-            let used = BLOCK.min(columns.end - column);
-            let mut square = [[0.0; BLOCK]; BLOCK];
-            for (p, square) in square.iter_mut().enumerate() {
-                *square = word_of_rows(x, stride, step + 2 * p..steps.end, column, used);
-            }
-            registers::transpose(&mut square);
-            for (row, square) in square.iter().enumerate().take(used) {
-                let start = (column - columns.start + row) * words + block * BLOCK;
-                left[start..][..BLOCK].copy_from_slice(square);
+rounding! {
+    /// Rounds `count` rows of `k` values, `stride` apart, into rows of [`words`].
+    fn round_rows(x: &[f32], stride: usize, count_and_k: (usize, usize), left: &mut [f32]) {
+        let (count, k) = count_and_k;
+        if k == 0 {
+            return;
+        }
+        for (m, left) in left.chunks_exact_mut(words(k)).enumerate().take(count) {
+            let row = &x[m * stride..][..k];
+            for (block, words) in left.as_chunks_mut().0.iter_mut().enumerate() {
+                *words = registers::neighbours(row, 2 * BLOCK * block);
             }
         }
     }
-}
 
-/// Rounds these steps of the right factor into panels of words, `[words, COLUMNS]`.
-pub(in crate::kernels) fn round_right(cpu: &Cpu, product: &Product, b: &[f32], steps: Range<usize>, right: &mut [f32]) {
-    let Product { n, b: (step_distance, column_distance), .. } = *product;
-    let words = words(steps.len());
-    if words == 0 {
-        return;
+    /// Rounds columns of rows that are `stride` values apart into rows of words along the steps.
+    fn round_columns(
+        x: &[f32],
+        stride: usize,
+        steps: Range<usize>,
+        columns: Range<usize>,
+        left: &mut [f32],
+    ) {
+        let words = words(steps.len());
+        for (block, step) in steps.clone().step_by(2 * BLOCK).enumerate() {
+            for column in columns.clone().step_by(BLOCK) {
+                let used = BLOCK.min(columns.end - column);
+                let mut square = [[0.0; BLOCK]; BLOCK];
+                for (p, square) in square.iter_mut().enumerate() {
+                    *square = registers::word_of_rows(x, stride, step + 2 * p..steps.end, column, used);
+                }
+                registers::transpose(&mut square);
+                for (row, square) in square.iter().enumerate().take(used) {
+                    let start = (column - columns.start + row) * words + block * BLOCK;
+                    left[start..][..BLOCK].copy_from_slice(square);
+                }
+            }
+        }
     }
-    cpu.for_chunks(right, words * COLUMNS_AT_ONCE, |index, panels| {
-        let start = index * COLUMNS_AT_ONCE;
+
+    /// Rounds columns of a right factor of `n` from `start` on, whose value at `(k, n)` is `b[k · distances.0 + n · distances.1]`, into panels.
+    fn round_panels(
+        b: &[f32],
+        distances: (usize, usize),
+        n: usize,
+        steps: Range<usize>,
+        start: usize,
+        panels: &mut [f32],
+    ) {
+        let (step_distance, column_distance) = distances;
+        let words = words(steps.len());
         if column_distance == 1 {
             for p in 0..words {
                 let rows = steps.start + 2 * p..steps.end;
                 for (half, column) in (start..).step_by(BLOCK).take(panels.len() / words / BLOCK).enumerate() {
                     let used = BLOCK.min(n.saturating_sub(column));
                     let place = (half / 2 * words + p) * COLUMNS + half % 2 * BLOCK;
-                    panels[place..][..BLOCK].copy_from_slice(&word_of_rows(
-                        b,
-                        step_distance,
-                        rows.clone(),
-                        column,
-                        used,
-                    ));
+                    let rounded = registers::word_of_rows(b, step_distance, rows.clone(), column, used);
+                    panels[place..][..BLOCK].copy_from_slice(&rounded);
                 }
             }
             return;
         }
-        for (panel, first) in panels.chunks_exact_mut(words * COLUMNS).zip((start..).step_by(COLUMNS)) {
+        for (panel, first) in panels.chunks_exact_mut((words * COLUMNS).max(1)).zip((start..).step_by(COLUMNS)) {
             for (half, column) in [first, first + BLOCK].into_iter().enumerate() {
                 for (block, rows) in panel.chunks_exact_mut(BLOCK * COLUMNS).enumerate() {
                     let mut square = [[0.0; BLOCK]; BLOCK];
@@ -86,54 +119,61 @@ pub(in crate::kernels) fn round_right(cpu: &Cpu, product: &Product, b: &[f32], s
                 }
             }
         }
-    });
-}
-
-/// The first two of these rows, `stride` values apart, rounded: `used` columns from `column` on, zeros behind them and where
-/// there are no rows.
-#[inline]
-fn word_of_rows(x: &[f32], stride: usize, rows: Range<usize>, column: usize, used: usize) -> [f32; BLOCK] {
-    let row = |step: usize| if step < rows.end && used > 0 { &x[step * stride + column..][..used] } else { &[] };
-    for line in (0..used).step_by(LINE) {
-        prefetch(x, (rows.start + 2 * AHEAD) * stride + column + line);
-        prefetch(x, (rows.start + 2 * AHEAD + 1) * stride + column + line);
     }
-    registers::pairs(row(rows.start), row(rows.start + 1))
 }
 
-/// Sixteen words at a time.
+/// Rounds these steps of the right factor into panels of words, `[words, COLUMNS]`.
+pub(in crate::kernels) fn round_right(cpu: &Cpu, product: &Product, b: &[f32], steps: Range<usize>, right: &mut [f32]) {
+    let words = words(steps.len());
+    if words > 0 {
+        cpu.for_chunks(right, words * COLUMNS_AT_ONCE, |index, panels| {
+            round_panels(b, product.b, product.n, steps.clone(), index * COLUMNS_AT_ONCE, panels);
+        });
+    }
+}
+
+/// Sixteen words at a time, as part of the loops above.
 #[cfg(target_arch = "x86_64")]
 mod registers {
     use std::arch::x86_64::{
         __m512, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_epi16, _mm512_maskz_loadu_ps,
-        _mm512_permutexvar_epi16, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
-        _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+        _mm512_permutexvar_epi16, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd,
+        _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
     };
 
-    use super::BLOCK;
+    use super::{AHEAD, BLOCK, LINE, Range, prefetch};
+
+    /// The first two of these rows, `stride` values apart, rounded: `used` columns from `column` on, zeros behind them and where
+    /// there are no rows.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(super) fn word_of_rows(
+        x: &[f32],
+        stride: usize,
+        rows: Range<usize>,
+        column: usize,
+        used: usize,
+    ) -> [f32; BLOCK] {
+        let row = |step: usize| if step < rows.end && used > 0 { &x[step * stride + column..][..used] } else { &[] };
+        for line in (0..used).step_by(LINE) {
+            prefetch(x, (rows.start + 2 * AHEAD) * stride + column + line);
+            prefetch(x, (rows.start + 2 * AHEAD + 1) * stride + column + line);
+        }
+        pairs(row(rows.start), row(rows.start + 1))
+    }
 
     /// Steps `start..start + 32` of a row; zeros behind its end.
     #[inline]
-    pub(super) fn neighbours(row: &[f32], start: usize) -> [f32; BLOCK] {
-        // SAFETY: only processors with a unit for products round.
-        unsafe { neighbours_on(row, start) }
-    }
-
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    fn neighbours_on(row: &[f32], start: usize) -> [f32; BLOCK] {
+    pub(super) fn neighbours(row: &[f32], start: usize) -> [f32; BLOCK] {
         let [low, high] = [start, start + BLOCK].map(|start| load(row.get(start..).unwrap_or(&[])));
         store(_mm512_cvtne2ps_pbh(high, low))
     }
 
     /// A value of the first row and one of the second to each word; zeros behind their ends.
     #[inline]
-    pub(super) fn pairs(first: &[f32], second: &[f32]) -> [f32; BLOCK] {
-        // SAFETY: as above.
-        unsafe { pairs_on(first, second) }
-    }
-
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    fn pairs_on(first: &[f32], second: &[f32]) -> [f32; BLOCK] {
+    pub(super) fn pairs(first: &[f32], second: &[f32]) -> [f32; BLOCK] {
         const PLACES: [i16; 2 * BLOCK] = {
             let mut places = [0; 2 * BLOCK];
             let mut i = 0;
@@ -172,15 +212,13 @@ mod registers {
 
     /// Rows become columns.
     #[inline]
-    pub(super) fn transpose(square: &mut [[f32; BLOCK]; BLOCK]) {
-        // SAFETY: as above.
-        unsafe { transpose_on(square) }
-    }
-
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn transpose_on(square: &mut [[f32; BLOCK]; BLOCK]) {
+    pub(super) fn transpose(square: &mut [[f32; BLOCK]; BLOCK]) {
         use std::arch::x86_64::{_mm512_castpd_ps as ps, _mm512_castps_pd as pd};
-        let mut rows = square.each_ref().map(|row| load(row));
+        let mut rows = [_mm512_setzero_ps(); BLOCK];
+        for (row, values) in rows.iter_mut().zip(&*square) {
+            *row = load(values);
+        }
         // Pairs of rows, then of pairs: lane l of register 4g + j has column 4l + j of rows 4g to 4g + 3.
         for g in (0..BLOCK).step_by(4) {
             let [a, b, c, d] = [rows[g], rows[g + 1], rows[g + 2], rows[g + 3]];
@@ -205,22 +243,5 @@ mod registers {
             // SAFETY: there is room for a register.
             unsafe { _mm512_storeu_ps(square.as_mut_ptr(), row) };
         }
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-mod registers {
-    use super::BLOCK;
-
-    pub(super) fn neighbours(_: &[f32], _: usize) -> [f32; BLOCK] {
-        unreachable!("no unit is available here")
-    }
-
-    pub(super) fn pairs(_: &[f32], _: &[f32]) -> [f32; BLOCK] {
-        unreachable!("no unit is available here")
-    }
-
-    pub(super) fn transpose(_: &mut [[f32; BLOCK]; BLOCK]) {
-        unreachable!("no unit is available here")
     }
 }

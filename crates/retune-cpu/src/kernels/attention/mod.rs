@@ -1,34 +1,37 @@
 //! Attention of tokens to their own sequence, forward and backward.
 //!
 //! A task is one head of one sequence. It packs keys and values once, then goes over its queries a band of rows at a time:
-//! scores, shares and their gradients of a band stay in cache, and no matrix of all scores ever exists. Products are tiles of
-//! [`super::gemm`], which read queries and write results where they lie in the rows of all heads. Of the keys only those are
+//! scores, shares and their gradients of a band stay in cache, and no matrix of all scores ever exists. Products ([`products`]) are tiles of
+//! [`super::gemm`] or [`super::bf16`], which write results where they lie in the rows of all heads. Of the keys only those are
 //! touched that a query of the band sees, so that the cost of a window is linear in the length. What the distance of two
-//! tokens adds to their score is in [`super::relative`]. A prefix is copied before the keys and values of each head, which then has
+//! tokens adds to their score is in [`relative`]. A prefix is copied before the keys and values of each head, which then has
 //! more of these than queries.
+
+mod products;
+mod relative;
 
 use std::ops::Range;
 
-use retune_graph::ops::{Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables};
+use products::{Left, Panels, Products, Rows, WIDEST};
+use relative::{Distances, TableGradients};
+use retune_graph::ops::{Attention, AttentionGrad, AttentionGradPrefix, AttentionGradTables, Precision};
 
 use crate::cpu::{Cpu, Parts};
 use crate::dispatch::Level;
 use crate::error::CpuError;
-use crate::kernels::Call;
-use crate::kernels::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
-use crate::kernels::pack::pack_panel;
+use crate::kernels::gemm::{MAX_ROWS, Store, TileShape};
 use crate::kernels::random::{ExampleKeys, multiply_by_mask};
-use crate::kernels::relative::{self, Distances, TableGradients};
 use crate::kernels::rows::{Add, Larger, dot, fold_row_inline};
 use crate::kernels::sequence::Sequences;
+use crate::kernels::{Call, bf16};
 use crate::math::exp;
 use crate::multiversion;
 
 /// Queries of a band: four tiles of the widest instruction set.
-pub(super) const BAND: usize = 4 * MAX_ROWS;
+const BAND: usize = 4 * MAX_ROWS;
 
-/// The widest tile of any level, so that scratch sizes do not depend on it.
-pub(super) const WIDEST: usize = 32;
+/// Queries of a band where factors are rounded: whole tiles of AMX. No band has more.
+const ROUNDED_BAND: usize = 2 * bf16::ROWS;
 
 multiversion! {
     /// `x = exp(scale · x − max) / Σ exp(scale · x − max)`.
@@ -54,102 +57,6 @@ multiversion! {
     }
 }
 
-/// A matrix whose rows are `stride` values apart, of which `columns` count.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub values: &'a [f32],
-    pub stride: usize,
-    pub columns: usize,
-}
-
-impl Rows<'_> {
-    /// Rows `from..from + count` as panels of the right factor of a product whose sum runs over these rows.
-    pub fn pack(&self, level: Level, from: usize, count: usize, panels: &mut [f32]) {
-        let wide = TileShape::of(level).columns;
-        if count == 0 {
-            return;
-        }
-        for (index, panel) in panels.chunks_exact_mut(count * wide).enumerate().take(self.columns.div_ceil(wide)) {
-            let values = &self.values[from * self.stride..];
-            pack_panel(level, values, (self.stride, 1), count, index * wide, self.columns, panel);
-        }
-    }
-
-    /// All rows as panels of the right factor of a product whose sum runs over the columns.
-    pub fn pack_transposed(&self, level: Level, count: usize, panels: &mut [f32]) {
-        let wide = TileShape::of(level).columns;
-        if self.columns == 0 {
-            return;
-        }
-        for (index, panel) in panels.chunks_exact_mut(self.columns * wide).enumerate().take(count.div_ceil(wide)) {
-            pack_panel(level, self.values, (1, self.stride), self.columns, index * wide, count, panel);
-        }
-    }
-}
-
-/// A left factor: value `(m, k)` is `values[m · row + k · step]`.
-#[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
-    pub values: &'a [f32],
-    pub row: usize,
-    pub step: usize,
-}
-
-/// A right factor in panels of `steps` rows.
-#[derive(Clone, Copy)]
-pub(super) struct Panels<'a> {
-    pub values: &'a [f32],
-    pub steps: usize,
-    pub columns: usize,
-}
-
-impl<'a> Panels<'a> {
-    /// These columns alone, of which the first is a multiple of [`WIDEST`].
-    pub fn of_columns(self, columns: Range<usize>) -> Panels<'a> {
-        debug_assert!(columns.start.is_multiple_of(WIDEST));
-        Panels { values: &self.values[columns.start * self.steps..], steps: self.steps, columns: columns.len() }
-    }
-}
-
-/// `C[m, n] = Σ A(m, k − sum.start) · B(k, n)` over the steps k of `sum`, for `count` rows of C that are `row` values apart.
-///
-/// # Safety
-/// C is valid for these rows, and nobody else uses their `b.columns` values meanwhile.
-pub(super) unsafe fn product(
-    level: Level,
-    count: usize,
-    a: Left<'_>,
-    b: Panels<'_>,
-    sum: Range<usize>,
-    store: Store<'_>,
-    (c, row): (*mut f32, usize),
-) {
-    let TileShape { rows, columns: wide } = TileShape::of(level);
-    for first in (0..count).step_by(rows) {
-        let used = rows.min(count - first);
-        let (mut a_rows, mut c_rows) = ([0; MAX_ROWS], [0; MAX_ROWS]);
-        for m in 0..used {
-            a_rows[m] = (first + m) * a.row;
-            c_rows[m] = (first + m) * row;
-        }
-        for panel in 0..b.columns.div_ceil(wide) {
-            let start = panel * b.steps * wide;
-            let tile = Tile {
-                a: a.values,
-                rows: &a_rows[..used],
-                a_step: a.step,
-                b: &b.values[start..start + b.steps * wide],
-                b_step: wide,
-                segments: &[Segment { a: 0, b: sum.start * wide, len: sum.len() }],
-                columns: wide.min(b.columns - panel * wide),
-                store,
-            };
-            // SAFETY: by the caller's promise.
-            unsafe { gemm::compute(level, &tile, c.add(panel * wide), &c_rows[..used]) };
-        }
-    }
-}
-
 /// What a kernel of this file is to compute.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pass {
@@ -164,13 +71,20 @@ pub(crate) enum Pass {
 fn thread_scratch(op: &Attention, n: usize, d: usize, pass: Pass) -> usize {
     let joined = if op.prefix > 0 { 2 * n * d } else { 0 };
     let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
-    // Keys for scores, values for results; backward values for shares' gradients, and keys, and a band of q and of dy.
+    // Keys for scores, values for results; backward values for shares' gradients, and keys, and a band of q and of dy. Whole blocks of
+    // words hold no more than as many values.
     let packed = match pass {
-        Pass::Forward => d * wide_n + n * wide_d,
-        Pass::Rows | Pass::Tables => 2 * d * wide_n + n * wide_d + 2 * BAND * wide_d,
+        Pass::Forward => 2 * wide_d * wide_n,
+        Pass::Rows | Pass::Tables => 3 * wide_d * wide_n + 2 * ROUNDED_BAND * wide_d,
     };
     let bands = if pass == Pass::Forward { 1 } else { 2 };
-    joined + packed + bands * BAND * wide_n + relative::scratch_len(op, n, d, pass)
+    let of_products = Products::scratch_len(longest_sum(n, d));
+    joined + packed + bands * ROUNDED_BAND * wide_n + of_products + relative::scratch_len(op, n, d, pass)
+}
+
+/// The most steps of a sum over keys, values of a head or queries.
+fn longest_sum(n: usize, d: usize) -> usize {
+    n.max(d).max(ROUNDED_BAND)
 }
 
 /// The most tokens that a sequence can have.
@@ -190,7 +104,7 @@ fn lengths(op: &Attention, pass: Pass) -> usize {
 }
 
 /// The next `len` values of scratch.
-pub(super) fn take<'s>(scratch: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
+fn take<'s>(scratch: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
     let (taken, rest) = std::mem::take(scratch).split_at_mut(len);
     *scratch = rest;
     taken
@@ -198,7 +112,7 @@ pub(super) fn take<'s>(scratch: &mut &'s mut [f32], len: usize) -> &'s mut [f32]
 
 /// Queries that are computed together.
 #[derive(Clone)]
-pub(super) struct Band {
+struct Band {
     /// The first query, and how many there are.
     pub first: usize,
     pub count: usize,
@@ -209,9 +123,11 @@ pub(super) struct Band {
 }
 
 /// One head of one sequence.
-pub(super) struct Head<'a> {
+struct Head<'a> {
     pub op: &'a Attention,
     pub level: Level,
+    /// What multiplies rounded factors, if these are to be.
+    unit: Option<bf16::Unit>,
     /// Number of the head, of tokens, and of values of a token.
     pub head: usize,
     pub n: usize,
@@ -229,6 +145,7 @@ pub(super) struct Head<'a> {
 
 /// What the gradients of a head need of all its keys and values.
 struct Packed<'s> {
+    products: Products<'s>,
     keys_of_scores: &'s [f32],
     values_of_shares: &'s [f32],
     shares: &'s mut [f32],
@@ -238,12 +155,18 @@ struct Packed<'s> {
 impl<'a> Head<'a> {
     fn bands(&self) -> impl Iterator<Item = Band> + use<'_> {
         let wide = TileShape::of(self.level).columns;
-        (0..self.n).step_by(BAND).map(move |first| {
-            let count = BAND.min(self.n - first);
+        let most = if self.unit.is_some() { ROUNDED_BAND } else { BAND };
+        (0..self.n).step_by(most).map(move |first| {
+            let count = most.min(self.n - first);
             let seen = |query: usize| self.seen_by(query);
             let keys = seen(first).start / WIDEST * WIDEST..seen(first + count - 1).end;
             Band { first, count, row: keys.len().next_multiple_of(wide), keys }
         })
+    }
+
+    /// How its factors are multiplied; takes from scratch.
+    fn products<'s>(&self, scratch: &mut &'s mut [f32]) -> Products<'s> {
+        Products::new(self.level, self.unit, longest_sum(self.key_count, self.d), scratch)
     }
 
     /// The keys that a query sees.
@@ -272,12 +195,19 @@ impl<'a> Head<'a> {
     }
 
     /// Shares of a band of queries before dropout, zero where a token is not seen.
-    fn shares(&self, band: &Band, packed_keys: &[f32], distances: &mut Distances<'_>, shares: &mut [f32]) {
+    fn shares(
+        &self,
+        band: &Band,
+        products: &mut Products<'_>,
+        packed_keys: &[f32],
+        distances: &mut Distances<'_>,
+        shares: &mut [f32],
+    ) {
         let a = Left { values: &self.q.values[band.first * self.q.stride..], row: self.q.stride, step: 1 };
-        let b = Panels { values: packed_keys, steps: self.d, columns: self.key_count };
+        let b = products.panels(packed_keys, self.d, self.key_count);
         let (c, keys) = ((shares.as_mut_ptr(), band.row), b.of_columns(band.keys.clone()));
         // SAFETY: scratch of this task.
-        unsafe { product(self.level, band.count, a, keys, 0..self.d, Store::Set, c) };
+        unsafe { products.product(band.count, a, keys, 0..self.d, Store::Set, c) };
         let scale = distances.add(self, band, b, shares);
         for (i, shares) in shares.chunks_exact_mut(band.row).enumerate().take(band.count) {
             let seen = self.seen_by(band.first + i);
@@ -301,24 +231,26 @@ impl<'a> Head<'a> {
     /// # Safety
     /// Nobody else uses this head's values of the sequence's rows of y, which are as far apart as those of q.
     unsafe fn forward(&self, y: *mut f32, mut scratch: &mut [f32]) {
-        let (n, d, level) = (self.key_count, self.d, self.level);
+        let (n, d) = (self.key_count, self.d);
         let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
-        let packed_keys = take(&mut scratch, d * wide_n);
-        let packed_values = take(&mut scratch, n * wide_d);
-        let shares = take(&mut scratch, BAND * wide_n);
+        let mut products = self.products(&mut scratch);
+        let packed_keys = take(&mut scratch, products.depth(d) * wide_n);
+        let packed_values = take(&mut scratch, products.depth(n) * wide_d);
+        let shares = take(&mut scratch, ROUNDED_BAND * wide_n);
         let mut distances = Distances::new(self, Pass::Forward, scratch);
-        self.k.pack_transposed(level, n, packed_keys);
-        self.v.pack(level, 0, n, packed_values);
+        products.pack_transposed(self.k, n, packed_keys);
+        products.pack(self.v, 0, n, packed_values);
         for band in self.bands() {
-            self.shares(&band, packed_keys, &mut distances, shares);
+            self.shares(&band, &mut products, packed_keys, &mut distances, shares);
             self.drop(&band, shares);
             let a = Left { values: shares, row: band.row, step: 1 };
-            let b = Panels { values: packed_values, steps: n, columns: d };
+            let b = products.panels(packed_values, n, d);
             let stride = self.q.stride;
             // SAFETY: by the caller's promise.
             unsafe {
-                product(level, band.count, a, b, band.keys.clone(), Store::Set, (y.add(band.first * stride), stride))
-            };
+                let y = (y.add(band.first * stride), stride);
+                products.product(band.count, a, b, band.keys.clone(), Store::Set, y);
+            }
         }
     }
 
@@ -332,12 +264,12 @@ impl<'a> Head<'a> {
         distances: &mut Distances<'_>,
     ) {
         let (d, level) = (self.d, self.level);
-        let Packed { keys_of_scores, values_of_shares, shares, gradient } = packed;
-        self.shares(band, keys_of_scores, distances, shares);
+        let Packed { products, keys_of_scores, values_of_shares, shares, gradient } = packed;
+        self.shares(band, products, keys_of_scores, distances, shares);
         let a = Left { values: &dy.values[band.first * dy.stride..], row: dy.stride, step: 1 };
-        let b = Panels { values: values_of_shares, steps: d, columns: self.key_count }.of_columns(band.keys.clone());
+        let b = products.panels(values_of_shares, d, self.key_count).of_columns(band.keys.clone());
         // SAFETY: scratch of this task.
-        unsafe { product(level, band.count, a, b, 0..d, Store::Set, (gradient.as_mut_ptr(), band.row)) };
+        unsafe { products.product(band.count, a, b, 0..d, Store::Set, (gradient.as_mut_ptr(), band.row)) };
         self.drop(band, gradient);
         for i in 0..band.count {
             let place = i * band.row..i * band.row + band.keys.len();
@@ -350,14 +282,14 @@ impl<'a> Head<'a> {
     /// # Safety
     /// As [`Head::forward`], for each of the three gradients.
     unsafe fn backward(&self, dy: Rows<'_>, [dq, dk, dv]: [*mut f32; 3], mut scratch: &mut [f32]) {
-        let (n, d, level, stride) = (self.key_count, self.d, self.level, self.q.stride);
-        let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
-        let packed_keys = take(&mut scratch, n * wide_d);
-        let packed_band = take(&mut scratch, BAND * wide_d);
-        let packed_dy = take(&mut scratch, BAND * wide_d);
-        let mut packed = self.packed(&mut scratch, wide_n);
+        let (n, d, stride) = (self.key_count, self.d, self.q.stride);
+        let wide_d = d.next_multiple_of(WIDEST);
+        let mut packed = self.packed(&mut scratch);
+        let packed_keys = take(&mut scratch, packed.products.depth(n) * wide_d);
+        let packed_band = take(&mut scratch, ROUNDED_BAND * wide_d);
+        let packed_dy = take(&mut scratch, ROUNDED_BAND * wide_d);
         let mut distances = Distances::new(self, Pass::Rows, scratch);
-        self.k.pack(level, 0, n, packed_keys);
+        packed.products.pack(self.k, 0, n, packed_keys);
         // Rows of dk and dv before this one have a value already, or are those of the prefix, which are not computed here.
         let prefix = self.op.prefix;
         let mut begun = prefix;
@@ -365,27 +297,28 @@ impl<'a> Head<'a> {
             self.scores_gradient(&band, dy, self.op.scale, &mut packed, &mut distances);
             // Only now, as the scores' gradient needs the shares themselves.
             self.drop(&band, packed.shares);
-            self.q.pack(level, band.first, band.count, packed_band);
-            dy.pack(level, band.first, band.count, packed_dy);
-            let queries = |values| Panels { values, steps: band.count, columns: d };
-            let (queries, dy) = (queries(packed_band), queries(packed_dy));
-            let keys = Panels { values: packed_keys, steps: n, columns: d };
-            let by_query = Left { values: packed.gradient, row: band.row, step: 1 };
+            let Packed { products, shares, gradient, .. } = &mut packed;
+            products.pack(self.q, band.first, band.count, packed_band);
+            products.pack(dy, band.first, band.count, packed_dy);
+            let queries = products.panels(packed_band, band.count, d);
+            let dy = products.panels(packed_dy, band.count, d);
+            let keys = products.panels(packed_keys, n, d);
+            let by_query = Left { values: gradient, row: band.row, step: 1 };
             let old = band.keys.start.max(prefix)..begun.max(band.keys.start);
             let new = old.end..band.keys.end;
             begun = new.end;
             // SAFETY: by the caller's promise.
             unsafe {
                 let dq = (dq.add(band.first * stride), stride);
-                product(level, band.count, by_query, keys, band.keys.clone(), Store::Set, dq);
+                products.product(band.count, by_query, keys, band.keys.clone(), Store::Set, dq);
                 for (rows, store) in [(old, Store::Add), (new, Store::Set)] {
-                    for (values, factor, gradient) in [(&*packed.gradient, queries, dk), (&*packed.shares, dy, dv)] {
+                    for (values, factor, gradient) in [(&**gradient, queries, dk), (&**shares, dy, dv)] {
                         let by_key = Left { values: &values[rows.start - band.keys.start..], row: 1, step: band.row };
                         let gradient = (gradient.add((rows.start - prefix) * stride), stride);
-                        product(level, rows.len(), by_key, factor, 0..band.count, store, gradient);
+                        products.product(rows.len(), by_key, factor, 0..band.count, store, gradient);
                     }
                 }
-                distances.add_to_rows(self, &band, packed.gradient, (dq, dk));
+                distances.add_to_rows(self, &band, gradient, (dq, dk));
             }
         }
     }
@@ -395,34 +328,35 @@ impl<'a> Head<'a> {
     /// # Safety
     /// Nobody else uses this head's values of the rows of the two gradients, which are `width` apart.
     unsafe fn prefix_backward(&self, dy: Rows<'_>, [dk, dv]: [*mut f32; 2], width: usize, mut scratch: &mut [f32]) {
-        let (d, level) = (self.d, self.level);
-        let (wide_n, wide_d) = (self.key_count.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
-        let packed_band = take(&mut scratch, BAND * wide_d);
-        let packed_dy = take(&mut scratch, BAND * wide_d);
-        let mut packed = self.packed(&mut scratch, wide_n);
+        let d = self.d;
+        let wide_d = d.next_multiple_of(WIDEST);
+        let mut packed = self.packed(&mut scratch);
+        let packed_band = take(&mut scratch, ROUNDED_BAND * wide_d);
+        let packed_dy = take(&mut scratch, ROUNDED_BAND * wide_d);
         let mut distances = Distances::new(self, Pass::Rows, scratch);
         for band in self.bands() {
             self.scores_gradient(&band, dy, self.op.scale, &mut packed, &mut distances);
             self.drop(&band, packed.shares);
-            self.q.pack(level, band.first, band.count, packed_band);
-            dy.pack(level, band.first, band.count, packed_dy);
-            let queries = |values| Panels { values, steps: band.count, columns: d };
-            let (queries, dy) = (queries(&*packed_band), queries(&*packed_dy));
-            for (values, factor, gradient) in [(&*packed.gradient, queries, dk), (&*packed.shares, dy, dv)] {
+            let Packed { products, shares, gradient, .. } = &mut packed;
+            products.pack(self.q, band.first, band.count, packed_band);
+            products.pack(dy, band.first, band.count, packed_dy);
+            let queries = products.panels(packed_band, band.count, d);
+            let dy = products.panels(packed_dy, band.count, d);
+            for (values, factor, gradient) in [(&**gradient, queries, dk), (&**shares, dy, dv)] {
                 let by_key = Left { values, row: 1, step: band.row };
                 let gradient = (gradient, width);
                 // SAFETY: by the caller's promise.
-                unsafe { product(level, self.op.prefix, by_key, factor, 0..band.count, Store::Add, gradient) };
+                unsafe { products.product(self.op.prefix, by_key, factor, 0..band.count, Store::Add, gradient) };
             }
         }
     }
 
     /// Adds the gradients of the tables of relative positions.
     fn tables_backward(&self, dy: Rows<'_>, tables: &mut TableGradients<'_>, mut scratch: &mut [f32]) {
-        let (wide_n, wide_d) = (self.n.next_multiple_of(WIDEST), self.d.next_multiple_of(WIDEST));
+        let wide_d = self.d.next_multiple_of(WIDEST);
+        let mut packed = self.packed(&mut scratch);
         let packed_keys = take(&mut scratch, self.n * wide_d);
         let packed_band = take(&mut scratch, BAND * wide_d);
-        let mut packed = self.packed(&mut scratch, wide_n);
         let mut distances = Distances::new(self, Pass::Tables, scratch);
         self.k.pack(self.level, 0, self.n, packed_keys);
         for band in self.bands() {
@@ -437,13 +371,15 @@ impl<'a> Head<'a> {
     }
 
     /// Scratch of the gradients, with packed keys and values.
-    fn packed<'s>(&self, scratch: &mut &'s mut [f32], wide_n: usize) -> Packed<'s> {
-        let keys_of_scores = take(scratch, self.d * wide_n);
-        let values_of_shares = take(scratch, self.d * wide_n);
-        self.k.pack_transposed(self.level, self.key_count, keys_of_scores);
-        self.v.pack_transposed(self.level, self.key_count, values_of_shares);
-        let (shares, gradient) = (take(scratch, BAND * wide_n), take(scratch, BAND * wide_n));
-        Packed { keys_of_scores, values_of_shares, shares, gradient }
+    fn packed<'s>(&self, scratch: &mut &'s mut [f32]) -> Packed<'s> {
+        let wide_n = self.key_count.next_multiple_of(WIDEST);
+        let products = self.products(scratch);
+        let keys_of_scores = take(scratch, products.depth(self.d) * wide_n);
+        let values_of_shares = take(scratch, products.depth(self.d) * wide_n);
+        products.pack_transposed(self.k, self.key_count, keys_of_scores);
+        products.pack_transposed(self.v, self.key_count, values_of_shares);
+        let (shares, gradient) = (take(scratch, ROUNDED_BAND * wide_n), take(scratch, ROUNDED_BAND * wide_n));
+        Packed { products, keys_of_scores, values_of_shares, shares, gradient }
     }
 }
 
@@ -451,6 +387,7 @@ impl<'a> Head<'a> {
 struct Heads<'a> {
     op: &'a Attention,
     level: Level,
+    unit: Option<bf16::Unit>,
     width: usize,
     rows: [&'a [f32]; 3],
     tables: [&'a [f32]; 2],
@@ -468,6 +405,8 @@ impl<'a> Heads<'a> {
         Ok(Heads {
             op,
             level: call.cpu.level(),
+            // What the distance of tokens adds is computed in 32 bits.
+            unit: call.cpu.bf16().filter(|_| op.precision == Precision::Bf16 && op.relative.is_none()),
             width,
             rows: [0, 1, 2].map(|index| call.input(index)),
             tables: [table(0), table(1)],
@@ -489,9 +428,9 @@ impl<'a> Heads<'a> {
         }
         let begin = start * self.width + head * d;
         let [q, k, v] = self.rows.map(|values| Rows { values: &values[begin..], stride: self.width, columns: d });
-        let (op, level, tables, keys) = (self.op, self.level, self.tables, self.keys);
+        let (op, level, unit, tables, keys) = (self.op, self.level, self.unit, self.tables, self.keys);
         let key_count = op.prefix + n;
-        let head = Head { op, level, head, n, d, key_count, q, k, v, tables, keys, sequence };
+        let head = Head { op, level, unit, head, n, d, key_count, q, k, v, tables, keys, sequence };
         Some((if op.prefix > 0 { head.joined(self.prefix, self.width, scratch) } else { head }, begin))
     }
 }

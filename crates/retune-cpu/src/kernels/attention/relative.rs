@@ -12,8 +12,9 @@ use std::ops::Range;
 
 use retune_graph::ops::{Attention, Buckets, Relative};
 
+use super::products::{Left, Panels, Rows, WIDEST, product};
+use super::{BAND, Band, Head, Pass, take};
 use crate::cpu::Parts;
-use crate::kernels::attention::{BAND, Band, Head, Left, Panels, Pass, Rows, WIDEST, product, take};
 use crate::kernels::gemm::Store;
 use crate::multiversion;
 
