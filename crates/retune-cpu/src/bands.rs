@@ -316,7 +316,7 @@ impl Banding<'_> {
             }
         };
         // What a thread holds: results, parts of sums, scratch.
-        let (mut buffers, mut results) = (Vec::new(), vec![None; nodes.len()]);
+        let (mut buffers, mut results, mut scratches) = (Vec::new(), vec![None; nodes.len()], Vec::new());
         let mut steps = Vec::with_capacity(nodes.len());
         let mut lane_len = 0;
         for (at, (&id, rows)) in nodes.iter().zip(rows).enumerate() {
@@ -340,9 +340,11 @@ impl Banding<'_> {
             if is_sum {
                 lane_len += self.lens[id].next_multiple_of(LINE);
             }
+            // Places follow once all buffers are known.
             let view = |shape| View { shape, place: Place::Lane };
             let inputs = inputs.into_iter().map(view).collect();
-            steps.push(CutStep { op, inputs, output: view(output), stored: None, scratch: buffers.len()..len, sum });
+            steps.push(CutStep { op, inputs, output: view(output), stored: None, scratch: 0..0, sum });
+            scratches.push(buffers.len());
             buffers.push(Buffer { len, start: at, end: at, offset: 0 });
         }
         let thread_len = assign_offsets(&mut buffers);
@@ -370,8 +372,8 @@ impl Banding<'_> {
             if step.sum.is_none() && !self.is_local(nodes[at], nodes) {
                 step.stored = Some(in_buffer(nodes[at], &rows[at].written));
             }
-            let offset = buffers[step.scratch.start].offset;
-            step.scratch = offset..offset + step.scratch.end;
+            let scratch = &buffers[scratches[at]];
+            step.scratch = scratch.offset..scratch.offset + scratch.len;
         }
         (Cut { steps }, thread_len)
     }

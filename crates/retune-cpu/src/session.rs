@@ -103,7 +103,8 @@ impl Session {
     }
 
     /// The same, with chains of operations on more than so many bytes cut into slices of the batch that do not exceed them, where a
-    /// slice holds at least an example. By default 12 MiB, which the last cache of most processors holds.
+    /// slice holds at least an example. By default 12 MiB, which the last cache of most processors holds. Bands of rows,
+    /// which stay in the cache of one core, have a sixteenth of it.
     pub fn with_cache(self, bytes: usize) -> Session {
         Session { cache_bytes: bytes, plans: HashMap::new(), ..self }
     }
