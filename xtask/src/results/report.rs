@@ -34,9 +34,10 @@ Not every recipe and peer has been run yet. `cargo xtask results --data FOLDER -
   one after the other. Some tables were taken where such a machine computes half as much in a second: compare rows of a table, not tables.
   Rows of MobileNetV2, of STS-B in English with LoRA, and peers without a time are of two cores of an Intel Xeon with AMX and slower memory.
 - **The peer** of texts is transformers (with PEFT for LoRA), as its users have it: its own head on the pooler, where retune takes the mean of
-  the tokens, as these models were pretrained; batches padded to their longest text; the last epoch's weights. The peer of photos is a loop
-  in PyTorch over the network of timm, with the same weights and the like augmentation, without a cache of what frozen layers give. Both
-  follow the recipe that retune's run has kept.
+  the tokens, as these models were pretrained; batches padded to their longest text; the last epoch's weights. Where the head alone is trained, that pooler stays
+  as it is, though these models were not pretrained through it: hence the distance. The peer of photos is a loop in PyTorch over the network of
+  timm, with the same weights and the like augmentation, without a cache of what frozen layers give. Both follow the recipe that retune's run
+  has kept.
 - Repeated rows are left out of SMS spam and waimai before they are divided. STS-B compares the vectors of texts, without a head to train.
 ";
 
