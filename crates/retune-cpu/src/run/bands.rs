@@ -1,5 +1,6 @@
 //! The steps of a stretch on bands of rows: see [`crate::bands`].
 
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -131,69 +132,75 @@ impl BandRun<'_> {
         let own = Parts::new(own);
         let bands = self.bands.of_lane(lane);
         for index in bands.clone() {
-            let (group, cut) = self.bands.band(index);
-            let (mut buffers, mut packed) = (self.buffers, self.packed);
-            for (at, (step, on_band)) in self.steps.iter().zip(&cut.steps).enumerate() {
-                let start = self.times.map(|_| Instant::now());
-                let node = self.graph.node(step.node);
-                let (inputs, rest) = buffers.split_at(node.inputs.len());
-                let (output, rest) = rest.split_first().expect("every step has an output");
-                buffers = rest;
-                let mut operands = [Operand::NONE; MOST_INPUTS];
-                for ((operand, view), buffer) in operands.iter_mut().zip(&on_band.inputs).zip(inputs) {
-                    *operand = view.operand(buffer, group, &own);
-                }
-                let (kernel, others) = packed.split_at(self.bands.packed[at]);
-                packed = others;
-                let is_first = index == bands.start;
-                let mut sum = on_band.sum.map(|sum| (&mut sums[sum.lane..][..self.len(step)], sum.pixels));
-                let adds = matches!(on_band.output.place, Place::Lane);
-                // The first band of a lane begins its sums.
-                let (result, len) = match &mut sum {
-                    Some((sum, _)) if is_first || adds => (sum.as_mut_ptr(), sum.len()),
-                    _ => {
-                        let output = on_band.output.operand(output, group, &own);
-                        (output.data.cast_mut(), output.len)
-                    }
-                };
-                // SAFETY: local values and scratch have room of their own among the thread's; in buffers, a band writes its own rows
-                // alone, and reads rows that are its own or that nobody writes meanwhile.
-                let mut call = unsafe {
-                    Call::new(
-                        self.alone,
-                        self.random,
-                        self.graph.layer_name(node.layer),
-                        self.plan.bindings().batch,
-                        &operands[..inputs.len()],
-                        &on_band.output.shape,
-                        (result, len),
-                        (own.at(on_band.scratch.start), on_band.scratch.len()),
-                    )
-                };
-                call.whole_len = self.len(step);
-                call.packed = (!kernel.is_empty()).then_some(kernel);
-                call.adds = adds && !is_first;
-                kernels::execute(on_band.op.as_ref().unwrap_or(&node.op), call)?;
-                if let Some(part) = on_band.stored {
-                    // SAFETY: the result just computed, and the band's own rows of the buffer.
-                    let (from, to) = unsafe {
-                        let to = part.address(output, group, len).cast_mut();
-                        (std::slice::from_raw_parts(result.cast_const(), len), std::slice::from_raw_parts_mut(to, len))
-                    };
-                    copy_past_cache(from, to);
-                }
-                if let (Some((sum, pixels)), false) = (sum, is_first || adds) {
-                    let join = join(&node.op).expect("only such operations run on bands");
-                    // SAFETY: the part just computed, among the thread's values.
-                    let part = unsafe { std::slice::from_raw_parts(result.cast_const(), len) };
-                    kernels::join_parts(join, [self.bands.pixels(bands.start..index, at), pixels], sum, part);
-                }
-                if let (Some(times), Some(start)) = (self.times, start) {
-                    times[at].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-                }
-            }
+            self.band(index, bands.start..index, &own, sums)?;
         }
         finish_stores();
+        Ok(())
+    }
+
+    /// Runs the steps on band `index`, and joins its sums to those of the bands of its lane before it.
+    fn band(&self, index: usize, before: Range<usize>, own: &Parts<'_>, sums: &mut [f32]) -> Result<(), CpuError> {
+        let is_first = before.is_empty();
+        let (group, cut) = self.bands.band(index);
+        let (mut buffers, mut packed) = (self.buffers, self.packed);
+        for (at, (step, on_band)) in self.steps.iter().zip(&cut.steps).enumerate() {
+            let start = self.times.map(|_| Instant::now());
+            let node = self.graph.node(step.node);
+            let (inputs, rest) = buffers.split_at(node.inputs.len());
+            let (output, rest) = rest.split_first().expect("every step has an output");
+            buffers = rest;
+            let mut operands = [Operand::NONE; MOST_INPUTS];
+            for ((operand, view), buffer) in operands.iter_mut().zip(&on_band.inputs).zip(inputs) {
+                *operand = view.operand(buffer, group, own);
+            }
+            let (kernel, others) = packed.split_at(self.bands.packed[at]);
+            packed = others;
+            let mut sum = on_band.sum.map(|sum| (&mut sums[sum.lane..][..self.len(step)], sum.pixels));
+            let adds = matches!(on_band.output.place, Place::Lane);
+            // The first band of a lane begins its sums.
+            let (result, len) = match &mut sum {
+                Some((sum, _)) if is_first || adds => (sum.as_mut_ptr(), sum.len()),
+                _ => {
+                    let output = on_band.output.operand(output, group, own);
+                    (output.data.cast_mut(), output.len)
+                }
+            };
+            // SAFETY: local values and scratch have room of their own among the thread's; in buffers, a band writes its own rows
+            // alone, and reads rows that are its own or that nobody writes meanwhile.
+            let mut call = unsafe {
+                Call::new(
+                    self.alone,
+                    self.random,
+                    self.graph.layer_name(node.layer),
+                    self.plan.bindings().batch,
+                    &operands[..inputs.len()],
+                    &on_band.output.shape,
+                    (result, len),
+                    (own.at(on_band.scratch.start), on_band.scratch.len()),
+                )
+            };
+            call.whole_len = self.len(step);
+            call.packed = (!kernel.is_empty()).then_some(kernel);
+            call.adds = adds && !is_first;
+            kernels::execute(on_band.op.as_ref().unwrap_or(&node.op), call)?;
+            if let Some(part) = on_band.stored {
+                // SAFETY: the result just computed, and the band's own rows of the buffer.
+                let (from, to) = unsafe {
+                    let to = part.address(output, group, len).cast_mut();
+                    (std::slice::from_raw_parts(result.cast_const(), len), std::slice::from_raw_parts_mut(to, len))
+                };
+                copy_past_cache(from, to);
+            }
+            if let (Some((sum, pixels)), false) = (sum, is_first || adds) {
+                let join = join(&node.op).expect("only such operations run on bands");
+                // SAFETY: the part just computed, among the thread's values.
+                let part = unsafe { std::slice::from_raw_parts(result.cast_const(), len) };
+                kernels::join_parts(join, [self.bands.pixels(before.clone(), at), pixels], sum, part);
+            }
+            if let (Some(times), Some(start)) = (self.times, start) {
+                times[at].fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            }
+        }
         Ok(())
     }
 }
