@@ -442,28 +442,16 @@ pub(crate) fn forward(op: &Conv2d, mut call: Call<'_>) {
     }
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| call.input_shape(1)[axis]);
     let taps = Taps::forward(&op.geometry, [kh, kw]);
-    let (packed, scratch) =
-        packed_first(&mut call, packed_len(kh * kw * ci, co / op.groups, op.groups), |call, packed| {
-            pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, packed, false);
-        });
+    let room = if call.packed.is_some() { 0 } else { packed_len(kh * kw * ci, co / op.groups, op.groups) };
+    let (own, scratch) = call.scratch().split_at_mut(room);
+    let packed = call.packed.unwrap_or_else(|| {
+        pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, own, false);
+        own
+    });
     let bias = (call.input_count() == 3).then(|| call.input(2));
     let shapes = [call.input_shape(0), call.shape].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
     let sum = Correlation { packed, bias, ..forward_sum(op, &shapes[0], &shapes[1], &taps) };
     sum.run(call.cpu, call.input(0), &Parts::new(call.output()), scratch, op.activation);
-}
-
-/// The packed kernel, which was packed before or is now in scratch, and the rest of scratch.
-fn packed_first<'a>(
-    call: &mut Call<'a>,
-    len: usize,
-    pack: impl FnOnce(&Call<'a>, &mut [f32]),
-) -> (&'a [f32], &'a mut [f32]) {
-    if let Some(packed) = call.packed {
-        return (packed, call.scratch());
-    }
-    let (packed, scratch) = call.scratch().split_at_mut(len);
-    pack(call, packed);
-    (packed, scratch)
 }
 
 /// Values of the packed kernel of a convolution that is a product for each pixel, or of its gradient; 0 for other operations.
@@ -539,15 +527,14 @@ pub(crate) fn grad_input(op: &Conv2dGradInput, mut call: Call<'_>) {
     let [kh, kw, ci, co] = [0, 1, 2, 3].map(|axis| call.input_shape(1)[axis]);
     let shapes = [call.input_shape(0), call.shape].map(|shape| joined(shape, is_pointwise(&op.geometry, [kh, kw])));
     let target = Parts::new(call.output());
-    if let Some(packed) = call.packed {
-        let taps = Taps::phase(&op.geometry, [kh, kw], [0, 0]);
-        let sum = Correlation { packed, ..phase_sum(op, &shapes[0], &shapes[1], [0, 0], &taps) };
-        return sum.run(call.cpu, call.input(0), &target, call.scratch(), None);
-    }
-    let (packed, scratch) = call.scratch().split_at_mut(packed_len(kh * kw * (co / op.groups), ci, op.groups));
+    let room = if call.packed.is_some() { 0 } else { packed_len(kh * kw * (co / op.groups), ci, op.groups) };
+    let (own, scratch) = call.scratch().split_at_mut(room);
     for phase in phases(op) {
         let taps = Taps::phase(&op.geometry, [kh, kw], phase);
-        pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, packed, true);
+        let packed = call.packed.unwrap_or_else(|| {
+            pack_kernel(call.cpu, call.input(1), [kw, ci, co], op.groups, &taps, own, true);
+            own
+        });
         let sum = Correlation { packed, ..phase_sum(op, &shapes[0], &shapes[1], phase, &taps) };
         sum.run(call.cpu, call.input(0), &target, scratch, None);
     }

@@ -227,6 +227,21 @@ fn slices_and_bands_make_the_whole() {
     }
 }
 
+/// Beside images that are larger than the sums of lanes, bands need little more memory: room for each thread, and what a chain reads
+/// lives until its end.
+#[test]
+fn bands_need_little_more_memory() {
+    use retune_graph::Bindings;
+    for (graph, outputs) in [inverted([56, 56], 1, 3), inverted([56, 56], 2, 3)] {
+        let bytes = |cache: usize| {
+            let mut session = Session::new(&Cpu::new(2), graph.clone(), outputs.clone()).with_cache(cache);
+            session.plan(Bindings { batch: 8, tokens: 0 }).unwrap().arena_bytes()
+        };
+        let (bands, whole) = (bytes(1 << 20), bytes(usize::MAX));
+        assert!(bands <= whole + whole / 8, "{bands} bytes on bands, {whole} without");
+    }
+}
+
 /// More sizes than plans are kept, forth and back: constants made of frozen weights hold for all of them, also where a
 /// constant has the size of the batch.
 #[test]

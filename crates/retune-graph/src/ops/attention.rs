@@ -113,6 +113,19 @@ fn give_parts(b: &mut Backward<'_>, all: NodeId, inputs: std::ops::Range<usize>)
 }
 
 impl Attention {
+    /// Attention to all tokens, and nothing else: no dropout, no relative positions, no prefix, products in 32 bits.
+    pub fn new(heads: usize, scale: f32) -> Attention {
+        Attention {
+            heads,
+            scale,
+            reach: Reach::All,
+            dropout: None,
+            relative: None,
+            prefix: 0,
+            precision: Precision::F32,
+        }
+    }
+
     /// Number of tables of relative positions.
     pub fn tables(&self) -> usize {
         self.relative.map_or(0, Relative::tables)

@@ -1,7 +1,7 @@
 //! Small compositions in which a value is used more than once, as attention and gated units use it.
 
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Attention, Buckets, Precision, Reach, Relative, Sequences};
+use retune_graph::ops::{Activation, Attention, Buckets, Reach, Relative, Sequences};
 use retune_graph::{DType, Dim, Graph, NodeId, Shape, Symbol};
 
 use super::build::{Case, case, input, integers, rows, tokens, weight};
@@ -18,8 +18,7 @@ pub fn cases() -> Vec<Case> {
         ("causal, dropped", Reach::Causal, DROPOUT),
         ("window", Reach::Window(1), None),
     ] {
-        let op =
-            Attention { heads: 2, scale: 0.7, reach, dropout, relative: None, prefix: 0, precision: Precision::F32 };
+        let op = Attention { reach, dropout, ..Attention::new(2, 0.7) };
         let ragged = case(format!("attention to {name}"), move |g| {
             let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
             let lengths = g.input("lengths", Shape::batch_of(&[]), DType::I32);
@@ -57,15 +56,7 @@ fn two_sequences_an_example() -> [Case; 3] {
     fn lengths(g: &mut Graph) -> NodeId {
         g.input("lengths", Shape::new([Dim::Scaled(2, Symbol::Batch)]), DType::I32)
     }
-    let plain = Attention {
-        heads: 2,
-        scale: 0.7,
-        reach: Reach::All,
-        dropout: DROPOUT,
-        relative: None,
-        prefix: 0,
-        precision: Precision::F32,
-    };
+    let plain = Attention { dropout: DROPOUT, ..Attention::new(2, 0.7) };
     let attention = case("attention of two sequences an example", move |g| {
         let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
         let lengths = lengths(g);
@@ -99,15 +90,7 @@ fn two_sequences_an_example() -> [Case; 3] {
 fn virtual_tokens() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, dropout) in [("a prefix", None), ("a prefix, dropped", DROPOUT)] {
-        let op = Attention {
-            heads: 2,
-            scale: 0.7,
-            reach: Reach::All,
-            dropout,
-            relative: None,
-            prefix: 3,
-            precision: Precision::F32,
-        };
+        let op = Attention { dropout, prefix: 3, ..Attention::new(2, 0.7) };
         let ragged = case(format!("attention with {name}"), move |g| {
             let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[6]));
             let prefix = [weight(g, &[3, 6]), weight(g, &[3, 6])];
@@ -138,15 +121,7 @@ fn relative() -> Vec<Case> {
         ("keys and queries", Reach::All, DROPOUT, Relative::Vectors { buckets: centred, keys: true, queries: true }),
         ("vectors, causal", Reach::Causal, None, Relative::Vectors { buckets: centred, keys: true, queries: true }),
     ] {
-        let op = Attention {
-            heads: 2,
-            scale: 0.7,
-            reach,
-            dropout,
-            relative: Some(relative),
-            prefix: 0,
-            precision: Precision::F32,
-        };
+        let op = Attention { reach, dropout, relative: Some(relative), ..Attention::new(2, 0.7) };
         let ragged = case(format!("attention with {name} of relative positions"), move |g| {
             let parts = ["q", "k", "v"].map(|name| tokens(g, name, &[4]));
             let shape = [relative.buckets().count(), relative.columns(4, 2)];

@@ -114,31 +114,31 @@ fn take<'s>(scratch: &mut &'s mut [f32], len: usize) -> &'s mut [f32] {
 #[derive(Clone)]
 struct Band {
     /// The first query, and how many there are.
-    pub first: usize,
-    pub count: usize,
+    first: usize,
+    count: usize,
     /// The keys that any of them sees, from a whole panel on. Rows of scores hold these alone.
-    pub keys: Range<usize>,
+    keys: Range<usize>,
     /// Values of a padded row of scores.
-    pub row: usize,
+    row: usize,
 }
 
 /// One head of one sequence.
 struct Head<'a> {
-    pub op: &'a Attention,
-    pub level: Level,
+    op: &'a Attention,
+    level: Level,
     /// What multiplies rounded factors, if these are to be.
     unit: Option<bf16::Unit>,
     /// Number of the head, of tokens, and of values of a token.
-    pub head: usize,
-    pub n: usize,
-    pub d: usize,
+    head: usize,
+    n: usize,
+    d: usize,
     /// Number of keys: those of the prefix, then those of the tokens.
     key_count: usize,
-    pub q: Rows<'a>,
-    pub k: Rows<'a>,
-    pub v: Rows<'a>,
+    q: Rows<'a>,
+    k: Rows<'a>,
+    v: Rows<'a>,
     /// Tables of relative positions, with the columns of all heads.
-    pub tables: [&'a [f32]; 2],
+    tables: [&'a [f32]; 2],
     keys: ExampleKeys<'a>,
     sequence: usize,
 }
@@ -473,10 +473,16 @@ pub(crate) fn attention_grad<'a>(op: &'a AttentionGrad, mut call: Call<'a>) -> R
     })
 }
 
-/// A task is one head of all sequences, whose gradients are added in their order.
-pub(crate) fn attention_grad_tables<'a>(op: &'a AttentionGradTables, mut call: Call<'a>) -> Result<(), CpuError> {
-    let (op, dy) = (&op.0, call.input(op.0.lengths(0)));
-    let heads = Heads::new(&call, op, Pass::Tables)?;
+/// Calls `add(head, dy, gradients, scratch)` for each head of each sequence, to add to gradients that are zero at first. A task is one head
+/// of all sequences, in their order.
+fn add_of_all_sequences<'a>(
+    call: &mut Call<'a>,
+    op: &'a Attention,
+    pass: Pass,
+    add: impl Fn(&Head<'_>, Rows<'_>, Parts<'_>, &mut [f32]) + Sync,
+) -> Result<(), CpuError> {
+    let dy = call.input(op.lengths(0));
+    let heads = Heads::new(call, op, pass)?;
     let output = call.output();
     output.fill(0.0);
     let (gradients, scratch) = (Parts::new(output), Parts::new(call.scratch()));
@@ -486,37 +492,27 @@ pub(crate) fn attention_grad_tables<'a>(op: &'a AttentionGradTables, mut call: C
             // SAFETY: each thread has its own part.
             let mut scratch = unsafe { scratch.slice(thread * thread_len, thread_len) };
             if let Some((head, begin)) = heads.head(sequence, number, &mut scratch) {
-                let dy = Rows { values: &dy[begin..], ..head.q };
-                let mut tables = TableGradients { gradients, rows: call.shape[1], columns: call.shape[2] };
-                head.tables_backward(dy, &mut tables, scratch);
+                add(&head, Rows { values: &dy[begin..], ..head.q }, gradients, scratch);
             }
         }
     });
     Ok(())
 }
 
-/// A task is one head of all sequences, whose gradients are added in their order.
+pub(crate) fn attention_grad_tables<'a>(op: &'a AttentionGradTables, mut call: Call<'a>) -> Result<(), CpuError> {
+    let (rows, columns) = (call.shape[1], call.shape[2]);
+    add_of_all_sequences(&mut call, &op.0, Pass::Tables, |head, dy, gradients, scratch| {
+        head.tables_backward(dy, &mut TableGradients { gradients, rows, columns }, scratch);
+    })
+}
+
 pub(crate) fn attention_grad_prefix<'a>(op: &'a AttentionGradPrefix, mut call: Call<'a>) -> Result<(), CpuError> {
-    let (op, dy) = (&op.0, call.input(op.0.lengths(0)));
-    let heads = Heads::new(&call, op, Pass::Rows)?;
     let (rows, width) = (call.shape[1], call.shape[2]);
-    let output = call.output();
-    output.fill(0.0);
-    let (gradients, scratch) = (Parts::new(output), Parts::new(call.scratch()));
-    let thread_len = scratch.len() / call.cpu.threads();
-    call.cpu.run_on_threads(op.heads, |thread, number| {
-        for sequence in 0..heads.sequences.count(call.batch) {
-            // SAFETY: each thread has its own part.
-            let mut scratch = unsafe { scratch.slice(thread * thread_len, thread_len) };
-            if let Some((head, begin)) = heads.head(sequence, number, &mut scratch) {
-                let dy = Rows { values: &dy[begin..], ..head.q };
-                // SAFETY: heads have columns of their own.
-                unsafe {
-                    let gradients = [0, 1].map(|part| gradients.at(part * rows * width + number * head.d));
-                    head.prefix_backward(dy, gradients, width, scratch);
-                }
-            }
+    add_of_all_sequences(&mut call, &op.0, Pass::Rows, |head, dy, gradients, scratch| {
+        // SAFETY: heads have columns of their own.
+        unsafe {
+            let gradients = [0, 1].map(|part| gradients.at(part * rows * width + head.head * head.d));
+            head.prefix_backward(dy, gradients, width, scratch);
         }
-    });
-    Ok(())
+    })
 }

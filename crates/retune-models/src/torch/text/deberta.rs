@@ -5,7 +5,7 @@
 
 use retune_graph::NodeId;
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Attention, Buckets, Precision, Reach, Relative, Sequences};
+use retune_graph::ops::{Activation, Attention, Buckets, Relative, Sequences};
 use serde_json::Value;
 
 use super::output::{self, CLASSIFIER, Inputs};
@@ -238,15 +238,7 @@ impl Deberta {
         }
         let scale = 1.0 / ((hidden / self.heads * self.terms) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention {
-            heads: self.heads,
-            scale,
-            reach: Reach::All,
-            dropout,
-            relative,
-            prefix: 0,
-            precision: Precision::F32,
-        };
+        let attention = Attention { dropout, relative, ..Attention::new(self.heads, scale) };
         Ok(b.graph.relative_attention(attention, [q, k, v], &tables, sequences)?)
     }
 }

@@ -3,7 +3,7 @@
 
 use retune_graph::NodeId;
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Attention, Buckets, Precision, Reach, Relative, Sequences};
+use retune_graph::ops::{Activation, Attention, Buckets, Relative, Sequences};
 
 use super::names::{self, Between, Head, Names};
 use super::output::{self, CLASSIFIER, Inputs};
@@ -256,15 +256,7 @@ impl Encoder {
         let relative = self.names.relative_bias.map(|_| Relative::Bias(MPNET_BUCKETS));
         let prefix = self.prefix(b, number)?;
         let count = prefix.and_then(|[keys, _]| b.graph.shape(keys)[0].fixed()).unwrap_or(0);
-        let attention = Attention {
-            heads: self.heads,
-            scale,
-            reach: Reach::All,
-            dropout,
-            relative,
-            prefix: count,
-            precision: Precision::F32,
-        };
+        let attention = Attention { dropout, relative, prefix: count, ..Attention::new(self.heads, scale) };
         let table = self.names.relative_bias.map(|bias| b.table(&self.name(bias), MPNET_BUCKETS.count(), self.heads));
         b.graph.enter_layer(&name(self.names.query));
         let seen = match prefix {

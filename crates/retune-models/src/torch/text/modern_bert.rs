@@ -5,7 +5,7 @@
 
 use retune_graph::NodeId;
 use retune_graph::ops::sequence::Pooling;
-use retune_graph::ops::{Activation, Attention, Precision, Reach};
+use retune_graph::ops::{Activation, Attention, Reach};
 use serde_json::Value;
 
 use super::output::{self, CLASSIFIER, Inputs};
@@ -200,15 +200,7 @@ impl ModernBert {
         let v = b.graph.slice(all, 1, 2 * hidden, hidden)?;
         let scale = 1.0 / (head_size as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention {
-            heads: self.heads,
-            scale,
-            reach: layer.reach,
-            dropout,
-            relative: None,
-            prefix: 0,
-            precision: Precision::F32,
-        };
+        let attention = Attention { reach: layer.reach, dropout, ..Attention::new(self.heads, scale) };
         let seen = b.graph.attention(attention, [q, k, v], inputs.sequences())?;
         let product = format!("{prefix}.Wo");
         let seen = self.product(b, &product, seen, [hidden, hidden], self.biases.attention, self.small_stddev())?;

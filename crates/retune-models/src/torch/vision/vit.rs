@@ -4,7 +4,7 @@
 //! Patches of the image become tokens, to which learned positions are added; blocks of attention and a product of two, each
 //! behind layer normalization and with a residual. The first token's vector goes to the head.
 
-use retune_graph::ops::{Activation, Attention, Precision, Reach, Sequences};
+use retune_graph::ops::{Activation, Attention, Sequences};
 use retune_graph::{Dim, NodeId, Shape};
 
 use super::Features;
@@ -324,15 +324,7 @@ impl Vit {
         };
         let scale = 1.0 / ((hidden / self.heads) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
-        let attention = Attention {
-            heads: self.heads,
-            scale,
-            reach: Reach::All,
-            dropout,
-            relative: None,
-            prefix: 0,
-            precision: Precision::F32,
-        };
+        let attention = Attention { dropout, ..Attention::new(self.heads, scale) };
         let y = b.graph.attention(attention, qkv, Sequences::Even)?;
         let y = b.linear(&name(names.attention_output), y, hidden, hidden)?;
         let y = b.dropout(y, Sequences::Even, self.dropout)?;
