@@ -18,6 +18,7 @@ use retune_graph::Op;
 use retune_graph::ops::{Conv2d, Conv2dGradInput, Conv2dGradWeight, ConvGeometry};
 
 use super::gemm::{self, MAX_ROWS, Segment, Store, Tile, TileShape};
+use super::matmul::Product;
 use super::pack::pack_panel;
 use super::winograd::{self, Filters, Tiling};
 use super::{Call, activation};
@@ -36,6 +37,10 @@ const MAX_SEGMENTS: usize = 32;
 
 /// The most partial sums that the gradient of a weight keeps.
 const MAX_PARTIAL: usize = 8;
+
+/// Values of the largest weight whose gradient is summed in [`MAX_PARTIAL`] parts: these cost memory, and a larger weight has work enough to
+/// be divided itself.
+const LARGEST_IN_PARTS: usize = 1 << 18;
 
 /// A taps-of-an-image sum: the common form of the forward pass and of a phase of the input's gradient.
 struct Correlation<'a> {
@@ -540,6 +545,13 @@ pub(crate) fn grad_input(op: &Conv2dGradInput, mut call: Call<'_>) {
     }
 }
 
+/// The gradient of a large weight as a product whose tiles threads share, where each pixel meets its own place alone.
+fn weight_product(op: &Conv2dGradWeight, x: &[usize], dy: &[usize]) -> Option<Product> {
+    let (ci, co) = (x[3], dy[3]);
+    let is_product = is_pointwise(&op.geometry, op.kernel) && op.groups == 1 && ci * co > LARGEST_IN_PARTS;
+    is_product.then(|| Product { m: ci, n: co, k: dy[..3].iter().product(), a: (1, ci), b: (co, 1) })
+}
+
 /// How the gradient of a weight is divided: output rows of all images with partial sums of their own, summed a band of rows at a time.
 struct WeightTasks {
     /// Partial sums, the output among them.
@@ -557,8 +569,7 @@ impl WeightTasks {
     fn new(op: &Conv2dGradWeight, dy: &[usize], dw: &[usize]) -> WeightTasks {
         let dy = joined(dy, is_pointwise(&op.geometry, op.kernel));
         let (rows, weights) = (dy[0] * dy[1], dw.iter().product::<usize>());
-        // Partial sums beyond the first cost memory; large weights have work enough within an image.
-        let most = if weights * MAX_PARTIAL <= 1 << 21 { MAX_PARTIAL } else { 2 };
+        let most = if weights <= LARGEST_IN_PARTS { MAX_PARTIAL } else { 2 };
         let partial = (rows * dy[2] / PIXELS_PER_SUM).clamp(1, most);
         let rows_per_partial = rows.div_ceil(partial).max(1);
         let together = if is_pointwise(&op.geometry, op.kernel) { rows_per_partial } else { dy[1] };
@@ -590,6 +601,9 @@ pub(crate) fn grad_weight_scratch_len(
     if let Some(tiling) = grad_weight_tiling(op, inputs[0], inputs[1], output) {
         return tiling.weight_scratch_len();
     }
+    if let Some(product) = weight_product(op, inputs[0], inputs[1]) {
+        return product.across_scratch_len();
+    }
     let tasks = WeightTasks::new(op, inputs[1], output);
     (tasks.partial - 1) * output.iter().product::<usize>() + cpu.threads() * tasks.thread_scratch(inputs[0][3])
 }
@@ -599,6 +613,10 @@ pub(crate) fn grad_weight(op: &Conv2dGradWeight, mut call: Call<'_>) {
     if let Some(tiling) = grad_weight_tiling(op, x_shape, dy_shape, call.shape) {
         let (x, dy, dw, scratch) = (call.input(0), call.input(1), call.output(), call.scratch());
         return winograd::weight_gradient(call.cpu, &tiling, x, dy, dw, scratch);
+    }
+    if let Some(product) = weight_product(op, x_shape, dy_shape) {
+        let (x, dy, adds) = (call.input(0), call.input(1), call.adds);
+        return product.run_across(call.cpu, x, dy, call.output(), adds, call.scratch());
     }
     let tasks = WeightTasks::new(op, dy_shape, call.shape);
     let channels = x_shape[3];

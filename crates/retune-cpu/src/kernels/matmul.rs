@@ -98,10 +98,7 @@ impl Product {
         match precision {
             Precision::Bf16 if cpu.multiplies_bf16() => bf16::scratch_len(cpu, self),
             // The widest panels of any level, so that the plan does not depend on it.
-            _ if self.is_across() => {
-                steps_at_once(self.k, K_BLOCK)
-                    * (self.n.next_multiple_of(32) + cpu.threads() * TILES_AT_ONCE * MAX_ROWS)
-            }
+            _ if self.is_across() => self.across_scratch_len(),
             _ => self.k * self.n.next_multiple_of(32),
         }
     }
@@ -135,40 +132,44 @@ impl Product {
         self.run(cpu, a, b, c, scratch, extras);
     }
 
-    /// Runs a product whose sum runs across the rows of A: it is long, and C is small. A part of B is packed by all threads, then each task
-    /// packs a tile's part of A, whose values lie far apart, before it passes that over the panels.
-    fn run_across(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], scratch: &mut [f32]) {
+    /// Scratch values of [`Product::run_across`]: a part of both factors.
+    pub(super) fn across_scratch_len(&self) -> usize {
+        steps_at_once(self.k, K_BLOCK) * (self.n.next_multiple_of(32) + self.m + MAX_ROWS)
+    }
+
+    /// Runs a product whose sum runs across the rows of A: it is long, and C, to which the product is added if `adds`, is small. Part of
+    /// the sum by part, all threads pack both factors, of which the values of a row of A lie far apart, and then share the tiles.
+    pub(super) fn run_across(&self, cpu: &Cpu, a: &[f32], b: &[f32], c: &mut [f32], adds: bool, scratch: &mut [f32]) {
         let Product { m, n, k, .. } = *self;
-        if k == 0 {
+        if k == 0 && !adds {
             return c.fill(0.0);
         }
         let level = cpu.level();
         let TileShape { rows, columns } = TileShape::of(level);
-        let panels = n.div_ceil(columns);
+        let (tiles, panels) = (m.div_ceil(rows), n.div_ceil(columns));
         let most_steps = steps_at_once(k, K_BLOCK);
         let grid = Grid::of(cpu, (m, rows), (panels, most_steps * columns), B_BLOCK);
-        let (packed, lefts) = scratch.split_at_mut(most_steps * panels * columns);
-        let (parts, lefts) = (Parts::new(c), Parts::new(lefts));
+        let (right, left) = scratch.split_at_mut(most_steps * panels * columns);
+        let parts = Parts::new(c);
         for k0 in (0..k).step_by(most_steps) {
             let steps = most_steps.min(k - k0);
-            self.pack_steps(cpu, &b[k0 * self.b.0..], steps, &mut packed[..steps * panels * columns]);
-            let packed = &*packed;
-            grid.run(cpu, |thread, task_rows, task_panels| {
-                let left_len = TILES_AT_ONCE * rows * steps;
-                // SAFETY: each thread has its own part.
-                let left = unsafe { lefts.slice(thread * left_len, left_len) };
-                for start in task_rows.clone().step_by(TILES_AT_ONCE * rows) {
-                    let at_once = start..task_rows.end.min(start + TILES_AT_ONCE * rows);
-                    pack_panels(level, &a[k0 * self.a.1..], self.a.1, steps, at_once.clone(), rows, left);
-                    for (m0, left) in at_once.clone().step_by(rows).zip(left.chunks_exact(steps * rows)) {
-                        let count = rows.min(at_once.end - m0);
-                        let left = Left { values: left, rows: std::array::from_fn(|row| row), step: rows };
-                        let store = if k0 == 0 { Store::Set } else { Store::Add };
-                        for panel in task_panels.clone() {
-                            let panel_values = &packed[panel * steps * columns..][..steps * columns];
-                            // SAFETY: these rows and columns of C belong to this task alone.
-                            unsafe { self.tile(level, &left, (m0, count), (panel, panel_values), store, parts) };
-                        }
+            self.pack_steps(cpu, &b[k0 * self.b.0..], steps, &mut right[..steps * panels * columns]);
+            cpu.for_chunks(&mut left[..tiles * rows * steps], TILES_AT_ONCE * rows * steps, |index, left| {
+                let first = index * TILES_AT_ONCE * rows;
+                let range = first..m.min(first + TILES_AT_ONCE * rows);
+                pack_panels(level, &a[k0 * self.a.1..], self.a.1, steps, range, rows, left);
+            });
+            let (right, left) = (&*right, &*left);
+            let store = if k0 == 0 && !adds { Store::Set } else { Store::Add };
+            grid.run(cpu, |_, task_rows, task_panels| {
+                for m0 in task_rows.clone().step_by(rows) {
+                    let count = rows.min(task_rows.end - m0);
+                    let values = &left[m0 * steps..][..rows * steps];
+                    let left = Left { values, rows: std::array::from_fn(|row| row), step: rows };
+                    for panel in task_panels.clone() {
+                        let values = &right[panel * steps * columns..][..steps * columns];
+                        // SAFETY: these rows and columns of C belong to this task alone.
+                        unsafe { self.tile(level, &left, (m0, count), (panel, values), store, parts) };
                     }
                 }
             });
@@ -240,7 +241,7 @@ impl Product {
         }
         if self.is_across() {
             debug_assert!(extras.bias.is_none() && extras.activation.is_none(), "only linear layers have these");
-            return self.run_across(cpu, a, b, c, packed);
+            return self.run_across(cpu, a, b, c, false, packed);
         }
         let level = cpu.level();
         let TileShape { rows, columns } = TileShape::of(level);

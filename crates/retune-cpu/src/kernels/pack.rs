@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
+use super::vector::vectorized;
+use crate::dispatch::Level;
 use crate::multiversion;
 
 /// Steps and columns that change places at a time: a cache line of the source, and one of the panel.
 const BLOCK: usize = 16;
-
-/// Side of the squares that are transposed in registers.
-const SQUARE: usize = 4;
 
 /// Values in a cache line.
 pub(super) const LINE: usize = 16;
@@ -17,26 +16,87 @@ pub(super) const LINE: usize = 16;
 const ROWS_AHEAD: usize = 16;
 const BLOCKS_AHEAD: usize = 3;
 
+/// Packs columns `start..` of B, whose value at `(k, n)` is `b[k * distances.0 + n * distances.1]`, into one panel `[k, columns]`; zeros
+/// stand where B has no more columns. One of the distances is 1.
+pub(crate) fn pack_panel(
+    level: Level,
+    b: &[f32],
+    distances: (usize, usize),
+    steps: usize,
+    start: usize,
+    n: usize,
+    panel: &mut [f32],
+) {
+    let (k_step, n_step) = distances;
+    if panel.is_empty() {
+        return;
+    }
+    let columns = panel.len() / steps;
+    let used = columns.min(n - start);
+    if n_step == 1 {
+        return copy_rows(level, &b[start..], k_step, steps, used, columns, panel);
+    }
+    debug_assert_eq!(k_step, 1, "values lie side by side along the sum or along the columns");
+    if used < columns {
+        panel.fill(0.0);
+    }
+    let b = &b[start * n_step..];
+    assert!(used > 0 && (used - 1) * n_step + steps <= b.len() && steps * columns <= panel.len(), "a panel of B");
+    // SAFETY: by the assertion.
+    unsafe { transpose(level, b, n_step, steps, used, columns, panel) };
+}
+
 multiversion! {
-    /// Packs columns `start..` of B, whose value at `(k, n)` is `b[k * distances.0 + n * distances.1]`, into one panel `[k, columns]`; zeros
-    /// stand where B has no more columns. One of the distances is 1.
-    pub(crate) fn pack_panel(
-        b: &[f32], distances: (usize, usize), steps: usize, start: usize, n: usize, panel: &mut [f32]
-    ) {
-        let (k_step, n_step) = distances;
-        if panel.is_empty() {
-            return;
-        }
-        let columns = panel.len() / steps;
-        let used = columns.min(n - start);
-        if n_step == 1 {
-            copy_rows(&b[start..], k_step, steps, used, columns, panel);
-        } else {
-            debug_assert_eq!(k_step, 1, "values lie side by side along the sum or along the columns");
-            if used < columns {
-                panel.fill(0.0);
+    /// Rows of `used` values, `step` apart, as rows of `columns`. A loop in blocks, as a call to copy memory costs more than such a row.
+    fn copy_rows(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
+        for (k, row) in panel.chunks_exact_mut(columns).enumerate().take(steps) {
+            for line in (0..used).step_by(LINE) {
+                prefetch(b, (k + ROWS_AHEAD) * step + line);
             }
-            transpose(&b[start * n_step..], n_step, steps, used, columns, panel);
+            let (row, rest) = row.split_at_mut(used);
+            let from = &b[k * step..][..used];
+            let ((to, to_end), (from, from_end)) = (row.as_chunks_mut::<8>(), from.as_chunks::<8>());
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = *from;
+            }
+            for (to, from) in to_end.iter_mut().zip(from_end) {
+                *to = *from;
+            }
+            for to in rest {
+                *to = 0.0;
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Rows of `steps` values, `step` apart, as the first `used` columns of a panel of so many `columns`.
+    ///
+    /// # Safety
+    /// The rows lie inside of `b`, the steps inside of the panel.
+    unsafe fn transpose[V](b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
+        let whole_n = used / V::LANES * V::LANES;
+        for k0 in (0..steps).step_by(BLOCK) {
+            let k1 = (k0 + BLOCK).min(steps);
+            for column in 0..used {
+                prefetch(b, column * step + k0 + BLOCKS_AHEAD * BLOCK);
+            }
+            let whole_k = k0 + (k1 - k0) / V::LANES * V::LANES;
+            for column in (0..whole_n).step_by(V::LANES) {
+                for k in (k0..whole_k).step_by(V::LANES) {
+                    // SAFETY: by the caller's promise.
+                    unsafe {
+                        let from = b.as_ptr().add(column * step + k);
+                        V::transpose((from, step), (panel.as_mut_ptr().add(k * columns + column), columns));
+                    }
+                }
+            }
+            for column in 0..used {
+                // All steps of the last columns, the last steps of the others.
+                for k in if column < whole_n { whole_k..k1 } else { k0..k1 } {
+                    panel[k * columns + column] = b[column * step + k];
+                }
+            }
         }
     }
 }
@@ -84,51 +144,6 @@ fn pack_panels_of<const WIDTH: usize>(
     }
 }
 
-/// Rows of `used` values, `step` apart, as rows of `columns`. A loop in blocks, as a call to copy memory costs more than such a row.
-#[inline(always)]
-fn copy_rows(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
-    for (k, row) in panel.chunks_exact_mut(columns).enumerate().take(steps) {
-        for line in (0..used).step_by(LINE) {
-            prefetch(b, (k + ROWS_AHEAD) * step + line);
-        }
-        let (row, rest) = row.split_at_mut(used);
-        let from = &b[k * step..][..used];
-        let ((to, to_end), (from, from_end)) = (row.as_chunks_mut::<8>(), from.as_chunks::<8>());
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = *from;
-        }
-        for (to, from) in to_end.iter_mut().zip(from_end) {
-            *to = *from;
-        }
-        for to in rest {
-            *to = 0.0;
-        }
-    }
-}
-
-/// Rows of `steps` values, `step` apart, as the first `used` columns of the panel.
-#[inline(always)]
-fn transpose(b: &[f32], step: usize, steps: usize, used: usize, columns: usize, panel: &mut [f32]) {
-    for k0 in (0..steps).step_by(BLOCK) {
-        let k1 = (k0 + BLOCK).min(steps);
-        for column in 0..used {
-            prefetch(b, column * step + k0 + BLOCKS_AHEAD * BLOCK);
-        }
-        let (whole_k, whole_n) = (k0 + (k1 - k0) / SQUARE * SQUARE, used / SQUARE * SQUARE);
-        for column in (0..whole_n).step_by(SQUARE) {
-            for k in (k0..whole_k).step_by(SQUARE) {
-                transpose_square(&b[column * step + k..], step, &mut panel[k * columns + column..], columns);
-            }
-        }
-        for column in 0..used {
-            // All steps of the last columns, the last steps of the others.
-            for k in if column < whole_n { whole_k..k1 } else { k0..k1 } {
-                panel[k * columns + column] = b[column * step + k];
-            }
-        }
-    }
-}
-
 /// Asks for the cache line of a value that is needed soon.
 #[inline(always)]
 pub(super) fn prefetch(values: &[f32], at: usize) {
@@ -140,20 +155,6 @@ pub(super) fn prefetch(values: &[f32], at: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (values, at);
-}
-
-/// `to(j, i) = from(i, j)` for squares whose rows are `to_step` and `from_step` apart.
-#[inline(always)]
-fn transpose_square(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize) {
-    let from = &from[..(SQUARE - 1) * from_step + SQUARE];
-    let to = &mut to[..(SQUARE - 1) * to_step + SQUARE];
-    let mut square = [[0.0; SQUARE]; SQUARE];
-    for (i, row) in square.iter_mut().enumerate() {
-        row.copy_from_slice(&from[i * from_step..][..SQUARE]);
-    }
-    for j in 0..SQUARE {
-        to[j * to_step..][..SQUARE].copy_from_slice(&square.map(|row| row[j]));
-    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,21 @@ pub(crate) trait Vector: Copy {
     /// The values where `a` and `b` are equal, zeros elsewhere; and the other way round.
     unsafe fn split_where_equal(self, a: Self, b: Self) -> (Self, Self);
 
+    /// `to(j, i) = from(i, j)` for a square of [`Vector::LANES`] rows and columns; each comes with the distance between its rows.
+    #[inline(always)]
+    unsafe fn transpose((from, from_row): (*const f32, usize), (to, to_row): (*mut f32, usize)) {
+        for (i, j) in (0..Self::LANES).step_by(4).flat_map(|i| (0..Self::LANES).step_by(4).map(move |j| (i, j))) {
+            // SAFETY: by the caller's promise; arrays of floats may lie anywhere.
+            unsafe {
+                let row = |m: usize| from.add((i + m) * from_row + j).cast::<[f32; 4]>().read_unaligned();
+                let square = [row(0), row(1), row(2), row(3)];
+                for m in 0..4 {
+                    to.add((j + m) * to_row + i).cast::<[f32; 4]>().write_unaligned(square.map(|row| row[m]));
+                }
+            }
+        }
+    }
+
     /// The first `count` values from memory, zeros behind; nothing behind them is read.
     #[inline(always)]
     unsafe fn load_first(from: *const f32, count: usize) -> Self {
@@ -116,6 +131,44 @@ x86_vector!(
             unsafe {
                 let equal = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
                 (_mm512_maskz_mov_ps(equal, self), _mm512_maskz_mov_ps(!equal, self))
+            }
+        }
+        #[inline(always)]
+        unsafe fn transpose((from, from_row): (*const f32, usize), (to, to_row): (*mut f32, usize)) {
+            use std::arch::x86_64::{
+                _mm512_castpd_ps as ps, _mm512_castps_pd as pd, _mm512_shuffle_f32x4, _mm512_unpackhi_pd,
+                _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+            };
+            // SAFETY: as above.
+            unsafe {
+                let mut rows = [Self::splat(0.0); 16];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    *row = Self::load(from.add(i * from_row));
+                }
+                // Pairs of rows, then of pairs: lane l of register 4g + j has column 4l + j of rows 4g to 4g + 3.
+                for g in (0..16).step_by(4) {
+                    let [a, b, c, d] = [rows[g], rows[g + 1], rows[g + 2], rows[g + 3]];
+                    let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+                    let (other_low, other_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+                    rows[g] = ps(_mm512_unpacklo_pd(pd(low), pd(other_low)));
+                    rows[g + 1] = ps(_mm512_unpackhi_pd(pd(low), pd(other_low)));
+                    rows[g + 2] = ps(_mm512_unpacklo_pd(pd(high), pd(other_high)));
+                    rows[g + 3] = ps(_mm512_unpackhi_pd(pd(high), pd(other_high)));
+                }
+                // Lanes of four registers become one.
+                for j in 0..4 {
+                    let [a, b, c, d] = [rows[j], rows[4 + j], rows[8 + j], rows[12 + j]];
+                    let (front, back) = (_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xEE>(a, b));
+                    let (other_front, other_back) =
+                        (_mm512_shuffle_f32x4::<0x44>(c, d), _mm512_shuffle_f32x4::<0xEE>(c, d));
+                    rows[j] = _mm512_shuffle_f32x4::<0x88>(front, other_front);
+                    rows[4 + j] = _mm512_shuffle_f32x4::<0xDD>(front, other_front);
+                    rows[8 + j] = _mm512_shuffle_f32x4::<0x88>(back, other_back);
+                    rows[12 + j] = _mm512_shuffle_f32x4::<0xDD>(back, other_back);
+                }
+                for (i, row) in rows.into_iter().enumerate() {
+                    row.store(to.add(i * to_row));
+                }
             }
         }
         #[inline(always)]

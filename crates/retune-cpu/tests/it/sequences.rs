@@ -58,6 +58,11 @@ pub fn cases() -> Vec<Case> {
             cases.push(gradient.with_sequences(LENGTHS).with_tolerance(1e-5, 2e-5));
             cases.push(Case::new(op, rows(3, 3 * 17)).with_batch(3).with_tolerance(1e-5, 1e-5));
             cases.push(Case::new(AttentionGrad(op), rows(4, 3 * 17)).with_batch(3).with_tolerance(1e-5, 2e-5));
+            let packed = Attention { packed: true, ..op };
+            let qkv = normal(0, &[tokens, 3 * heads * size]);
+            cases.push(Case::new(packed, [qkv.clone()]).with_sequences(LENGTHS).with_tolerance(1e-5, 1e-5));
+            let gradient = Case::new(AttentionGrad(packed), [qkv, normal(3, &[tokens, heads * size])]);
+            cases.push(gradient.with_sequences(LENGTHS).with_tolerance(1e-5, 2e-5));
             let op = Attention { precision: Precision::Bf16, ..op };
             cases.push(Case::new(op, rows(3, tokens)).with_sequences(LENGTHS).with_tolerance(ROUNDING, 4.0 * ROUNDING));
             let gradient = Case::new(AttentionGrad(op), rows(4, tokens)).with_sequences(LENGTHS);

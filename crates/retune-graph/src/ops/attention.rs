@@ -12,9 +12,10 @@ use crate::shape::{DType, Dim, Shape};
 
 /// `y_i = Σⱼ pᵢⱼ · vⱼ` for each head, with `p = dropout(softmax(scale · q kᵀ))` over the tokens j that i sees.
 ///
-/// Inputs `(q, k, v)` of `[rows, heads · head size]`, one row a token, sequences one after the other, the tables of
-/// [`Relative`] positions if there are any, keys and values of the prefix `[prefix, heads · head size]` if there is one, and
-/// `lengths` where the rows are [`Symbol::Tokens`](crate::Symbol::Tokens); see [`super::sequence`]. The output has the shape of q. Scores are made a band of rows at a time and never kept: the gradient
+/// Inputs `(q, k, v)` of `[rows, heads · head size]`, one row a token, sequences one after the other, or one input that holds the three
+/// side by side if [`packed`](Attention::packed), the tables of [`Relative`] positions if there are any, keys and values of the prefix
+/// `[prefix, heads · head size]` if there is one, and `lengths` where the rows are [`Symbol::Tokens`](crate::Symbol::Tokens); see
+/// [`super::sequence`]. The output has the shape of q. Scores are made a band of rows at a time and never kept: the gradient
 /// makes them again. Tokens that are not seen cost nothing but where they share a band with one that is.
 ///
 /// A share is dropped where `uniform < rate`; it is number `(head · n + i) · n + j` of the stream of its example
@@ -24,6 +25,8 @@ use crate::shape::{DType, Dim, Shape};
 pub struct Attention {
     /// Number of heads.
     pub heads: usize,
+    /// Whether q, k and v are parts of one input `[rows, 3 · heads · head size]`, as a single product makes them.
+    pub packed: bool,
     /// Factor of the scores, usually `1 / √(head size)`.
     pub scale: f32,
     /// Which tokens a token sees.
@@ -68,8 +71,7 @@ impl Operation for Attention {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        self.check(inputs, 0)?;
-        Ok((inputs[0].shape.clone(), DType::F32))
+        Ok((self.check(inputs, 0)?, DType::F32))
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
@@ -77,14 +79,18 @@ impl Operation for Attention {
         let before = (0..lengths).map(|index| b.input(index));
         let inputs: Vec<NodeId> =
             before.chain([b.dy]).chain((lengths..b.input_count()).map(|index| b.input(index))).collect();
-        if (0..3).any(|index| b.needs(index)) {
+        let (rows, prefix) = (self.rows(), self.prefix_keys());
+        if (0..rows).any(|index| b.needs(index)) {
             let all = b.graph.push(AttentionGrad(*self).into(), &inputs)?;
-            give_parts(b, all, 0..3)?;
+            if self.packed {
+                b.give(0, all);
+            } else {
+                give_parts(b, all, 0..rows)?;
+            }
         }
-        let prefix = 3 + self.tables();
-        if (3..prefix).any(|index| b.needs(index)) {
+        if (rows..prefix).any(|index| b.needs(index)) {
             let all = b.graph.push(AttentionGradTables(*self).into(), &inputs)?;
-            give_parts(b, all, 3..prefix)?;
+            give_parts(b, all, rows..prefix)?;
         }
         if (prefix..lengths).any(|index| b.needs(index)) {
             let all = b.graph.push(AttentionGradPrefix(*self).into(), &inputs)?;
@@ -113,10 +119,11 @@ fn give_parts(b: &mut Backward<'_>, all: NodeId, inputs: std::ops::Range<usize>)
 }
 
 impl Attention {
-    /// Attention to all tokens, and nothing else: no dropout, no relative positions, no prefix, products in 32 bits.
+    /// Attention to all tokens, and nothing else: q, k and v apart, no dropout, no relative positions, no prefix, products in 32 bits.
     pub fn new(heads: usize, scale: f32) -> Attention {
         Attention {
             heads,
+            packed: false,
             scale,
             reach: Reach::All,
             dropout: None,
@@ -126,6 +133,16 @@ impl Attention {
         }
     }
 
+    /// Number of inputs that hold q, k and v.
+    pub fn rows(&self) -> usize {
+        if self.packed { 1 } else { 3 }
+    }
+
+    /// Values of a row of q, where so many are in a row of the first input.
+    pub fn width(&self, of_input: usize) -> usize {
+        if self.packed { of_input / 3 } else { of_input }
+    }
+
     /// Number of tables of relative positions.
     pub fn tables(&self) -> usize {
         self.relative.map_or(0, Relative::tables)
@@ -133,7 +150,7 @@ impl Attention {
 
     /// The number of the input that holds the prefix's keys, if there is one; its values follow.
     pub fn prefix_keys(&self) -> usize {
-        3 + self.tables()
+        self.rows() + self.tables()
     }
 
     /// The number of the input that holds lengths, if there is one, with `more` inputs before it than q, k, v, tables and prefix.
@@ -141,23 +158,31 @@ impl Attention {
         self.prefix_keys() + if self.prefix > 0 { 2 } else { 0 } + more
     }
 
-    /// q, k and v, tables, prefix, `more` inputs of the shape of q, and lengths.
-    fn check(&self, inputs: &[Operand<'_>], more: usize) -> Result<(), Rule> {
+    /// Checks q, k and v, tables, prefix, `more` inputs of the shape of q, and lengths; gives the shape of q.
+    fn check(&self, inputs: &[Operand<'_>], more: usize) -> Result<Shape, Rule> {
         let count = self.lengths(more);
         require(inputs.len() >= count, || {
             "it takes query, key and value, tables of relative positions, a prefix, and lengths of sequences".to_owned()
         })?;
         let (rows, lengths) = inputs.split_at(count);
         let (rows, gradients) = rows.split_at(self.lengths(0));
-        let (rows, tables) = rows.split_at(3);
+        let (rows, tables) = rows.split_at(self.rows());
         let (tables, prefix) = tables.split_at(self.tables());
-        let q = rows[0].shape;
-        let same = rows.iter().chain(gradients).all(|r| r.shape == rows[0].shape && r.dtype == DType::F32);
-        require(q.rank() == 2 && same, || "query, key and value must have one shape [rows, width]".to_owned())?;
-        sequences(q, lengths)?;
-        let width = q[1].fixed().unwrap_or(0);
-        require(self.heads > 0 && width % self.heads == 0, || {
+        let first = rows[0].shape;
+        let same = rows.iter().all(|r| r.shape == first && r.dtype == DType::F32);
+        require(first.rank() == 2 && same, || "query, key and value must have one shape [rows, width]".to_owned())?;
+        sequences(first, lengths)?;
+        let of_input = first[1].fixed().unwrap_or(0);
+        require(!self.packed || of_input.is_multiple_of(3), || {
+            format!("a width of {of_input} is not three times that of query, key and value")
+        })?;
+        let width = self.width(of_input);
+        require(self.heads > 0 && width.is_multiple_of(self.heads), || {
             format!("a width of {width} does not divide into {} heads", self.heads)
+        })?;
+        let q = first.with(1, width.into());
+        require(gradients.iter().all(|dy| *dy.shape == q && dy.dtype == DType::F32), || {
+            format!("the gradient of the result must be f32 {q}")
         })?;
         if let Some(relative) = self.relative {
             relative.check(tables, q[1], self.heads)?;
@@ -170,7 +195,8 @@ impl Attention {
             "with a prefix, tokens must see all others, and there are no relative positions".to_owned()
         })?;
         let rate = self.dropout.map_or(0.0, |(rate, _)| rate);
-        require((0.0..1.0).contains(&rate), || format!("the rate of dropout must be in [0, 1), found {rate}"))
+        require((0.0..1.0).contains(&rate), || format!("the rate of dropout must be in [0, 1), found {rate}"))?;
+        Ok(q)
     }
 
     /// Floating-point operations for each value of q and each token seen: those of `plain` products, and `relative` ones for
@@ -181,6 +207,11 @@ impl Attention {
             Some(Relative::Bias(_)) | None => 0,
         };
         2 * (plain + relative * terms)
+    }
+
+    /// Values of `dy`, which comes before lengths.
+    fn gradient_len(&self, sizes: Sizes<'_>) -> usize {
+        sizes.inputs[self.lengths(0)].iter().product()
     }
 
     /// How many tokens a token sees where all sequences are equally long; `more` as in [`Attention::lengths`].
@@ -194,8 +225,8 @@ impl Attention {
     }
 }
 
-/// The gradients of [`Attention`] with respect to q, k and v, stacked: inputs `(q, k, v)`, tables, `dy` and perhaps lengths,
-/// output `[3, rows, width]`. With `dp = (dy vᵀ) · mask` and `ds = p · (dp − Σⱼ dp p)`: `dq = scale · ds k`,
+/// The gradients of [`Attention`] with respect to q, k and v: inputs as there, with `dy` before lengths, output `[3, rows, width]`, or that of
+/// the one input that holds all three. With `dp = (dy vᵀ) · mask` and `ds = p · (dp − Σⱼ dp p)`: `dq = scale · ds k`,
 /// `dk = scale · dsᵀ q`, `dv = (p · mask)ᵀ dy`; vectors of relative positions are added to k in the first, and to q in the
 /// second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -207,9 +238,9 @@ impl Operation for AttentionGrad {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        self.0.check(inputs, 1)?;
-        let rows = inputs[0].shape;
-        Ok((Shape::new([Dim::Fixed(3), rows[0], rows[1]]), DType::F32))
+        let q = self.0.check(inputs, 1)?;
+        let packed = self.0.packed.then(|| inputs[0].shape.clone());
+        Ok((packed.unwrap_or_else(|| Shape::new([Dim::Fixed(3), q[0], q[1]])), DType::F32))
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
@@ -217,7 +248,7 @@ impl Operation for AttentionGrad {
     }
 
     fn flops(&self, sizes: Sizes<'_>) -> u64 {
-        (self.0.products(5, 2) * self.0.mean_seen(sizes, 1) * sizes.inputs[0].iter().product::<usize>()) as u64
+        (self.0.products(5, 2) * self.0.mean_seen(sizes, 1) * self.0.gradient_len(sizes)) as u64
     }
 }
 
@@ -234,7 +265,7 @@ impl Operation for AttentionGradTables {
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
         self.0.check(inputs, 1)?;
-        let tables = &inputs[3..self.0.lengths(0)];
+        let tables = &inputs[self.0.rows()..self.0.lengths(0)];
         let table = tables.first().ok_or("there are no relative positions")?.shape;
         Ok((Shape::new([Dim::Fixed(tables.len()), table[0], table[1]]), DType::F32))
     }
@@ -244,7 +275,7 @@ impl Operation for AttentionGradTables {
     }
 
     fn flops(&self, sizes: Sizes<'_>) -> u64 {
-        (self.0.products(2, 2) * self.0.mean_seen(sizes, 1) * sizes.inputs[0].iter().product::<usize>()) as u64
+        (self.0.products(2, 2) * self.0.mean_seen(sizes, 1) * self.0.gradient_len(sizes)) as u64
     }
 }
 
@@ -259,9 +290,9 @@ impl Operation for AttentionGradPrefix {
     }
 
     fn infer(&self, inputs: &[Operand<'_>]) -> Result<(Shape, DType), Rule> {
-        self.0.check(inputs, 1)?;
+        let q = self.0.check(inputs, 1)?;
         require(self.0.prefix > 0, || "there is no prefix".to_owned())?;
-        Ok((Shape::new([Dim::Fixed(2), self.0.prefix.into(), inputs[0].shape[1]]), DType::F32))
+        Ok((Shape::new([Dim::Fixed(2), self.0.prefix.into(), q[1]]), DType::F32))
     }
 
     fn grad(&self, b: &mut Backward<'_>) -> Result<(), GraphError> {
@@ -271,7 +302,7 @@ impl Operation for AttentionGradPrefix {
     /// All scores are made again, and of the products with them those of the prefix alone.
     fn flops(&self, sizes: Sizes<'_>) -> u64 {
         let of_all = self.0.products(2, 0) * self.0.mean_seen(sizes, 1);
-        ((of_all + self.0.products(2, 0) * self.0.prefix) * sizes.inputs[0].iter().product::<usize>()) as u64
+        ((of_all + self.0.products(2, 0) * self.0.prefix) * self.0.gradient_len(sizes)) as u64
     }
 }
 
@@ -279,6 +310,17 @@ impl Graph {
     /// Attention of rows of tokens. `sequences` says which rows belong together.
     pub fn attention(&mut self, op: Attention, rows: [NodeId; 3], sequences: Sequences) -> Result<NodeId, GraphError> {
         self.relative_attention(op, rows, &[], sequences)
+    }
+
+    /// Attention of rows that hold q, k and v side by side, as `op` must say.
+    pub fn packed_attention(
+        &mut self,
+        op: Attention,
+        rows: NodeId,
+        sequences: Sequences,
+    ) -> Result<NodeId, GraphError> {
+        let inputs: Vec<NodeId> = std::iter::once(rows).chain(sequences.lengths()).collect();
+        self.push(op.into(), &inputs)
     }
 
     /// The same with keys and values `[op.prefix, width]` before those of every sequence.

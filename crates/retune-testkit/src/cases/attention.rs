@@ -31,6 +31,14 @@ pub fn cases() -> Vec<Case> {
         });
         cases.push(even.range(-1.0, 1.0));
     }
+    for dropout in [None, DROPOUT] {
+        let op = Attention { packed: true, dropout, ..Attention::new(2, 0.7) };
+        let packed = case(format!("attention of packed rows, dropped: {}", dropout.is_some()), move |g| {
+            let rows = rows(g, "qkv", 3, &[18]);
+            g.packed_attention(op, rows, Sequences::Even)
+        });
+        cases.push(packed.range(-1.0, 1.0));
+    }
     cases.extend(relative());
     cases.extend(virtual_tokens());
     for pooling in [Pooling::First, Pooling::Last, Pooling::Mean] {

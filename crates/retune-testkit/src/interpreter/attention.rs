@@ -1,10 +1,10 @@
 //! Attention of tokens to their own sequence, and its gradients, with all scores of a head at once.
 
-use retune_graph::ops::{Attention, Relative};
+use retune_graph::ops::{Attention, Relative, Slice};
 
-use super::StepRandom;
 use super::random::sequence_key;
 use super::sequence::sequences;
+use super::{StepRandom, layout};
 use crate::array::Array;
 
 /// One head of one sequence: where its values lie, its shares before dropout, and the mask of dropout. Keys j are those of the
@@ -98,8 +98,19 @@ fn heads(
     heads
 }
 
-/// `inputs` are q, k, v, tables, prefix and perhaps lengths.
+/// The same operation with q, k and v as inputs of their own, and those.
+fn apart(op: &Attention, inputs: &[&Array]) -> Option<(Attention, Vec<Array>)> {
+    let width = op.width(inputs[0].shape[1]);
+    let slice = |part: usize| layout::slice(&Slice { axis: 1, start: part * width, size: width }, inputs[0]);
+    op.packed.then(|| (Attention { packed: false, ..*op }, [0, 1, 2].map(slice).to_vec()))
+}
+
+/// `inputs` are q, k, v or all in one, tables, prefix and perhaps lengths.
 pub(super) fn attention(op: &Attention, inputs: &[&Array], batch: usize, random: &StepRandom<'_>) -> Array {
+    if let Some((op, rows)) = apart(op, inputs) {
+        let inputs: Vec<&Array> = rows.iter().chain(inputs[1..].iter().copied()).collect();
+        return attention(&op, &inputs, batch, random);
+    }
     let mut y = Array::full(&inputs[0].shape, 0.0);
     for head in heads(op, inputs, inputs.get(op.lengths(0)).copied(), batch, random) {
         for i in 0..head.n {
@@ -122,8 +133,19 @@ pub(super) struct Gradients {
     pub prefix: Array,
 }
 
-/// `inputs` are q, k, v, tables, prefix, dy and perhaps lengths.
+/// `inputs` are q, k, v or all in one, tables, prefix, dy and perhaps lengths.
 pub(super) fn attention_grad(op: &Attention, inputs: &[&Array], batch: usize, random: &StepRandom<'_>) -> Gradients {
+    if let Some((op, rows)) = apart(op, inputs) {
+        let shape = inputs[0].shape.clone();
+        let inputs: Vec<&Array> = rows.iter().chain(inputs[1..].iter().copied()).collect();
+        let gradients = attention_grad(&op, &inputs, batch, random);
+        let width = shape[1] / 3;
+        let mut packed = Array::full(&shape, 0.0);
+        for (row, part, c) in (0..shape[0]).flat_map(|row| (0..3 * width).map(move |c| (row, c / width, c % width))) {
+            *packed.at_mut(&[row, part * width + c]) = gradients.rows.at(&[part, row, c]);
+        }
+        return Gradients { rows: packed, ..gradients };
+    }
     let (q, dy) = (inputs[0], inputs[op.lengths(0)]);
     let scale = f64::from(op.scale);
     let mut all = Array::full(&[3, q.shape[0], q.shape[1]], 0.0);

@@ -33,6 +33,10 @@ const BAND: usize = 4 * MAX_ROWS;
 /// Queries of a band where factors are rounded: whole tiles of AMX. No band has more.
 const ROUNDED_BAND: usize = 2 * bf16::ROWS;
 
+/// The fewest keys whose products are rounded for pairs: this is done in blocks of 32 steps, and for a sequence of 36 takes longer than
+/// pairs save.
+const FEWEST_PAIRED: usize = 64;
+
 multiversion! {
     /// `x = exp(scale · x − max) / Σ exp(scale · x − max)`.
     fn scaled_softmax(scale: f32, x: &mut [f32]) {
@@ -95,7 +99,7 @@ fn longest(rows: usize, batch: usize, is_ragged: bool) -> usize {
 /// Scratch values of the kernels of attention. `batch` is the number of examples.
 pub(crate) fn scratch_len(op: &Attention, inputs: &[&[usize]], pass: Pass, cpu: &Cpu, batch: usize) -> usize {
     let n = op.prefix + longest(inputs[0][0], batch, inputs.len() > lengths(op, pass));
-    cpu.threads() * thread_scratch(op, n, inputs[0][1] / op.heads, pass)
+    cpu.threads() * thread_scratch(op, n, op.width(inputs[0][1]) / op.heads, pass)
 }
 
 /// The number of the input that holds lengths, if there is one.
@@ -229,8 +233,8 @@ impl<'a> Head<'a> {
     }
 
     /// # Safety
-    /// Nobody else uses this head's values of the sequence's rows of y, which are as far apart as those of q.
-    unsafe fn forward(&self, y: *mut f32, mut scratch: &mut [f32]) {
+    /// Nobody else uses this head's values of the sequence's rows of y.
+    unsafe fn forward(&self, (y, y_row): (*mut f32, usize), mut scratch: &mut [f32]) {
         let (n, d) = (self.key_count, self.d);
         let (wide_n, wide_d) = (n.next_multiple_of(WIDEST), d.next_multiple_of(WIDEST));
         let mut products = self.products(&mut scratch);
@@ -245,10 +249,9 @@ impl<'a> Head<'a> {
             self.drop(&band, shares);
             let a = Left { values: shares, row: band.row, step: 1 };
             let b = products.panels(packed_values, n, d);
-            let stride = self.q.stride;
             // SAFETY: by the caller's promise.
             unsafe {
-                let y = (y.add(band.first * stride), stride);
+                let y = (y.add(band.first * y_row), y_row);
                 products.product(band.count, a, b, band.keys.clone(), Store::Set, y);
             }
         }
@@ -280,7 +283,7 @@ impl<'a> Head<'a> {
     }
 
     /// # Safety
-    /// As [`Head::forward`], for each of the three gradients.
+    /// As [`Head::forward`], for each of the three gradients, whose rows are as far apart as those of q.
     unsafe fn backward(&self, dy: Rows<'_>, [dq, dk, dv]: [*mut f32; 3], mut scratch: &mut [f32]) {
         let (n, d, stride) = (self.key_count, self.d, self.q.stride);
         let wide_d = d.next_multiple_of(WIDEST);
@@ -388,8 +391,11 @@ struct Heads<'a> {
     op: &'a Attention,
     level: Level,
     unit: Option<bf16::Unit>,
+    /// Values of a row of the result.
     width: usize,
+    /// From the first of each on, and the distance between their rows.
     rows: [&'a [f32]; 3],
+    stride: usize,
     tables: [&'a [f32]; 2],
     prefix: [&'a [f32]; 2],
     sequences: Sequences<'a>,
@@ -398,8 +404,9 @@ struct Heads<'a> {
 
 impl<'a> Heads<'a> {
     fn new(call: &Call<'a>, op: &'a Attention, pass: Pass) -> Result<Heads<'a>, CpuError> {
-        let (rows, width) = (call.input_shape(0)[0], call.input_shape(0)[1]);
-        let table = |index: usize| if index < op.tables() { call.input(3 + index) } else { &[] };
+        let (rows, stride) = (call.input_shape(0)[0], call.input_shape(0)[1]);
+        let width = op.width(stride);
+        let table = |index: usize| if index < op.tables() { call.input(op.rows() + index) } else { &[] };
         let prefix = [0, 1].map(|index| if op.prefix > 0 { call.input(op.prefix_keys() + index) } else { &[] });
         let sequences = Sequences::new(call, lengths(op, pass), rows)?;
         Ok(Heads {
@@ -408,7 +415,12 @@ impl<'a> Heads<'a> {
             // What the distance of tokens adds is computed in 32 bits.
             unit: call.cpu.bf16().filter(|_| op.precision == Precision::Bf16 && op.relative.is_none()),
             width,
-            rows: [0, 1, 2].map(|index| call.input(index)),
+            rows: [0, 1, 2].map(|index| match op.packed {
+                // There may be no rows.
+                true => call.input(0).get(index * width..).unwrap_or(&[]),
+                false => call.input(index),
+            }),
+            stride,
             tables: [table(0), table(1)],
             prefix,
             sequences,
@@ -416,8 +428,8 @@ impl<'a> Heads<'a> {
         })
     }
 
-    /// A head, and where its values begin; `None` if it has none. A prefix is joined to it in scratch.
-    fn head<'s>(&self, sequence: usize, head: usize, scratch: &mut &'s mut [f32]) -> Option<(Head<'s>, usize)>
+    /// A head, and where its values begin among q and in the result; `None` if it has none. A prefix is joined to it in scratch.
+    fn head<'s>(&self, sequence: usize, head: usize, scratch: &mut &'s mut [f32]) -> Option<(Head<'s>, [usize; 2])>
     where
         'a: 's,
     {
@@ -426,21 +438,22 @@ impl<'a> Heads<'a> {
         if n == 0 || d == 0 {
             return None;
         }
-        let begin = start * self.width + head * d;
-        let [q, k, v] = self.rows.map(|values| Rows { values: &values[begin..], stride: self.width, columns: d });
-        let (op, level, unit, tables, keys) = (self.op, self.level, self.unit, self.tables, self.keys);
+        let begin = [self.stride, self.width].map(|row| start * row + head * d);
+        let [q, k, v] = self.rows.map(|values| Rows { values: &values[begin[0]..], stride: self.stride, columns: d });
+        let (op, level, tables, keys) = (self.op, self.level, self.tables, self.keys);
         let key_count = op.prefix + n;
+        let unit = self.unit.filter(|&unit| unit == bf16::Unit::Tiles || key_count >= FEWEST_PAIRED);
         let head = Head { op, level, unit, head, n, d, key_count, q, k, v, tables, keys, sequence };
         Some((if op.prefix > 0 { head.joined(self.prefix, self.width, scratch) } else { head }, begin))
     }
 }
 
-/// Calls `f(head, where its values begin, scratch)` for each head of each sequence, in parallel.
+/// Calls `f(head, where its values begin as in [`Heads::head`], scratch)` for each head of each sequence, in parallel.
 fn for_each_head<'a>(
     call: &mut Call<'a>,
     op: &'a Attention,
     pass: Pass,
-    f: impl Fn(&Head<'_>, usize, &mut [f32]) + Sync,
+    f: impl Fn(&Head<'_>, [usize; 2], &mut [f32]) + Sync,
 ) -> Result<(), CpuError> {
     let heads = Heads::new(call, op, pass)?;
     let scratch = Parts::new(call.scratch());
@@ -456,20 +469,22 @@ fn for_each_head<'a>(
 }
 
 pub(crate) fn attention<'a>(op: &'a Attention, mut call: Call<'a>) -> Result<(), CpuError> {
+    let width = call.shape[1];
     let y = Parts::new(call.output());
-    for_each_head(&mut call, op, Pass::Forward, |head, begin, scratch| {
+    for_each_head(&mut call, op, Pass::Forward, |head, [_, begin], scratch| {
         // SAFETY: heads of a sequence have columns of their own, and sequences rows of their own.
-        unsafe { head.forward(y.at(begin), scratch) };
+        unsafe { head.forward((y.at(begin), width), scratch) };
     })
 }
 
 pub(crate) fn attention_grad<'a>(op: &'a AttentionGrad, mut call: Call<'a>) -> Result<(), CpuError> {
-    let (dy, len) = (call.input(op.0.lengths(0)), call.input(0).len());
+    let (dy, width) = (call.input(op.0.lengths(0)), call.input_shape(op.0.lengths(0))[1]);
+    let part = if op.0.packed { width } else { dy.len() };
     let all = Parts::new(call.output());
-    for_each_head(&mut call, &op.0, Pass::Rows, |head, begin, scratch| {
-        let dy = Rows { values: &dy[begin..], ..head.q };
+    for_each_head(&mut call, &op.0, Pass::Rows, |head, [begin, of_dy], scratch| {
+        let dy = Rows { values: &dy[of_dy..], stride: width, columns: head.d };
         // SAFETY: as in the forward pass, in each of the three parts.
-        unsafe { head.backward(dy, [0, 1, 2].map(|part| all.at(part * len + begin)), scratch) };
+        unsafe { head.backward(dy, [0, 1, 2].map(|index| all.at(index * part + begin)), scratch) };
     })
 }
 
@@ -491,8 +506,9 @@ fn add_of_all_sequences<'a>(
         for sequence in 0..heads.sequences.count(call.batch) {
             // SAFETY: each thread has its own part.
             let mut scratch = unsafe { scratch.slice(thread * thread_len, thread_len) };
-            if let Some((head, begin)) = heads.head(sequence, number, &mut scratch) {
-                add(&head, Rows { values: &dy[begin..], ..head.q }, gradients, scratch);
+            if let Some((head, [_, of_dy])) = heads.head(sequence, number, &mut scratch) {
+                let dy = Rows { values: &dy[of_dy..], stride: heads.width, columns: head.d };
+                add(&head, dy, gradients, scratch);
             }
         }
     });

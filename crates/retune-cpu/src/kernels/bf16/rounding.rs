@@ -137,11 +137,11 @@ pub(in crate::kernels) fn round_right(cpu: &Cpu, product: &Product, b: &[f32], s
 mod registers {
     use std::arch::x86_64::{
         __m512, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_epi16, _mm512_maskz_loadu_ps,
-        _mm512_permutexvar_epi16, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd,
-        _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+        _mm512_permutexvar_epi16, _mm512_storeu_ps,
     };
 
     use super::{AHEAD, BLOCK, LINE, Range, prefetch};
+    use crate::kernels::vector::Vector;
 
     /// The first two of these rows, `stride` values apart, rounded: `used` columns from `column` on, zeros behind them and where
     /// there are no rows.
@@ -214,34 +214,8 @@ mod registers {
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(super) fn transpose(square: &mut [[f32; BLOCK]; BLOCK]) {
-        use std::arch::x86_64::{_mm512_castpd_ps as ps, _mm512_castps_pd as pd};
-        let mut rows = [_mm512_setzero_ps(); BLOCK];
-        for (row, values) in rows.iter_mut().zip(&*square) {
-            *row = load(values);
-        }
-        // Pairs of rows, then of pairs: lane l of register 4g + j has column 4l + j of rows 4g to 4g + 3.
-        for g in (0..BLOCK).step_by(4) {
-            let [a, b, c, d] = [rows[g], rows[g + 1], rows[g + 2], rows[g + 3]];
-            let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-            let (other_low, other_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
-            rows[g] = ps(_mm512_unpacklo_pd(pd(low), pd(other_low)));
-            rows[g + 1] = ps(_mm512_unpackhi_pd(pd(low), pd(other_low)));
-            rows[g + 2] = ps(_mm512_unpacklo_pd(pd(high), pd(other_high)));
-            rows[g + 3] = ps(_mm512_unpackhi_pd(pd(high), pd(other_high)));
-        }
-        // Lanes of four registers become one.
-        for j in 0..4 {
-            let [a, b, c, d] = [rows[j], rows[4 + j], rows[8 + j], rows[12 + j]];
-            let (front, back) = (_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xEE>(a, b));
-            let (other_front, other_back) = (_mm512_shuffle_f32x4::<0x44>(c, d), _mm512_shuffle_f32x4::<0xEE>(c, d));
-            rows[j] = _mm512_shuffle_f32x4::<0x88>(front, other_front);
-            rows[4 + j] = _mm512_shuffle_f32x4::<0xDD>(front, other_front);
-            rows[8 + j] = _mm512_shuffle_f32x4::<0x88>(back, other_back);
-            rows[12 + j] = _mm512_shuffle_f32x4::<0xDD>(back, other_back);
-        }
-        for (square, row) in square.iter_mut().zip(rows) {
-            // SAFETY: there is room for a register.
-            unsafe { _mm512_storeu_ps(square.as_mut_ptr(), row) };
-        }
+        let values = square.as_mut_ptr().cast();
+        // SAFETY: all is read before anything is written.
+        unsafe { __m512::transpose((values, BLOCK), (values, BLOCK)) };
     }
 }

@@ -309,23 +309,21 @@ impl Vit {
         let name = |layer: &str| format!("{block}.{layer}");
         let (names, hidden) = (&self.names, self.hidden);
         let y = b.layer_norm(&name(names.first_norm), x, hidden, self.epsilon)?;
-        let qkv = match names.qkv {
-            Projections::Apart(layers) => {
-                let bias = self.qkv_bias.then_some("bias");
-                let [q, k, v] = layers.map(|layer| b.product(&name(layer), "weight", bias, y, [hidden, hidden]));
-                [q?, k?, v?]
-            }
-            Projections::Together(layer, [weight, bias]) => {
-                let bias = self.qkv_bias.then_some(bias);
-                let all = b.product(&name(layer), weight, bias, y, [hidden, 3 * hidden])?;
-                let [q, k, v] = [0, 1, 2].map(|part| b.graph.slice(all, 1, part * hidden, hidden));
-                [q?, k?, v?]
-            }
-        };
         let scale = 1.0 / ((hidden / self.heads) as f32).sqrt();
         let dropout = b.random(self.attention_dropout);
         let attention = Attention { dropout, ..Attention::new(self.heads, scale) };
-        let y = b.graph.attention(attention, qkv, Sequences::Even)?;
+        let y = match names.qkv {
+            Projections::Apart(layers) => {
+                let bias = self.qkv_bias.then_some("bias");
+                let [q, k, v] = layers.map(|layer| b.product(&name(layer), "weight", bias, y, [hidden, hidden]));
+                b.graph.attention(attention, [q?, k?, v?], Sequences::Even)?
+            }
+            Projections::Together(layer, [weight, bias]) => {
+                let bias = self.qkv_bias.then_some(bias);
+                let qkv = b.product(&name(layer), weight, bias, y, [hidden, 3 * hidden])?;
+                b.graph.packed_attention(Attention { packed: true, ..attention }, qkv, Sequences::Even)?
+            }
+        };
         let y = b.linear(&name(names.attention_output), y, hidden, hidden)?;
         let y = b.dropout(y, Sequences::Even, self.dropout)?;
         let x = b.graph.add(y, x)?;
