@@ -101,7 +101,16 @@ fn a_table_of_image_files_trains_and_a_missing_file_is_named() {
     );
     let refused = place.run(&["fit", "images.toml"]).fails(1);
     assert!(refused.contains("metadata.csv, line 26`: `gone.bmp`: "), "{refused}");
-    place.run(&["fit", "images.toml", "--set", "data.tolerance=1"]).ok();
+    let fit = place.run(&["--json", "-q", "fit", "images.toml", "--set", "data.tolerance=1"]).json();
+    std::fs::create_dir_all(place.path("new/more")).unwrap();
+    for name in ["new/more/a.bmp", "new/b.bmp"] {
+        place.write(name, bitmap(8, 8, [200, 5, 10]));
+    }
+    let model = fit["model"].as_str().unwrap();
+    place.run(&["predict", "--model", model, "--input", "new", "-o", "out.csv"]).ok();
+    let rows = String::from_utf8(place.read("out.csv")).unwrap();
+    let files: Vec<&str> = rows.lines().skip(1).filter_map(|row| row.split(',').next()).collect();
+    assert_eq!(files, ["new/b.bmp", "new/more/a.bmp"], "the folder and those in it");
     let wrong = place.run(&["fit", "images.toml", "--set", "data.delimiter=;;"]).fails(1);
     assert!(wrong.contains("data.delimiter"), "{wrong}");
 }

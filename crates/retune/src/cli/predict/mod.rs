@@ -37,7 +37,7 @@ pub struct Arguments {
     /// The model: a file, a folder, or `hf://org/name`
     #[arg(long, value_name = "MODEL")]
     model: PathBuf,
-    /// Image files or folders of them; a table as .csv or .tsv; texts as .txt (one a line), .csv, .tsv or .jsonl; words as .conll; or one .npy file of network inputs
+    /// Image files, or folders of them with the folders in these; a table as .csv or .tsv; texts as .txt (one a line), .csv, .tsv or .jsonl; words as .conll; or one .npy file of network inputs
     #[arg(long, value_name = "FILE", required_unless_present = "text", num_args = 1..)]
     input: Vec<PathBuf>,
     /// A text; may be given several times
@@ -57,7 +57,7 @@ pub struct Arguments {
     #[arg(long, value_name = "VIEWS")]
     test_time_augmentation: Option<Views>,
     /// Where to write: .npy for arrays, .csv for images and texts, .npy or .jsonl for vectors of texts, .jsonl for labels of words [default: standard output]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace OUTPUT if it exists
     #[arg(long)]
@@ -253,7 +253,7 @@ fn sized_to_network(predictor: Predictor) -> Predictor {
     predictor.with_preprocessing(preprocessing)
 }
 
-/// The files named, and the images of the folders named, in the order of their names.
+/// The files named, and the images of the folders named and of their folders, in the order of their names.
 fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for input in inputs {
@@ -261,24 +261,36 @@ fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(input.clone());
             continue;
         }
-        let entries = std::fs::read_dir(input).map_err(|e| {
+        let before = files.len();
+        add_images_of(input, &mut files).map_err(|e| {
             Failure::new(Said::new(
                 format!("cannot read `{}`: {e}", input.display()),
                 format!("无法读取 `{}`：{e}", input.display()),
             ))
         })?;
-        let mut images: Vec<PathBuf> =
-            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_image_name(path)).collect();
-        if images.is_empty() {
+        if files.len() == before {
             return Err(Failure::new(Said::new(
                 format!("`{}` holds no images", input.display()),
                 format!("`{}` 中没有图像", input.display()),
             )));
         }
-        images.sort();
-        files.extend(images);
     }
     Ok(files)
+}
+
+/// Adds the images of a folder and of those in it; hidden ones and links to folders are passed over.
+fn add_images_of(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries.into_iter().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')) {
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            add_images_of(&path, files)?;
+        } else if is_image_name(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// What is predicted of each item.
