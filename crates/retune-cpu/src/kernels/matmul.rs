@@ -365,3 +365,21 @@ pub(crate) fn pack(op: &Op, left: &[usize], output: &[usize], mut call: Call<'_>
         product.pack(cpu, factor, packed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_across_rows_is_added_where_that_is_asked() {
+        let (cpu, product) = (Cpu::new(2), Product { m: 5, n: 3, k: 700, a: (1, 5), b: (3, 1) });
+        let [a, b] = [5 * 700, 700 * 3].map(|len| (0..len).map(|i| (i % 7) as f32 - 3.0).collect::<Vec<_>>());
+        let mut scratch = vec![f32::NAN; product.across_scratch_len()];
+        let (mut once, mut twice) = (vec![f32::NAN; 15], vec![0.0; 15]);
+        product.run_across(&cpu, &a, &b, &mut once, false, &mut scratch);
+        for _ in 0..2 {
+            product.run_across(&cpu, &a, &b, &mut twice, true, &mut scratch);
+        }
+        assert_eq!(twice, once.iter().map(|sum| 2.0 * sum).collect::<Vec<_>>());
+    }
+}

@@ -181,6 +181,8 @@ fn convolutions() {
     check_convolution((2, 1, 50), [1, 40, 2, 3], 1, plain, 3e-6);
     check_convolution((2, 12, 12), [2, 2, 8, 8], 1, geometry([5, 5], [(0, 0), (0, 0)], [1, 1]), 3e-6);
     check_convolution((1, 40, 40), [36, 35, 1, 2], 1, plain, 3e-6);
+    // A weight so large that its own values are divided between threads.
+    check_convolution((2, 5, 6), [1, 1, 530, 500], 1, plain, 3e-6);
 }
 
 /// Large 3×3 convolutions are done by Winograd's algorithm, whose rounding errors are larger.
