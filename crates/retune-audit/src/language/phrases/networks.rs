@@ -10,6 +10,8 @@ pub(super) const PHRASES: &[(&str, &str)] = &[
         "它接受 query、key 和 value、相对位置表、前缀以及序列长度",
     ),
     ("query, key and value must have one shape [rows, width]", "query、key 和 value 的形状必须同为 [行数, 宽度]"),
+    ("a width of {} is not three times that of query, key and value", "宽度 {} 不是 query、key 和 value 宽度的三倍"),
+    ("the gradient of the result must be f32 {}", "结果的梯度必须是 f32 {}"),
     ("a width of {} does not divide into {} heads", "宽度 {} 无法平分给 {} 个头"),
     ("keys and values of the prefix must be f32 {}", "前缀的 key 和 value 必须是 f32 {}"),
     (
