@@ -90,6 +90,13 @@ fn read(
     Ok(data)
 }
 
+/// The images of a folder and of those in it, in the order of their names.
+pub fn images_of(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut names = Vec::new();
+    collect(folder, folder, 0, &mut names, &mut 0)?;
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
 fn collect(
     root: &Path,
     folder: &Path,

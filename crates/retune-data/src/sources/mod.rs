@@ -33,6 +33,7 @@ use crate::error::{DataError, shape_text};
 use crate::labels::{LabelKind, LabelType};
 use crate::origins::Origins;
 use crate::side::SideColumns;
+pub use image_folder::images_of;
 pub(crate) use records::each_line;
 pub use records::{TextRow, TextTable, raw_rows};
 use retune_tensor::{DType, Tensor, Values};

@@ -312,7 +312,7 @@ impl Graph {
         self.relative_attention(op, rows, &[], sequences)
     }
 
-    /// Attention of rows that hold q, k and v side by side, as `op` must say.
+    /// Attention of rows that hold q, k and v side by side: `op` becomes [`packed`](Attention::packed).
     pub fn packed_attention(
         &mut self,
         op: Attention,
@@ -320,7 +320,7 @@ impl Graph {
         sequences: Sequences,
     ) -> Result<NodeId, GraphError> {
         let inputs: Vec<NodeId> = std::iter::once(rows).chain(sequences.lengths()).collect();
-        self.push(op.into(), &inputs)
+        self.push(Attention { packed: true, ..op }.into(), &inputs)
     }
 
     /// The same with keys and values `[op.prefix, width]` before those of every sequence.

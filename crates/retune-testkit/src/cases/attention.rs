@@ -32,7 +32,7 @@ pub fn cases() -> Vec<Case> {
         cases.push(even.range(-1.0, 1.0));
     }
     for dropout in [None, DROPOUT] {
-        let op = Attention { packed: true, dropout, ..Attention::new(2, 0.7) };
+        let op = Attention { dropout, ..Attention::new(2, 0.7) };
         let packed = case(format!("attention of packed rows, dropped: {}", dropout.is_some()), move |g| {
             let rows = rows(g, "qkv", 3, &[18]);
             g.packed_attention(op, rows, Sequences::Even)

@@ -321,7 +321,7 @@ impl Vit {
             Projections::Together(layer, [weight, bias]) => {
                 let bias = self.qkv_bias.then_some(bias);
                 let qkv = b.product(&name(layer), weight, bias, y, [hidden, 3 * hidden])?;
-                b.graph.packed_attention(Attention { packed: true, ..attention }, qkv, Sequences::Even)?
+                b.graph.packed_attention(attention, qkv, Sequences::Even)?
             }
         };
         let y = b.linear(&name(names.attention_output), y, hidden, hidden)?;

@@ -11,8 +11,8 @@ use crate::cli::progress::Progress;
 use crate::cli::text::{Table, count, counted};
 use crate::cli::{Context, Result, models, paths};
 use retune::data::Dataset;
-use retune::data::decode::is_image_name;
 use retune::data::preprocess::{Color, Resize};
+use retune::data::sources::images_of;
 use retune::formats::atomic::write_bytes_atomic;
 use retune::formats::npy;
 use retune::models::{Mode, ModelError, Task};
@@ -261,36 +261,16 @@ fn image_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(input.clone());
             continue;
         }
-        let before = files.len();
-        add_images_of(input, &mut files).map_err(|e| {
-            Failure::new(Said::new(
-                format!("cannot read `{}`: {e}", input.display()),
-                format!("无法读取 `{}`：{e}", input.display()),
-            ))
-        })?;
-        if files.len() == before {
+        let images = images_of(input)?;
+        if images.is_empty() {
             return Err(Failure::new(Said::new(
                 format!("`{}` holds no images", input.display()),
                 format!("`{}` 中没有图像", input.display()),
             )));
         }
+        files.extend(images);
     }
     Ok(files)
-}
-
-/// Adds the images of a folder and of those in it; hidden ones and links to folders are passed over.
-fn add_images_of(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let mut entries = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries.into_iter().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')) {
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            add_images_of(&path, files)?;
-        } else if is_image_name(&path) {
-            files.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// What is predicted of each item.
